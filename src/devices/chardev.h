@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a serial device asks of its backend: bytes out, bytes in with back-pressure. Implemented by backend/chardev_*.c (stdio, UNIX socket
+ * as server, descriptor), and by memory in tests.
+ */
+#ifndef ZHYVE_DEVICES_CHARDEV_H
+#define ZHYVE_DEVICES_CHARDEV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct chardev;
+struct chardev_ops {
+	/*
+	 * Hand bytes to the other side; never blocks. Returns how many were taken. Without a peer all are taken and dropped
+	 * (bhyve's rule). When fewer than len are taken, `writable` is called once there is room.
+	 */
+	size_t (*write)(struct chardev *c, const uint8_t *buf, size_t len);
+	/* The device has room for `n` more input bytes (0: stop reading). */
+	void (*rx_room)(struct chardev *c, size_t n);
+};
+struct chardev {
+	const struct chardev_ops *ops;
+	void *softc;
+	/* Set by the device; called with the device's lock held. rx gets at most what rx_room granted. */
+	void (*rx)(void *dev, const uint8_t *buf, size_t len);
+	void (*writable)(void *dev);
+	void *dev;
+};
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The messages between zoneadmd and what it jails: fixed size, over one SOCK_SEQPACKET pair per child. Neither side believes the
+ * other's lengths: a message of another size, version or type is refused. Descriptors are not passed here: a child gets its own
+ * at start, named on its command line as fd:N. Both wings include this; it includes nothing of either.
+ */
+#ifndef ZHYVE_WIRE_WIRE_H
+#define ZHYVE_WIRE_WIRE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WIRE_MAGIC    0x5a485956u /* "ZHYV" */
+#define WIRE_VERSION  1u
+#define WIRE_TEXT_MAX 256
+
+enum wire_type {
+	/* child -> zoneadmd */
+	WIRE_HW_READY = 1, /* the machine is built, nothing has run; waits for WIRE_RUN */
+	WIRE_RUNNING,      /* the vCPUs have been let go */
+	WIRE_STOPPED, /* why: enum wire_stop; the process ends right after with bhyve's exit status */
+	WIRE_FAILED, /* could not be built; text says why; exit status 4 */
+	/* zoneadmd -> child */
+	WIRE_RUN = 64,
+	WIRE_POWER_BUTTON,
+	WIRE_NMI,
+	WIRE_QUIT, /* end at once (halt): exit status 1 */
+};
+
+enum wire_stop {
+	WIRE_STOP_RESET = 0, /* the values are bhyve's exit statuses */
+	WIRE_STOP_POWEROFF = 1,
+	WIRE_STOP_HALT = 2,
+	WIRE_STOP_TRIPLE_FAULT = 3,
+	WIRE_STOP_ERROR = 4,
+	WIRE_STOP_PANIC = 5, /* the guest reported a panic; exit status as for a halt */
+};
+
+struct wire_msg {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t type;            /* enum wire_type */
+	uint32_t stop;            /* enum wire_stop, for WIRE_STOPPED */
+	uint32_t vcpus;           /* for WIRE_HW_READY */
+	uint64_t memory;          /* bytes, for WIRE_HW_READY */
+	uint64_t mono_ns;         /* CLOCK_MONOTONIC when it was sent */
+	char text[WIRE_TEXT_MAX]; /* NUL-terminated; detail for people, not to be parsed */
+};
+
+/* Send; fills magic, version and mono_ns. 0 or -errno. Never raises SIGPIPE. */
+int wire_send(int sock, struct wire_msg *msg);
+/*
+ * Receive one message and check it: 1 received, 0 the peer is gone, -EAGAIN, -EPROTO (malformed: the text is made safe, do not
+ * go on with this child), -errno. Descriptors that come along are refused (closed). Text is NUL-terminated and printable after.
+ */
+int wire_recv(int sock, struct wire_msg *msg);
+
+const char *wire_stop_name(
+    enum wire_stop stop); /* "reset", "power-off", "halt", "triple-fault", "error", "panic" */
+
+#endif
