@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Messages between zoneadmd and what it jails: see wire.h. Runs on both sides; each believes only what
+ * is checked here.
+ */
+#include "wire/wire.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/checked.h"
+#include "base/fd.h"
+
+static bool
+type_known(uint16_t type)
+{
+	return ((type >= WIRE_HW_READY && type <= WIRE_FAILED) ||
+	    (type >= WIRE_RUN && type <= WIRE_QUIT));
+}
+
+static uint64_t
+mono_now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec);
+}
+
+int
+wire_send(int sock, struct wire_msg *msg)
+{
+	msg->magic = WIRE_MAGIC;
+	msg->version = WIRE_VERSION;
+	msg->mono_ns = mono_now();
+	msg->text[WIRE_TEXT_MAX - 1] = '\0';
+	return (fd_send_msg(sock, msg, sizeof(*msg), NULL, 0));
+}
+
+/* Text goes to logs and terminals: no control characters, no escape sequences, nothing after the end. */
+static void
+make_printable(char text[WIRE_TEXT_MAX])
+{
+	size_t i = 0;
+
+	text[WIRE_TEXT_MAX - 1] = '\0';
+	for (; text[i] != '\0'; i++)
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			text[i] = '?';
+	memset(text + i, 0, WIRE_TEXT_MAX - i);
+}
+
+int
+wire_recv(int sock, struct wire_msg *msg)
+{
+	ssize_t n = fd_recv_msg(sock, msg, sizeof(*msg), NULL, NULL);
+
+	if (n == 0)
+		return (0);
+	if (n == -ECONNRESET)
+		return (0);
+	if (n == -EMSGSIZE)
+		return (-EPROTO);
+	if (n < 0)
+		return ((int)n);
+	if ((size_t)n != sizeof(*msg) || msg->magic != WIRE_MAGIC || msg->version != WIRE_VERSION ||
+	    !type_known(msg->type) || msg->stop > WIRE_STOP_PANIC)
+		return (-EPROTO);
+	make_printable(msg->text);
+	return (1);
+}
+
+const char *
+wire_stop_name(enum wire_stop stop)
+{
+	static const char *const names[] = {
+		[WIRE_STOP_RESET] = "reset",
+		[WIRE_STOP_POWEROFF] = "power-off",
+		[WIRE_STOP_HALT] = "halt",
+		[WIRE_STOP_TRIPLE_FAULT] = "triple-fault",
+		[WIRE_STOP_ERROR] = "error",
+		[WIRE_STOP_PANIC] = "panic",
+	};
+
+	return ((size_t)stop < NITEMS(names) ? names[stop] : "unknown");
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Guest addresses: nothing outside RAM is reached, no range wraps, the PCI hole is no memory. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/checked.h"
+#include "gmem/gmem.h"
+
+static void
+test_split_around_the_hole(void **state)
+{
+	struct gmem gm;
+	uint64_t v = 0x1122334455667788ull, w = 0;
+
+	assert_int_equal(gmem_create(&gm, 5 * GIB, NULL), 0);
+	assert_int_equal(gm.nranges, 2);
+	assert_true(gmem_is_ram(&gm, 0, 3 * GIB));
+	assert_false(gmem_is_ram(&gm, 3 * GIB - 1, 2));
+	assert_false(gmem_is_ram(&gm, 3 * GIB, 1));
+	assert_false(gmem_is_ram(&gm, 4 * GIB - 1, 1));
+	assert_true(gmem_is_ram(&gm, 4 * GIB, 2 * GIB));
+	assert_false(gmem_is_ram(&gm, 4 * GIB, 2 * GIB + 1));
+	assert_false(gmem_is_ram(&gm, 6 * GIB - 1, 2));
+	assert_int_equal(gmem_write(&gm, 4 * GIB + 4096, &v, 8), 0);
+	assert_int_equal(gmem_read(&gm, 4 * GIB + 4096, &w, 8), 0);
+	assert_true(v == w);
+	/* A range that wraps round the end of the address space. */
+	assert_null(gmem_ptr(&gm, UINT64_MAX - 3, 8));
+	assert_null(gmem_ptr(&gm, 4096, UINT64_MAX));
+	assert_int_equal(gmem_read(&gm, 3 * GIB - 4, &w, 8), -EFAULT);
+	gmem_destroy(&gm);
+}
+
+static void
+test_small_and_bad_sizes(void **state)
+{
+	struct gmem gm;
+	struct err e = { 0 };
+
+	assert_int_equal(gmem_create(&gm, 0, &e), -EINVAL);
+	assert_int_equal(gmem_create(&gm, 4097, &e), -EINVAL);
+	assert_int_equal(gmem_create(&gm, 4096, &e), 0);
+	assert_int_equal(gm.nranges, 1);
+	assert_true(gmem_is_ram(&gm, 4095, 1));
+	assert_false(gmem_is_ram(&gm, 4096, 1));
+	assert_null(gmem_ptr(&gm, 0, 0));
+	assert_int_equal(gmem_read(&gm, 1ull << 60, NULL, 0), 0);
+	gmem_destroy(&gm);
+}
+
+static void
+test_ring_words(void **state)
+{
+	static _Alignas(8) uint8_t mem[64];
+	struct gmem gm;
+	uint16_t v;
+
+	gmem_wrap(&gm, mem, sizeof(mem));
+	assert_int_equal(gmem_store16(&gm, 62, 0xBEEF), 0);
+	assert_int_equal(gmem_load16(&gm, 62, &v), 0);
+	assert_int_equal(v, 0xBEEF);
+	assert_int_equal(gmem_load16(&gm, 63, &v), -EINVAL);
+	assert_int_equal(gmem_load16(&gm, 64, &v), -EFAULT);
+	assert_int_equal(gmem_store16(&gm, UINT64_MAX - 1, 0), -EFAULT);
+}
+
+static void
+test_iov(void **state)
+{
+	char a[4], b[3], c[5], out[16];
+	struct iovec iov[] = { { a, 4 }, { b, 3 }, { c, 5 } };
+
+	assert_int_equal(gmem_buf_to_iov("0123456789abXYZ", 15, iov, 3, 0), 12);
+	assert_int_equal(gmem_iov_to_buf(iov, 3, 0, out, sizeof(out)), 12);
+	assert_memory_equal(out, "0123456789ab", 12);
+	assert_int_equal(gmem_iov_to_buf(iov, 3, 5, out, 4), 4);
+	assert_memory_equal(out, "5678", 4);
+	assert_int_equal(gmem_iov_to_buf(iov, 3, 12, out, 4), 0);
+	assert_int_equal(gmem_buf_to_iov("QQ", 2, iov, 3, 6), 2);
+	assert_int_equal(b[2], 'Q');
+	assert_int_equal(c[0], 'Q');
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_split_around_the_hole),
+		cmocka_unit_test(test_small_and_bad_sizes),
+		cmocka_unit_test(test_ring_words),
+		cmocka_unit_test(test_iov),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
