@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What every virtio device has in common, whatever the transport: features, the status register as a state
+ * machine, queues, reset (virtio 1.2, 2.1-2.7, 3.1). A device model (blk.c, net.c, ...) fills a table of
+ * functions and a few facts; a transport (virtio_pci.c) turns registers into the calls below.
+ *
+ * The order of things is enforced here and not in the models: features change before FEATURES_OK only,
+ * queues before they are enabled and before DRIVER_OK only; a model sees queue work only between `start` and
+ * `stop`. Reset waits, without blocking, for what the model has in flight: until then the driver reads the
+ * old status, and is to wait (2.4.2). A driver that breaks a rule gets DEVICE_NEEDS_RESET, and the
+ * device stands still until it is reset.
+ *
+ * Pure; the device's lock is held for all of it.
+ */
+#ifndef ZHYVE_DEVICES_VIRTIO_VIRTIO_H
+#define ZHYVE_DEVICES_VIRTIO_VIRTIO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "devices/virtio/virtqueue.h"
+
+/* Device types, virtio 1.2, 5 */
+#define VIRTIO_TYPE_NET   1
+#define VIRTIO_TYPE_BLOCK 2
+#define VIRTIO_TYPE_RNG   4
+
+/* Status bits, 2.1 */
+#define VIRTIO_STATUS_ACKNOWLEDGE 0x01
+#define VIRTIO_STATUS_DRIVER      0x02
+#define VIRTIO_STATUS_DRIVER_OK   0x04
+#define VIRTIO_STATUS_FEATURES_OK 0x08
+#define VIRTIO_STATUS_NEEDS_RESET 0x40
+#define VIRTIO_STATUS_FAILED      0x80
+
+/* Feature bits of every device, 6 */
+#define VIRTIO_F_INDIRECT_DESC (1ull << 28)
+#define VIRTIO_F_EVENT_IDX     (1ull << 29)
+#define VIRTIO_F_VERSION_1     (1ull << 32)
+
+#define VIRTIO_QUEUES_MAX      64
+
+struct virtio_dev;
+
+struct virtio_dev_ops {
+	const char *name;   /* "virtio-blk" */
+	uint16_t type;      /* VIRTIO_TYPE_* */
+	uint32_t pci_class; /* 24 bits */
+	/*
+	 * The driver proposes `features`, a subset of those offered and with VERSION_1. 0, or -EINVAL when
+	 * the device cannot work with them (FEATURES_OK then stays off). May be NULL.
+	 */
+	int (*negotiate)(struct virtio_dev *vd, uint64_t features);
+	/* The driver wrote device configuration, lying within it. May be NULL: nothing is writable. */
+	void (*config_write)(struct virtio_dev *vd, uint32_t off, const void *buf, uint32_t len);
+	/* DRIVER_OK: the queues may be used from here on. May be NULL. */
+	void (*start)(struct virtio_dev *vd);
+	/* The driver kicked an enabled queue. */
+	void (*notify)(struct virtio_dev *vd, unsigned queue);
+	/*
+	 * Let go of the queues: take no new work; true when nothing is in flight, else virtio_stopped()
+	 * is called once that is so. Comes after `start` only. May be NULL: always done at once.
+	 */
+	bool (*stop)(struct virtio_dev *vd);
+};
+
+/* How a device reaches its driver; filled by the transport. */
+struct virtio_transport_ops {
+	void (*queue_interrupt)(struct virtio_dev *vd, unsigned queue);
+	void (*config_interrupt)(struct virtio_dev *vd);
+	/* The device has been reset: forget vectors and selectors. */
+	void (*was_reset)(struct virtio_dev *vd);
+};
+
+struct virtio_dev {
+	const struct virtio_dev_ops *ops;
+	void *softc; /* the device model */
+	const struct virtio_transport_ops *transport;
+	void *transport_arg;
+	const struct gmem *gm;
+
+	uint64_t offered;  /* feature bits */
+	uint64_t proposed; /* as the driver writes them */
+	uint64_t features; /* accepted at FEATURES_OK; 0 before */
+	uint8_t status;
+	bool started;   /* ops->start was called and ops->stop was not */
+	bool resetting; /* a reset waits for what is in flight */
+
+	const uint8_t
+	    *config; /* device configuration, as the driver reads it; the model's memory */
+	uint32_t config_len;
+	uint8_t config_gen; /* changes with the configuration */
+
+	struct virtq *queue;
+	unsigned nqueues;
+};
+
+/*
+ * Make a device with `nqueues` queues of at most queue_size entries each; ops, softc, offered (without the bits of
+ * every device) and config are set by the model after. 0, -EINVAL, -ENOMEM.
+ */
+int virtio_init(struct virtio_dev *vd, const struct virtio_dev_ops *ops, void *softc,
+    const struct gmem *gm, unsigned nqueues, uint16_t queue_size);
+void virtio_destroy(struct virtio_dev *vd);
+
+/* For transports. A status write; 0 asks for a reset. */
+void virtio_set_status(struct virtio_dev *vd, uint8_t status);
+/* Half `sel` (0 low, 1 high, others ignored) of the driver's features. */
+void virtio_propose(struct virtio_dev *vd, unsigned sel, uint32_t bits);
+/* May this queue's registers still change? */
+bool virtio_queue_open(const struct virtio_dev *vd, unsigned queue);
+void virtio_queue_enable(struct virtio_dev *vd, unsigned queue);
+/* The driver kicked; ignored when the device is not running or there is no such queue. */
+void virtio_notify(struct virtio_dev *vd, unsigned queue);
+/* Reset without asking the driver (the machine was reset). */
+void virtio_reset(struct virtio_dev *vd);
+
+/* For models. */
+static inline bool
+virtio_has(const struct virtio_dev *vd, uint64_t feature)
+{
+	return ((vd->features & feature) != 0);
+}
+/* Is the device to take work? False when stopped, broken or being reset. */
+bool virtio_running(const struct virtio_dev *vd);
+/* What `stop` left in flight is done. */
+void virtio_stopped(struct virtio_dev *vd);
+/* virtq_publish, and the interrupt when the driver wants one. */
+void virtio_publish(struct virtio_dev *vd, unsigned queue);
+/* The model changed its configuration: the driver is told. */
+void virtio_config_changed(struct virtio_dev *vd);
+/* The driver broke a rule: the device stops until it is reset. `why` is a constant text, for the log. */
+void virtio_needs_reset(struct virtio_dev *vd, const char *why);
+/* virtq_pop, with virtio_needs_reset when the queue turns out to be broken. True when a chain was taken. */
+bool virtio_pop(struct virtio_dev *vd, unsigned queue, struct vq_chain *c);
+
+#endif
