@@ -124,11 +124,24 @@ int zconf_name_check(const char *name, struct err *e);
 int zconf_load(const char *name, struct zconf **out, struct err *e);
 /* The same by UUID (looks through the store). */
 int zconf_load_uuid(const char *uuid, struct zconf **out, struct err *e);
-/* Write it. The file is complete or the old one stands. A new zone gets its uuid (when unset) and did here. */
+/*
+ * Write it. The file is complete or the old one stands. A new zone gets its uuid (when unset) and did (the lowest free
+ * number from 1 on) here; both are in *c afterwards. -EEXIST when another zone has the uuid. Does not verify: a caller
+ * that changed what a person wrote calls zconf_verify first. Takes the lock for itself.
+ */
 int zconf_store(struct zconf *c, struct err *e);
-/* Change only the stored state. */
+/* Change only the stored state: load, change, store under the lock. */
 int zconf_set_state(const char *name, enum zone_state s, struct err *e);
 int zconf_delete(const char *name, struct err *e);
+/*
+ * Who loads, changes and stores holds this from before the load until after the store, so that concurrent writers do
+ * not lose each other's changes: flock(2) of /etc/zones/.lock, waited for. It nests within the process (the calls
+ * above take it again); one thread only. The kernel drops it when the process ends. Each zconf_lock that returned 0
+ * is paired with one zconf_unlock. Held for the time of a change only: never while waiting for a person or a zone.
+ */
+int zconf_lock(struct err *e);
+void zconf_unlock(void);
+
 /* All names in the store, sorted; array and strings are the caller's (zconf_list_free). */
 int zconf_list(char ***names, size_t *n, struct err *e);
 void zconf_list_free(char **names, size_t n);
@@ -143,8 +156,16 @@ int zconf_rctl_get(const struct zconf *c, const char *name, uint64_t *limit);
 int zconf_rctl_set(
     struct zconf *c, const char *name, const char *priv, uint64_t limit, const char *action);
 int zconf_rctl_clear(struct zconf *c, const char *name);
+/* By hand, value by value. find: NULL when absent. add: an rctl without values, or NULL when memory is short. */
+struct zrctl *zconf_rctl_find(const struct zconf *c, const char *name);
+struct zrctl *zconf_rctl_add(struct zconf *c, const char *name);
+int zrctl_value_add(struct zrctl *r, const char *priv, const char *limit, const char *action);
+void zrctl_value_remove(struct zrctl *r, size_t i);
 struct znet *zconf_net_add(struct zconf *c);
 struct zdevice *zconf_device_add(struct zconf *c);
+/* Copies `from` into a zeroed resource (as *_add gives it). 0 or -ENOMEM. */
+int znet_copy(struct znet *to, const struct znet *from);
+int zdevice_copy(struct zdevice *to, const struct zdevice *from);
 void zconf_net_remove(struct zconf *c, size_t i);
 void zconf_device_remove(struct zconf *c, size_t i);
 
