@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a disk device asks of its block backend. The device fills a struct block_req (its own memory, sized at start), submits it and is called back
- * once. Submission never blocks; completion comes with the device's lock held, from the backend's event loop, possibly before
- * submit returns never. Implemented by backend/block_uring.c, and by memory in tests.
+ * What a disk device asks of its block backend. The device fills a struct block_req (its own
+ * memory, sized at start), submits it and is called back once. Submission never blocks;
+ * completion comes from the backend's event loop with the device's lock held, never before submit
+ * has returned. Implemented by backend/block_uring.c, and by memory in tests.
  */
 #ifndef ZHYVE_DEVICES_BLOCK_H
 #define ZHYVE_DEVICES_BLOCK_H
@@ -48,12 +49,17 @@ struct block_info {
 };
 
 struct block_backend;
+
 struct block_ops {
-	/* Queue it; 0, or -EAGAIN when queue_depth are in flight (the device keeps it and tries again after a completion). */
+	/*
+	 * Queue it; 0, or -EAGAIN when queue_depth are in flight (the device keeps it and tries
+	 * again after a completion).
+	 */
 	int (*submit)(struct block_backend *b, struct block_req *req);
 	/* End of a batch of submit calls: tell the kernel once. */
 	void (*kick)(struct block_backend *b);
 };
+
 struct block_backend {
 	const struct block_ops *ops;
 	struct block_info info;

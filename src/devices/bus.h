@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Address decoding: which device owns a port or a guest-physical address. Two buses, one structure.
+ * Address decoding: which device owns a port or a guest-physical address. Two buses (ports and
+ * memory), one structure.
  *
- * Regions do not overlap (the second is refused). Lookup is by binary search over a table sorted by base, sized at start. The bus itself is pure; its owner
- * (vmm/) serialises changes against lookups, takes region->lock around the handler calls, and gives unclaimed reads all
- * ones. Runs in zhyve.
+ * Regions do not overlap: the second is refused. Lookup is by binary search over a table sorted
+ * by base, sized at start. The bus itself is pure; its owner (vmm/) serialises changes against
+ * lookups, takes region->lock around the handler calls, and gives unclaimed reads all ones. Runs
+ * in zhyve.
  */
 #ifndef ZHYVE_DEVICES_BUS_H
 #define ZHYVE_DEVICES_BUS_H
@@ -14,7 +16,11 @@
 #define BUS_REGIONS_MAX 512
 
 struct bus_ops {
-	/* `off` is relative to the region; size 1, 2, 4 or 8; access lies wholly within the region. Values are little-endian numbers. */
+	/*
+	 * `off` is relative to the region; size is 1, 2, 4 or 8; the access lies wholly within
+	 * the region, but nothing says that it is aligned. Values are numbers; bits above `size`
+	 * bytes of a value written are zero, and those of a value read are ignored.
+	 */
 	uint64_t (*read)(void *dev, uint64_t off, unsigned size);
 	void (*write)(void *dev, uint64_t off, unsigned size, uint64_t val);
 };

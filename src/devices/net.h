@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a network device asks of its link. Frames carry a struct virtio_net_hdr (12 bytes, virtio 1.2, 5.1.6) in front in both
- * directions, as a tap with IFF_VNET_HDR and a header size of 12 does. Implemented by backend/tap.c, and by memory in tests.
+ * What a network device asks of its link. Frames carry a struct virtio_net_hdr (12 bytes, virtio
+ * 1.2, 5.1.6) in front in both directions, as a tap with IFF_VNET_HDR and a header size of 12
+ * does. Implemented by backend/tap.c, and by memory in tests.
  */
 #ifndef ZHYVE_DEVICES_NET_H
 #define ZHYVE_DEVICES_NET_H
@@ -14,17 +15,28 @@
 #define NET_HDR_LEN 12
 
 struct net_backend;
+
 struct net_ops {
-	/* Send one frame, header first. Bytes taken, or -EAGAIN (try again after writable()), or -errno (the frame is lost). Never blocks. */
+	/*
+	 * Send one frame, header first. Bytes taken, or -EAGAIN (try again after writable()), or
+	 * -errno (the frame is lost). Never blocks.
+	 */
 	ssize_t (*send)(struct net_backend *b, const struct iovec *iov, unsigned niov);
-	/* Receive one frame into iov. Its length, -EAGAIN when there is none, -EMSGSIZE when cut off, -errno. */
+	/*
+	 * Receive one frame into iov. Its length, -EAGAIN: none there, -EMSGSIZE: cut off,
+	 * -errno.
+	 */
 	ssize_t (*recv)(struct net_backend *b, const struct iovec *iov, unsigned niov);
-	/* Ask to be told (net_backend.readable / .writable) or not: a device without receive buffers switches reading off. */
+	/*
+	 * Ask to be told (net_backend.readable / .writable) or not: a device without receive
+	 * buffers switches reading off.
+	 */
 	void (*want_read)(struct net_backend *b, bool on);
 	void (*want_write)(struct net_backend *b, bool on);
 	/* Tell the link which offloads the guest takes (VIRTIO_NET_F_GUEST_* bits). 0 or -errno. */
 	int (*set_offload)(struct net_backend *b, uint64_t guest_features);
 };
+
 struct net_backend {
 	const struct net_ops *ops;
 	void *softc;

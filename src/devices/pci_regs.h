@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Offsets and bits of PCI configuration space (PCI Local Bus 3.0, chapter 6). Pure constants. */
+#ifndef ZHYVE_DEVICES_PCI_REGS_H
+#define ZHYVE_DEVICES_PCI_REGS_H
+
+/* Type 0 header. */
+#define PCIR_VENDOR        0x00
+#define PCIR_DEVICE        0x02
+#define PCIR_COMMAND       0x04
+#define PCIR_STATUS        0x06
+#define PCIR_REVISION      0x08
+#define PCIR_CLASS         0x09 /* 24 bits: interface, subclass, class */
+#define PCIR_CACHELINE     0x0C
+#define PCIR_HEADER        0x0E
+#define PCIR_BAR(n)        (0x10 + 4 * (n))
+#define PCIR_BARS_END      0x28
+#define PCIR_SUBVENDOR     0x2C
+#define PCIR_SUBDEVICE     0x2E
+#define PCIR_CAP           0x34
+#define PCIR_INTLINE       0x3C
+#define PCIR_INTPIN        0x3D
+
+#define PCI_COMMAND_IO     0x0001
+#define PCI_COMMAND_MEM    0x0002
+#define PCI_COMMAND_MASTER 0x0004
+#define PCI_COMMAND_PARITY 0x0040
+#define PCI_COMMAND_SERR   0x0100
+#define PCI_COMMAND_NOINTX 0x0400
+
+#define PCI_STATUS_INTX    0x0008
+#define PCI_STATUS_CAPS    0x0010
+
+#define PCI_HEADER_MULTI   0x80
+
+#define PCI_BAR_BIT_IO     0x1
+#define PCI_BAR_BIT_MEM64  0x4
+
+#define PCI_CAP_VENDOR     0x09
+#define PCI_CAP_MSIX       0x11
+#define PCI_CAPS_START     0x40
+
+/* MSI-X capability (6.8.2): message control, table and PBA locations. */
+#define PCIR_MSIX_CTRL    0x02
+#define PCIR_MSIX_TABLE   0x04
+#define PCIR_MSIX_PBA     0x08
+#define PCI_MSIX_ENABLE   0x8000
+#define PCI_MSIX_MASKALL  0x4000
+#define PCI_MSIX_VEC_MASK 0x1u /* vector control */
+
+#endif
