@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Links: nic tags (bridges, with or without a port) and vnics (a tap on one, for one nic of one zone). Speaks rtnetlink itself (libmnl). A vnic is a
- * tap named z<did>n<index>, with vnet headers, MAC and MTU of the zone's net, attached to the tag's bridge; persistent only as long as the
- * ledger says (its queue descriptor is handed to zhyve). Tools (nictagadm) and zoneadmd; root, in the host's network namespace.
+ * Links: nic tags and vnics. A nic tag names a network of the host and is a bridge, with a port (an existing interface) or without one (an
+ * etherstub: a switch inside the host). A vnic is the tap of one nic of one zone, a port of its tag's bridge. All of it is done by rtnetlink
+ * (netlink.h). Tools (nictagadm) and zoneadmd; root, in the host's network namespace.
  */
 #ifndef ZHYVE_ZONE_LINK_H
 #define ZHYVE_ZONE_LINK_H
@@ -13,37 +13,55 @@
 
 #include "base/err.h"
 
-#define NICTAG_NAME_MAX 32
+#define NICTAG_NAME_MAX  32 /* with the end byte */
+#define LINK_MTU_DEFAULT 1500
 
 struct nictag {
 	char name[NICTAG_NAME_MAX];
-	char link[16];   /* the port: an existing interface, "" for an etherstub */
-	char bridge[16]; /* interface name of the bridge: zbr-<hash or name> fitting IFNAMSIZ */
-	uint32_t mtu;    /* 0: 1500 */
+	char link[16];    /* the port: an existing interface, "" for an etherstub */
+	char bridge[16];  /* interface name of the bridge; nictag_add fills it in when it is "" */
+	uint32_t mtu;     /* 0: LINK_MTU_DEFAULT */
+	char address[64]; /* the host's own address on the bridge, "10.88.0.1/24"; "": none */
+	bool force;       /* take the port although the host itself uses it */
 };
 
-/* The store /etc/zones/nictags.json. Array is the caller's (free). */
+/*
+ * Names (netprot.md 5): 1 to 31 letters, digits and underscores, an etherstub's ends in a digit. 0, or -EINVAL with "nic tag name is invalid"
+ * and the rule. Pure.
+ */
+int nictag_name_check(const char *name, bool etherstub, struct err *e);
+/* The bridge's interface name: zbr-NAME, or zbr-, the name's begin and a hash of it where that is longer than the kernel's 15 bytes. Pure. */
+void nictag_bridge_name(const char *name, char out[16]);
+
+/* The store, /etc/zones/nictags.json, sorted by name. The array is the caller's (free); without a store it is empty. */
 int nictag_list(struct nictag **out, size_t *n, struct err *e);
 /* -ENOENT with "nic tag 'N' does not exist". */
 int nictag_get(const char *name, struct nictag *out, struct err *e);
-int nictag_add(const struct nictag *t, struct err *e); /* stores it and makes the bridge */
-int nictag_delete(const char *name, struct err *e);    /* removes bridge and entry */
-/* Make the bridge if it is not there (after a host's boot). */
+/*
+ * Store it and make the bridge; on failure neither is left. -EEXIST with "nic tag 'N' already exists", -ENODEV when the port does not exist, -EBUSY when the
+ * host itself uses the port (unless force).
+ */
+int nictag_add(const struct nictag *t, struct err *e);
+/* Remove bridge and entry. Whether a zone uses it is the caller's question (usage.h). -ENOENT. */
+int nictag_delete(const char *name, struct err *e);
+/* Make of the bridge, its port and its address what is not there (after a boot of the host). */
 int nictag_ensure(const struct nictag *t, struct err *e);
 
 struct vnic_spec {
-	char ifname[16];
+	char ifname[16]; /* of the tap, in the host */
 	char tag[NICTAG_NAME_MAX];
-	uint8_t mac[6];
-	uint16_t mtu;  /* 0: the tag's */
-	uint16_t vlan; /* 0: none */
+	uint8_t mac[6]; /* the guest's; the tap itself has another */
+	uint16_t mtu;   /* 0: the tag's */
+	uint16_t vlan;  /* 0: none; others are refused (-EOPNOTSUPP) */
 };
 /*
- * Make the tap, attach it to the bridge, bring it up. *tap_fd is its queue (IFF_TAP|IFF_NO_PI|IFF_VNET_HDR, header size 12),
- * close-on-exec, non-blocking; the caller's. On failure nothing is left.
+ * Make the tap, attach it to the tag's bridge (made when it is missing), bring it up. The bridge port does not learn addresses: it has one static
+ * forwarding entry, the nic's. *tap_fd is its queue (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, header of 12 bytes), close-on-exec, non-blocking,
+ * the caller's. The tap is not persistent: it goes with the last descriptor of its queue, so it cannot outlive the zone's processes. On failure nothing is left. -EEXIST
+ * when the name is taken, or the MAC address by another nic on that bridge.
  */
 int vnic_create(const struct vnic_spec *spec, int *tap_fd, struct err *e);
-/* Remove by name; 0 also when it does not exist. */
+/* Remove a tap by name, whoever holds it; 0 also when it does not exist. -EINVAL for an interface that is no tap. */
 int vnic_destroy(const char *ifname, struct err *e);
 bool link_exists(const char *ifname);
 
