@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Images: manifest and raw content below /zones/images. Import converts qcow2 with qemu-img (in its own process, without privilege), refuses backing files, and
- * checks size and sha1 of the manifest. A manifest is SmartOS's (imgadm): v 2, uuid, name, version, type zvol, os, image_size (MiB),
- * requirements, files, tags. For direct kernel boot the tags org.zhyve:kernel, org.zhyve:initrd (files beside the manifest at import) and
- * org.zhyve:cmdline are ours. Tools and zoneadmd, root.
+ * Images: manifests and raw content below /zones/images. A manifest is SmartOS's: v, uuid, name, version, os, type (zvol only), image_size (MiB),
+ * files (sha1, size, compression none), tags; members we do not know are kept. For booting a kernel directly there are tags of our own:
+ * org.zhyve:kernel and org.zhyve:initrd (names of files beside the manifest, taken along by an import) and org.zhyve:cmdline. Tools and
+ * zoneadmd, root.
  */
 #ifndef ZHYVE_ZONE_IMAGE_H
 #define ZHYVE_ZONE_IMAGE_H
@@ -17,19 +17,32 @@
 #include "base/parse.h"
 
 struct image {
-	char uuid[UUID_TEXT_LEN + 1];
+	char uuid[UUID_TEXT_LEN + 1]; /* lower case */
 	char name[128], version[64], os[32], type[32];
+	char published[32];    /* published_at of the manifest, "": none */
 	uint64_t size;         /* bytes of the raw content */
 	char path[PATH_MAX];   /* raw content */
-	char kernel[PATH_MAX]; /* "" : none */
+	char kernel[PATH_MAX]; /* "": none */
 	char initrd[PATH_MAX];
 	char cmdline[1024];
 };
 
 /* -ENOENT with a message that names the image. */
 int image_get(const char *uuid, struct image *out, struct err *e);
-int image_list(struct image **out, size_t *n, struct err *e); /* array is the caller's */
-int image_import(const char *manifest_path, const char *file_path, struct err *e);
+/* All, sorted by publication and name; the array is the caller's (free). A damaged one is left out, with a line in the log. */
+int image_list(struct image **out, size_t *n, struct err *e);
+/* The stored manifest's text; the caller's (free). -ENOENT. */
+int image_manifest_text(const char *uuid, char **out, struct err *e);
+
+/*
+ * Import `file_path`, raw or qcow2, by the manifest at `manifest_path`. qcow2 is converted by qemu-img in a process without privileges; a file that refers to
+ * other files is refused. Size and sha1 are those the manifest says, or it fails. An import shows up whole or not at all, and clears away what interrupted ones
+ * left. *out (may be NULL): what was imported, or what is there already. -EEXIST for an image that is there, -ENOSPC, -EINVAL for a file or manifest that
+ * is not right.
+ */
+int image_import(
+    const char *manifest_path, const char *file_path, struct image *out, struct err *e);
+/* Remove it. Whether a zone uses it is the caller's question (usage.h). -ENOENT. */
 int image_delete(const char *uuid, struct err *e);
 
 #endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Import of an image. The file is first copied into the store, and everything after (sha1, format, conversion) looks at that copy, so that nobody can
+ * change it between the check and the use. All is built under hidden names and renamed when whole, the manifest last. Formats: qcow2 by its magic
+ * number, else raw; a stream of zfs send, which is what SmartOS's own zvol images are, is refused. Tools, root.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <dirent.h>
+#include <libgen.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/fd.h"
+#include "zone/image.h"
+#include "zone/image_convert.h"
+#include "zone/image_manifest.h"
+#include "zone/image_store.h"
+#include "zone/qcow2.h"
+#include "zone/sparse.h"
+
+#define HASH_CHUNK     (1u * 1024u * 1024u)
+#define BOOT_FILE_MAX  (1024 * MIB) /* kernel, initrd */
+#define ZFS_SEND_MAGIC 0x00000002f5bacbacull
+
+/* Names in the store; hidden until the import is whole. */
+enum part {
+	PART_STAGE, /* the file as given; gone in the end */
+	PART_RAW,
+	PART_KERNEL,
+	PART_INITRD,
+	PART_JSON, /* last: it makes the image exist */
+	PARTS
+};
+static const char *const part_suffix[PARTS] = { "stage", "raw", "kernel", "initrd", "json" };
+
+struct import {
+	int dir; /* the store, locked */
+	struct image_manifest m;
+	const char *file_path;
+	const char *manifest_path;
+	char *text; /* of the manifest */
+	size_t text_len;
+};
+
+#define PART_NAME_MAX (UUID_TEXT_LEN + 24)
+
+static void
+hidden_name(const struct import *im, enum part p, char out[PART_NAME_MAX])
+{
+	(void)snprintf(out, PART_NAME_MAX, ".%s.%s.tmp", im->m.image.uuid, part_suffix[p]);
+}
+
+static int
+make_part(const struct import *im, enum part p, int *fd, struct err *e)
+{
+	char name[PART_NAME_MAX];
+
+	hidden_name(im, p, name);
+	*fd = openat(im->dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return (*fd >= 0 ? 0 : err_set(e, errno, "cannot make '%s' in the store of images", name));
+}
+
+/* Open an input: a regular file. */
+static int
+open_input(const char *path, int *fd, uint64_t *size, struct err *e)
+{
+	struct stat st;
+
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (*fd < 0 || fstat(*fd, &st) != 0)
+		return (err_set(e, errno, "cannot read '%s'", path));
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return (err_say(e, EINVAL, "cannot read '%s': %s", path,
+		    S_ISREG(st.st_mode) ? "it is empty" : "not a regular file"));
+	*size = (uint64_t)st.st_size;
+	return (0);
+}
+
+/* Copy a file into the store. The descriptor of the copy is the caller's. */
+static int
+stage(const struct import *im, const char *path, enum part p, uint64_t max, int *out,
+    uint64_t *size, struct err *e)
+{
+	CLEANUP_FD int in = -1, fd = -1;
+	uint64_t used;
+	int rc;
+
+	if ((rc = open_input(path, &in, size, e)) != 0)
+		return (rc);
+	if (*size > max)
+		return (err_say(e, EFBIG, "'%s' has %llu MiB, at most %llu are taken", path,
+		    (unsigned long long)(*size / MIB), (unsigned long long)(max / MIB)));
+	if ((rc = make_part(im, p, &fd, e)) != 0)
+		return (rc);
+	if (file_share(in, fd) != 0) {
+		if ((rc = sparse_allocated(in, &used)) != 0)
+			return (err_set(e, -rc, "cannot read '%s'", path));
+		if ((rc = space_check(fd, used, path, "the store of images", e)) != 0)
+			return (rc);
+		if ((rc = sparse_copy(in, fd, *size)) != 0)
+			return (err_set(e, -rc, "cannot copy '%s' to the store of images", path));
+	}
+	*out = fd_steal(&fd);
+	return (0);
+}
+
+static int
+hash(int fd, uint64_t size, char out[SHA1_TEXT_LEN + 1])
+{
+	CLEANUP_FREE uint8_t *buf = malloc(HASH_CHUNK);
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint64_t off;
+	size_t n, i;
+	int rc = 0;
+
+	if (buf == NULL || ctx == NULL || EVP_DigestInit_ex(ctx, EVP_sha1(), NULL) != 1)
+		rc = -ENOMEM;
+	for (off = 0; off < size && rc == 0; off += n) {
+		n = (size_t)MIN(size - off, HASH_CHUNK);
+		rc = fd_pread_full(fd, buf, n, (off_t)off);
+		if (rc == 0 && EVP_DigestUpdate(ctx, buf, n) != 1)
+			rc = -EIO;
+	}
+	if (rc == 0 && EVP_DigestFinal_ex(ctx, digest, NULL) != 1)
+		rc = -EIO;
+	EVP_MD_CTX_free(ctx);
+	for (i = 0; rc == 0 && i < SHA1_TEXT_LEN / 2; i++)
+		(void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	return (rc);
+}
+
+/* The file is the one that the manifest speaks of. */
+static int
+check_file(const struct import *im, int fd, uint64_t size, struct err *e)
+{
+	char sha1[SHA1_TEXT_LEN + 1];
+	int rc;
+
+	if (im->m.file_size != 0 && im->m.file_size != size)
+		return (err_say(e, EINVAL, "'%s' has %llu bytes, its manifest says %llu",
+		    im->file_path, (unsigned long long)size, (unsigned long long)im->m.file_size));
+	if (im->m.sha1[0] == '\0')
+		return (0);
+	if ((rc = hash(fd, size, sha1)) != 0)
+		return (err_set(e, -rc, "cannot take the sha1 of '%s'", im->file_path));
+	if (strcmp(sha1, im->m.sha1) != 0)
+		return (err_say(e, EINVAL,
+		    "'%s' is not the file of its manifest: sha1 is %s, the manifest says %s",
+		    im->file_path, sha1, im->m.sha1));
+	return (0);
+}
+
+/* The disk's size is image_size; a raw file may end within its last MiB. */
+static int
+check_disk_size(const struct import *im, uint64_t bytes, struct err *e)
+{
+	uint64_t mib = bytes / MIB + (bytes % MIB != 0);
+
+	if (mib != im->m.image.size / MIB)
+		return (err_say(e, EINVAL,
+		    "'%s' is a disk of %llu MiB, its manifest says image_size %llu", im->file_path,
+		    (unsigned long long)mib, (unsigned long long)(im->m.image.size / MIB)));
+	return (0);
+}
+
+static int
+from_qcow2(const struct import *im, int in, const void *head, size_t len, struct err *e)
+{
+	CLEANUP_FD int out = -1;
+	uint64_t disk;
+	int rc;
+
+	if ((rc = qcow2_check(head, len, &disk, e)) != 0)
+		return (err_ctx(e, "'%s'", im->file_path));
+	if ((rc = check_disk_size(im, disk, e)) != 0 ||
+	    (rc = make_part(im, PART_RAW, &out, e)) != 0 ||
+	    (rc = image_convert(in, out, disk, e)) != 0)
+		return (rc);
+	if (ftruncate(out, (off_t)im->m.image.size) != 0 || fsync(out) != 0)
+		return (err_set(e, errno, "cannot write image %s", im->m.image.uuid));
+	return (0);
+}
+
+static int
+from_raw(
+    const struct import *im, int in, const uint8_t *head, size_t len, uint64_t size, struct err *e)
+{
+	char from[PART_NAME_MAX], to[PART_NAME_MAX];
+	int rc;
+
+	if (len >= 16 && le64_get(head + 8) == ZFS_SEND_MAGIC)
+		return (err_say(e, EINVAL,
+		    "'%s' is a stream of zfs send, not a disk: import it into a zvol with zfs "
+		    "receive, copy that to a raw file",
+		    im->file_path));
+	if ((rc = check_disk_size(im, size, e)) != 0)
+		return (rc);
+	hidden_name(im, PART_STAGE, from);
+	hidden_name(im, PART_RAW, to);
+	if (ftruncate(in, (off_t)im->m.image.size) != 0 || fsync(in) != 0 ||
+	    renameat(im->dir, from, im->dir, to) != 0)
+		return (err_set(e, errno, "cannot write image %s", im->m.image.uuid));
+	return (0);
+}
+
+static int
+import_disk(const struct import *im, struct err *e)
+{
+	CLEANUP_FREE uint8_t *head = NULL;
+	CLEANUP_FD int fd = -1;
+	uint64_t size;
+	size_t len;
+	int rc;
+
+	if ((rc = stage(im, im->file_path, PART_STAGE, INT64_MAX, &fd, &size, e)) != 0 ||
+	    (rc = check_file(im, fd, size, e)) != 0)
+		return (rc);
+	len = (size_t)MIN(size, QCOW2_HEAD_MAX);
+	if ((head = malloc(len)) == NULL || (rc = fd_pread_full(fd, head, len, 0)) != 0)
+		return (err_set(e, head == NULL ? ENOMEM : -rc, "cannot read '%s'", im->file_path));
+	if (qcow2_is(head, len))
+		return (from_qcow2(im, fd, head, len, e));
+	return (from_raw(im, fd, head, len, size, e));
+}
+
+/* A kernel or initrd, `name` beside the manifest. */
+static int
+import_boot_file(const struct import *im, const char *name, enum part p, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	char copy[PATH_MAX], path[PATH_MAX];
+	uint64_t size;
+	int rc;
+
+	if (name[0] == '\0')
+		return (0);
+	(void)snprintf(copy, sizeof(copy), "%s", im->manifest_path);
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", dirname(copy), name) >= sizeof(path))
+		return (err_set(e, ENAMETOOLONG, "cannot read '%s'", name));
+	if ((rc = stage(im, path, p, BOOT_FILE_MAX, &fd, &size, e)) != 0)
+		return (err_ctx(e, "tag org.zhyve:%s", part_suffix[p]));
+	if (fsync(fd) != 0)
+		return (err_set(e, errno, "cannot write image %s", im->m.image.uuid));
+	return (0);
+}
+
+static int
+import_manifest(const struct import *im, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	int rc;
+
+	if ((rc = make_part(im, PART_JSON, &fd, e)) != 0)
+		return (rc);
+	if ((rc = fd_write_full(fd, im->text, im->text_len)) != 0)
+		return (err_set(e, -rc, "cannot write image %s", im->m.image.uuid));
+	if (fchmod(fd, 0644) != 0 || fsync(fd) != 0)
+		return (err_set(e, errno, "cannot write image %s", im->m.image.uuid));
+	return (0);
+}
+
+/* Everything is there: give it its names. */
+static int
+publish(const struct import *im, struct err *e)
+{
+	char from[PART_NAME_MAX], to[PART_NAME_MAX];
+	unsigned p;
+
+	for (p = PART_RAW; p < PARTS; p++) {
+		hidden_name(im, (enum part)p, from);
+		(void)snprintf(to, sizeof(to), "%s.%s", im->m.image.uuid, part_suffix[p]);
+		if (renameat(im->dir, from, im->dir, to) != 0 &&
+		    (errno != ENOENT || p == PART_RAW || p == PART_JSON))
+			return (err_set(e, errno, "cannot publish image %s", im->m.image.uuid));
+	}
+	if (fsync(im->dir) != 0)
+		return (err_set(e, errno, "cannot make image %s durable", im->m.image.uuid));
+	return (0);
+}
+
+/* A hidden part, or a part without its manifest: left by an import or delete that was interrupted. */
+static bool
+is_leftover(int dir, const char *name)
+{
+	char json[UUID_TEXT_LEN + 8];
+	uint8_t uuid[16];
+	size_t len = strlen(name);
+
+	if (name[0] == '.')
+		return (len > 4 && strcmp(name + len - 4, ".tmp") == 0);
+	if (len <= UUID_TEXT_LEN || name[UUID_TEXT_LEN] != '.')
+		return (false);
+	(void)snprintf(json, sizeof(json), "%.*s.json", UUID_TEXT_LEN, name);
+	json[UUID_TEXT_LEN] = '\0';
+	if (parse_uuid(json, uuid) != 0)
+		return (false);
+	json[UUID_TEXT_LEN] = '.';
+	return (faccessat(dir, json, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT);
+}
+
+/* We hold the lock: nobody is at work on them. */
+static void
+clear_leftovers(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *de;
+
+	if (d == NULL) {
+		fd_close(&fd);
+		return;
+	}
+	while ((de = readdir(d)) != NULL) {
+		if (is_leftover(dir, de->d_name))
+			(void)unlinkat(dir, de->d_name, 0);
+	}
+	(void)closedir(d);
+}
+
+static int
+import(struct import *im, struct err *e)
+{
+	int rc;
+
+	clear_leftovers(im->dir);
+	if ((rc = import_disk(im, e)) == 0 &&
+	    (rc = import_boot_file(im, im->m.image.kernel, PART_KERNEL, e)) == 0 &&
+	    (rc = import_boot_file(im, im->m.image.initrd, PART_INITRD, e)) == 0 &&
+	    (rc = import_manifest(im, e)) == 0)
+		rc = publish(im, e);
+	clear_leftovers(im->dir);
+	return (rc);
+}
+
+int
+image_import(const char *manifest_path, const char *file_path, struct image *out, struct err *e)
+{
+	struct import im = { .file_path = file_path, .manifest_path = manifest_path };
+	CLEANUP_FREE char *text = NULL;
+	CLEANUP_FD int dir = -1;
+	struct image there;
+	int rc;
+
+	if ((rc = file_read(manifest_path, IMAGE_MANIFEST_MAX, &text, &im.text_len, e)) != 0)
+		return (rc);
+	im.text = text;
+	if ((rc = image_manifest_parse(text, im.text_len, &im.m, e)) != 0)
+		return (err_ctx(e, "'%s'", manifest_path));
+	if ((rc = image_store_open(&dir, e)) != 0)
+		return (rc);
+	im.dir = dir;
+	rc = image_get(im.m.image.uuid, &there, e);
+	if (rc == 0) {
+		rc = err_say(e, EEXIST, "image %s (%s@%s) is already installed", there.uuid,
+		    there.name, there.version);
+	} else if (rc == -ENOENT) {
+		err_clear(e);
+		if ((rc = import(&im, e)) == 0)
+			rc = image_get(im.m.image.uuid, &there, e);
+	}
+	if (out != NULL && (rc == 0 || rc == -EEXIST))
+		*out = there;
+	return (rc);
+}

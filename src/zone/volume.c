@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Volumes: the table of drivers, and opening, which is the same for all of them: see volume.h. A path is looked at (O_PATH) before it is opened, so that no
+ * FIFO can block us and no character device is touched. Tools and zoneadmd, root.
+ */
+#include "zone/volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/fd.h"
+#include "zone/paths.h"
+#include "zone/volume_driver.h"
+
+/* New volumes are made by the first. */
+static const struct volume_driver *const drivers[] = {
+	&volume_file,
+};
+
+int
+volume_create(const struct volume_spec *spec, char *path, struct err *e)
+{
+	return (drivers[0]->create(spec, path, e));
+}
+
+int
+volume_destroy(const char *path, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < NITEMS(drivers); i++) {
+		if (drivers[i]->owns(path))
+			return (drivers[i]->destroy(path, e));
+	}
+	return (err_say(e, EINVAL, "disk '%s' is no volume of the pool: it is left alone", path));
+}
+
+/* An O_PATH descriptor. Below the pool nothing may lead elsewhere; outside (a disk of the host, by name) only a device may be reached by a symbolic link. */
+static int
+look_up(const char *path, struct stat *st, struct err *e)
+{
+	CLEANUP_FD int fd = -1, pool = -1;
+	char top[PATH_MAX];
+	size_t len;
+
+	len = strlen(path_zones(top, "%s", ""));
+	if (strncmp(path, top, len) == 0 && path[len] == '/') {
+		if ((pool = open(top, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+			return (err_set(e, errno, "cannot open the pool '%s'", top));
+		if ((fd = fd_open_beneath(pool, path + len + 1, O_PATH, 0)) < 0)
+			return (err_set(e, -fd, "cannot open disk '%s'", path));
+	} else if ((fd = open(path, O_PATH | O_CLOEXEC)) < 0) {
+		return (err_set(e, errno, "cannot open disk '%s'", path));
+	}
+	if (fstat(fd, st) != 0)
+		return (err_set(e, errno, "cannot open disk '%s'", path));
+	if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode))
+		return (err_say(e, EINVAL,
+		    "cannot open disk '%s': neither a regular file nor a block device", path));
+	if (S_ISREG(st->st_mode) && pool < 0) {
+		struct stat link;
+		if (lstat(path, &link) != 0 || S_ISLNK(link.st_mode))
+			return (err_say(e, ELOOP,
+			    "cannot open disk '%s': a symbolic link to a file; name the file "
+			    "itself",
+			    path));
+	}
+	return (fd_steal(&fd));
+}
+
+/* "process 812 (zoneadmd -z z1)", from /proc/locks, or "another process". */
+static void
+describe_holder(const struct stat *st, char *out, size_t size)
+{
+	CLEANUP_FD int fd = -1;
+	char line[256], path[64], cmd[128] = "";
+	unsigned maj, min;
+	uint64_t ino;
+	ssize_t n = 0, i;
+	FILE *f;
+	int pid = 0, p;
+
+	(void)snprintf(out, size, "another process");
+	if ((f = fopen("/proc/locks", "re")) == NULL)
+		return;
+	while (pid == 0 && fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%" SCNu64, &p, &maj, &min, &ino) ==
+			4 &&
+		    ino == st->st_ino && maj == major(st->st_dev) && min == minor(st->st_dev))
+			pid = p;
+	}
+	(void)fclose(f);
+	if (pid <= 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) >= 0)
+		n = read(fd, cmd, sizeof(cmd) - 1);
+	for (i = 0; i + 1 < n; i++) {
+		if (cmd[i] == '\0')
+			cmd[i] = ' ';
+	}
+	if (n > 0)
+		(void)snprintf(out, size, "process %d (%s)", pid, cmd);
+	else
+		(void)snprintf(out, size, "process %d", pid);
+}
+
+static int
+lock_volume(int fd, const char *path, int readonly, const struct stat *st, struct err *e)
+{
+	char holder[256];
+
+	if (flock(fd, (readonly ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0)
+		return (0);
+	if (errno != EWOULDBLOCK)
+		return (err_set(e, errno, "cannot lock disk '%s'", path));
+	describe_holder(st, holder, sizeof(holder));
+	return (err_say(e, EBUSY, "disk '%s' is in use by %s", path, holder));
+}
+
+int
+volume_open(const char *path, int readonly, uint64_t *size, struct err *e)
+{
+	CLEANUP_FD int at = -1, fd = -1;
+	int flags = (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY, rc;
+	char self[64];
+	struct stat st;
+
+	if ((at = look_up(path, &st, e)) < 0)
+		return (at);
+	/* O_EXCL claims a block device: not while a filesystem, a volume manager or another zone has it. */
+	if (S_ISBLK(st.st_mode) && !readonly)
+		flags |= O_EXCL;
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", at);
+	if ((fd = open(self, flags)) < 0) {
+		if (errno == EBUSY)
+			return (err_say(e, EBUSY, "disk '%s' is in use on this host", path));
+		return (err_set(e, errno, "cannot open disk '%s'", path));
+	}
+	if (S_ISBLK(st.st_mode)) {
+		if (ioctl(fd, BLKGETSIZE64, size) != 0)
+			return (err_set(e, errno, "cannot tell the size of disk '%s'", path));
+		return (fd_steal(&fd));
+	}
+	if ((rc = lock_volume(fd, path, readonly, &st, e)) != 0)
+		return (rc);
+	if (fstat(fd, &st) != 0)
+		return (err_set(e, errno, "cannot tell the size of disk '%s'", path));
+	*size = (uint64_t)st.st_size;
+	return (fd_steal(&fd));
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a kind of volume is made of. A driver is one file with one of these, and one line in the table of volume.c. Tools and zoneadmd.
+ */
+#ifndef ZHYVE_ZONE_VOLUME_DRIVER_H
+#define ZHYVE_ZONE_VOLUME_DRIVER_H
+
+#include <stdbool.h>
+
+#include "zone/volume.h"
+
+struct volume_driver {
+	const char *name;
+	/* Is `path` a volume made by this driver? */
+	bool (*owns)(const char *path);
+	/* As volume_create and volume_destroy. */
+	int (*create)(const struct volume_spec *spec, char *path, struct err *e);
+	int (*destroy)(const char *path, struct err *e);
+};
+
+extern const struct volume_driver volume_file;
+
+#endif
