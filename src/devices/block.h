@@ -25,6 +25,7 @@ enum block_op {
 struct block_req {
 	enum block_op op;
 	bool unmap;      /* write zeroes may free the space */
+	bool fua;        /* write: on stable storage before it is done */
 	uint64_t offset; /* bytes, a multiple of the logical sector */
 	uint64_t len;    /* bytes; of iov for read and write */
 	struct iovec iov[BLOCK_IOV_MAX];
@@ -64,6 +65,12 @@ struct block_backend {
 	const struct block_ops *ops;
 	struct block_info info;
 	void *softc;
+	/*
+	 * Set by the device: called after a batch of `done` calls (the device's lock held), to tell the guest
+	 * once and to submit what waited. May be NULL.
+	 */
+	void (*batch_done)(void *dev);
+	void *dev;
 };
 
 #endif

@@ -34,13 +34,14 @@ rng_notify(struct virtio_dev *vd, unsigned queue)
 {
 	struct virtio_rng *rng = vd->softc;
 	struct virtq *q = &vd->queue[queue];
+	unsigned round = 0;
 
 	do {
 		virtq_kick_off(q);
-		while (virtio_pop(vd, queue, &rng->chain))
+		for (unsigned n = 0; n < q->size && virtio_pop(vd, queue, &rng->chain); n++)
 			virtq_push(q, rng->chain.head, fill_chain(rng, &rng->chain));
 		virtio_publish(vd, queue);
-	} while (virtq_kick_on(q));
+	} while (virtio_another_round(vd, queue, round++));
 }
 
 static const struct virtio_dev_ops rng_ops = {

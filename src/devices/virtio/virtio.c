@@ -198,3 +198,13 @@ virtio_pop(struct virtio_dev *vd, unsigned queue, struct vq_chain *c)
 		virtio_needs_reset(vd, vd->queue[queue].broken);
 	return (rc > 0);
 }
+
+bool
+virtio_another_round(struct virtio_dev *vd, unsigned queue, unsigned round)
+{
+	if (!virtio_running(vd) || !virtq_kick_on(&vd->queue[queue]))
+		return (false);
+	if (round + 1 < VIRTIO_ROUNDS || vd->transport == NULL)
+		return (true);
+	return (!vd->transport->again(vd, queue));
+}

@@ -70,6 +70,11 @@ struct virtio_transport_ops {
 	void (*config_interrupt)(struct virtio_dev *vd);
 	/* The device has been reset: forget vectors and selectors. */
 	void (*was_reset)(struct virtio_dev *vd);
+	/*
+	 * See to it that virtio_notify is called for the queue after others have had their turn. False: it
+	 * cannot.
+	 */
+	bool (*again)(struct virtio_dev *vd, unsigned queue);
 };
 
 struct virtio_dev {
@@ -133,5 +138,11 @@ void virtio_config_changed(struct virtio_dev *vd);
 void virtio_needs_reset(struct virtio_dev *vd, const char *why);
 /* virtq_pop, with virtio_needs_reset when the queue turns out to be broken. True when a chain was taken. */
 bool virtio_pop(struct virtio_dev *vd, unsigned queue, struct vq_chain *c);
+/*
+ * The end of a round of virtio_pop: switch kicks on again, unless there is more. True: do another round. A driver
+ * that keeps adding work does not keep the thread: after VIRTIO_ROUNDS rounds the rest is put off to a notification to come.
+ */
+#define VIRTIO_ROUNDS 4
+bool virtio_another_round(struct virtio_dev *vd, unsigned queue, unsigned round);
 
 #endif

@@ -130,7 +130,19 @@ t_was_reset(struct virtio_dev *vd)
 	}
 }
 
+static bool
+t_again(struct virtio_dev *vd, unsigned queue)
+{
+	struct virtio_pci *vp = vd->transport_arg;
+
+	if (vp->hooks == NULL || vp->hooks->again == NULL)
+		return (false);
+	vp->hooks->again(vp->hooks_ctx, vp, queue);
+	return (true);
+}
+
 static const struct virtio_transport_ops transport_ops = {
+	.again = t_again,
 	.queue_interrupt = t_queue_interrupt,
 	.config_interrupt = t_config_interrupt,
 	.was_reset = t_was_reset,

@@ -34,6 +34,8 @@ struct virtio_pci_hooks {
 	 * irqfd.
 	 */
 	void (*irq_moved)(void *ctx, struct virtio_pci *vp, unsigned queue);
+	/* Call virtio_pci_notify_queue soon, from the event loop: ring the doorbell's eventfd. */
+	void (*again)(void *ctx, struct virtio_pci *vp, unsigned queue);
 };
 
 struct virtio_pci {
