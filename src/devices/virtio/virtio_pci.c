@@ -396,13 +396,11 @@ bool
 virtio_pci_queue_msi(const struct virtio_pci *vp, unsigned queue, uint64_t *addr, uint32_t *data)
 {
 	uint16_t vec = vp->queue_vector[queue];
-	const struct pci_msix *m = &vp->pci.msix;
 
-	if (!pci_msix_enabled(&vp->pci) || m->masked || vec >= m->nvec ||
-	    (m->table[vec].ctrl & 1) != 0)
+	if (!pci_msix_deliverable(&vp->pci, vec))
 		return (false);
-	*addr = m->table[vec].addr;
-	*data = m->table[vec].data;
+	*addr = vp->pci.msix.table[vec].addr;
+	*data = vp->pci.msix.table[vec].data;
 	return (true);
 }
 
@@ -551,4 +549,11 @@ virtio_pci_init(struct virtio_pci *vp, struct virtio_dev *vd)
 	for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)
 		vp->queue_vector[i] = VIRTIO_MSI_NO_VECTOR;
 	return (0);
+}
+
+void
+virtio_pci_destroy(struct virtio_pci *vp)
+{
+	pci_dev_fini(&vp->pci);
+	vp->vd->transport = NULL;
 }

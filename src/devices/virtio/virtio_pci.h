@@ -57,6 +57,8 @@ struct virtio_pci {
  * vp->pci.bdf and .lock and calls pci_attach. Both outlive the bus. 0 or -errno.
  */
 int virtio_pci_init(struct virtio_pci *vp, struct virtio_dev *vd);
+/* After the bus is gone, before the device. */
+void virtio_pci_destroy(struct virtio_pci *vp);
 
 /* The driver kicked `queue`. The device's lock is held. */
 void virtio_pci_notify_queue(struct virtio_pci *vp, unsigned queue);
