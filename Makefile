@@ -1,21 +1,56 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # zhyve: the short front of meson. `make help` lists what there is.
 BUILD ?= build
 
-.PHONY: all help install clean demo check bench host-shell
+.PHONY: all help demo check check-unit check-style check-guest check-host bench host-shell install clean
 
-all: $(BUILD)/build.ninja
+all: deps-build
 	@ninja -C $(BUILD)
 
 help:
-	@echo 'make             build (in $(BUILD)/)'
-	@echo 'make demo        boot Debian in a zone, to its login prompt (root)'
-	@echo 'make check       run every test (root)'
-	@echo 'make bench       measure against QEMU (root)'
-	@echo 'make host-shell  a shell in the virtual host (root)'
-	@echo 'make install     install; DESTDIR is honoured'
+	@echo 'make               build, in $(BUILD)/'
+	@echo 'make demo          boot Debian in a zone, to its login prompt (root)'
+	@echo 'make check         run every test (root); or one part of them:'
+	@echo '  make check-unit    unit tests: no root, no KVM'
+	@echo '  make check-style   include wall, formatting, file sizes, manual pages, scripts'
+	@echo '  make check-guest   bare-metal payloads on this machine'\''s /dev/kvm (root)'
+	@echo '  make check-host    end to end, in the virtual host (root)'
+	@echo 'make bench         measure against QEMU (root)'
+	@echo 'make host-shell    a shell in the virtual host (root)'
+	@echo 'make install       install; DESTDIR is honoured'
+	@echo 'make clean         remove $(BUILD)/; the cache of kernels and images (cache/) stays'
+	@echo
+	@echo 'Missing Debian packages are named, then installed (as root).'
 
-$(BUILD)/build.ninja:
-	@meson setup $(BUILD)
+# deps-GROUP-GROUP...: the packages of these groups, and a configured build.
+deps-%:
+	@tools/deps $(subst -, ,$*)
+	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD)
+
+demo: deps-build-host-image-demo
+	@ninja -C $(BUILD)
+	@tools/demo
+
+check: deps-build-check-host-image-demo
+	@tests/check unit style guest host
+
+check-%: deps-build-check-host-image-demo
+	@tests/check $*
+
+# Without the virtual host's packages: these run anywhere.
+check-unit: deps-build
+	@tests/check unit
+
+check-style: deps-build-check
+	@tests/check style
+
+bench: deps-build-bench
+	@ninja -C $(BUILD)
+	@tests/bench/run
+
+host-shell: deps-build-host
+	@ninja -C $(BUILD)
+	@tests/host/run -i
 
 install: all
 	@meson install -C $(BUILD) --no-rebuild

@@ -8,8 +8,8 @@
  * which ends in any other way is thereby known to have a defect of its own.
  *
  * The command is read from a file of NUL-terminated strings: "cd=DIR" first, then environment settings, an empty
- * string, and the arguments. With "tty" as second argument the command gets /dev/hvc0 as its controlling terminal
- * instead of the two ports.
+ * string, and the arguments. With a second argument, ROWSxCOLUMNS, the command gets /dev/hvc0 as its controlling
+ * terminal, of that size, instead of the two ports.
  *
  * It does not supervise: whatever the command leaves running ends with the machine.
  */
@@ -119,16 +119,19 @@ open_port(const char *name)
 static _Noreturn void
 run_child(int out, int errfd, const char *tty)
 {
+	struct winsize ws = { 0 };
 	sigset_t none;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
 	if (tty != NULL) {
-		out = errfd = open(tty, O_RDWR);
+		out = errfd = open("/dev/hvc0", O_RDWR);
 		if (out < 0)
-			err(126, "%s", tty);
+			err(126, "/dev/hvc0");
 		ioctl(out, TIOCSCTTY, 0);
+		if (sscanf(tty, "%hux%hu", &ws.ws_row, &ws.ws_col) == 2)
+			ioctl(out, TIOCSWINSZ, &ws);
 		dup2(out, 0);
 	} else {
 		int null = open("/dev/null", O_RDONLY);
@@ -215,15 +218,14 @@ main(int argc, char **argv)
 	int out[2], er[2], port[2] = { -1, -1 }, st, status;
 	struct sigaction sa = { .sa_handler = on_sigchld };
 	struct pollfd p[2];
-	const char *tty = NULL;
+	const char *tty;
 	char text[32];
 	sigset_t chld;
 	pid_t child;
 
 	if (argc < 2)
-		errx(2, "usage: agent FILE [tty]");
-	if (argc > 2 && strcmp(argv[2], "tty") == 0)
-		tty = "/dev/hvc0";
+		errx(2, "usage: agent FILE [ROWSxCOLUMNS]");
+	tty = argc > 2 ? argv[2] : NULL;
 	read_command(argv[1]);
 	st = open_port("status");
 	if (tty == NULL) {

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# What a scenario (tests/host/scenarios/NAME.sh) is written with. Runs inside the virtual host, in bash, with the
+# project installed. Results are TAP lines on standard output: `ok N - text`, `not ok N - text`; anything else a test
+# prints goes before them as it comes. A scenario ends with `t_done`.
+#
+#   t_ok TEXT / t_fail TEXT [DETAIL]     a result
+#   t_is TEXT HAVE WANT                  equal strings
+#   t_like TEXT HAVE REGEX               an extended regular expression is found in it
+#   t_run TEXT STATUS COMMAND...         the command's exit status; its output is kept in $t_out (and $t_err)
+#   t_skip TEXT WHY
+#   wait_for SECONDS COMMAND...          until the command succeeds; its last failure is silent; 1 when time is up
+#   $T                                   a directory of the scenario's own, gone at its end
+#   t_atexit COMMAND...                  run at the end, last first, also after a failure
+
+t_n=0 t_passed=0 t_failed=0
+t_ends=()
+T=$(mktemp -d /tmp/scenario.XXXXXX)
+top=${top:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)}
+cache=${ZHYVE_CACHE:-$top/cache}
+
+t_ok() {
+	t_n=$((t_n + 1)) t_passed=$((t_passed + 1))
+	echo "ok $t_n - $*"
+}
+
+t_fail() {
+	t_n=$((t_n + 1)) t_failed=$((t_failed + 1))
+	echo "not ok $t_n - $1"
+	[ $# -lt 2 ] || printf '%s\n' "${@:2}" | tail -n 40 | sed 's/^/#   /'
+	return 0
+}
+
+t_skip() {
+	t_n=$((t_n + 1))
+	echo "ok $t_n - $1 # SKIP $2"
+}
+
+t_is() {
+	if [ "$2" = "$3" ]; then t_ok "$1"; else t_fail "$1" "have: $2" "want: $3"; fi
+}
+
+t_like() {
+	if grep -qE -- "$3" <<<"$2"; then t_ok "$1"; else t_fail "$1" "nothing matches: $3" "have:" "$2"; fi
+}
+
+t_run() {
+	local text=$1 want=$2 st=0
+	shift 2
+	t_out=
+	t_err=
+	"$@" >"$T/out" 2>"$T/err" </dev/null || st=$?
+	t_out=$(tr -d '\0' <"$T/out")
+	t_err=$(tr -d '\0' <"$T/err")
+	if [ "$st" -eq "$want" ]; then
+		t_ok "$text"
+	else
+		t_fail "$text" "exit status $st, wanted $want: $*" "$t_out" "$t_err"
+	fi
+}
+
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.2
+	done
+}
+
+t_atexit() {
+	t_ends+=("$*")
+}
+
+t_cleanup() {
+	local i
+	for ((i = ${#t_ends[@]} - 1; i >= 0; i--)); do eval "${t_ends[i]}" >/dev/null 2>&1 || true; done
+	rm -rf "$T"
+}
+
+t_done() {
+	t_cleanup
+	trap - EXIT
+	echo "1..$t_n"
+	echo "# $t_passed passed, $t_failed failed"
+	[ $t_failed -eq 0 ] || exit 1
+	exit 0
+}
+
+t_broken() {
+	local st=$?
+	t_fail "the scenario runs to its end" "it ended with status $st near line ${BASH_LINENO[0]:-?}"
+	t_done
+}
+trap t_broken EXIT
