@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What tells the machine from outside what to do: zoneadmd over the wire, signals, and the halt watch. Believes zoneadmd, which is its
+ * parent; a malformed message ends the machine. Runs in zhyve's event loop.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "procs/zhyve/machine.h"
+#include "wire/wire.h"
+
+#define HALT_ROUND_NS 1000000000u
+
+static struct halt_watch halt_watch; /* one machine per process */
+static unsigned interrupts;
+
+static void
+on_wire(int fd, enum mevent_type type, void *arg)
+{
+	struct machine *m = arg;
+	struct wire_msg msg;
+	int rc = wire_recv(fd, &msg);
+
+	(void)type;
+	if (rc == -EAGAIN || rc == -EINTR)
+		return;
+	if (rc != 1) {
+		machine_stop(m, MACHINE_ERROR,
+		    rc == 0 ? "zoneadmd is gone" : "zoneadmd sent what is no message");
+		return;
+	}
+	switch (msg.type) {
+	case WIRE_POWER_BUTTON:
+		legacy_power_button(m);
+		break;
+	case WIRE_NMI:
+		vcpus_nmi(&m->vcpus);
+		break;
+	case WIRE_QUIT:
+		machine_stop(m, MACHINE_POWEROFF, "halted by zoneadmd");
+		break;
+	default:
+		machine_stop(m, MACHINE_ERROR, "zoneadmd sent a message that has no place here");
+	}
+}
+
+static void
+on_term(int signo, enum mevent_type type, void *arg)
+{
+	(void)signo;
+	(void)type;
+	legacy_power_button(arg);
+}
+
+static void
+on_int(int signo, enum mevent_type type, void *arg)
+{
+	struct machine *m = arg;
+
+	(void)signo;
+	(void)type;
+	if (interrupts++ > 0) {
+		machine_stop(m, MACHINE_POWEROFF, "interrupted");
+		return;
+	}
+	log_warn("power button pressed; interrupt again to end the machine at once");
+	legacy_power_button(m);
+}
+
+static void
+on_halt_round(int fd, enum mevent_type type, void *arg)
+{
+	struct machine *m = arg;
+
+	(void)fd;
+	(void)type;
+	if (vcpus_all_halted(&m->vcpus, &halt_watch))
+		machine_stop(m, MACHINE_HALT, "every vCPU is halted with interrupts off");
+}
+
+int
+control_create(struct machine *m, struct err *e)
+{
+	if (mevent_add_signal(m->loop, SIGTERM, on_term, m) == NULL ||
+	    (m->wire < 0 && mevent_add_signal(m->loop, SIGINT, on_int, m) == NULL))
+		return (err_set(e, errno, "cannot watch signals"));
+	if (mevent_add_timer(m->loop, HALT_ROUND_NS, HALT_ROUND_NS, on_halt_round, m) == NULL)
+		return (err_set(e, errno, "cannot watch for halted vCPUs"));
+	return (0);
+}
+
+int
+control_wait_run(struct machine *m)
+{
+	struct wire_msg msg = { .type = WIRE_HW_READY, .vcpus = m->vcpus.n, .memory = m->gm.size };
+	int rc;
+
+	if (m->wire < 0)
+		return (1);
+	(void)snprintf(msg.text, sizeof(msg.text), "%s: %u vCPUs, %llu MiB", m->name, m->vcpus.n,
+	    (unsigned long long)(m->gm.size / MIB));
+	if ((rc = wire_send(m->wire, &msg)) != 0)
+		return (rc);
+	while ((rc = wire_recv(m->wire, &msg)) == -EINTR || rc == -EAGAIN)
+		;
+	if (rc != 1)
+		return (rc == 0 ? -EPIPE : rc);
+	if (msg.type == WIRE_QUIT)
+		return (0);
+	if (msg.type != WIRE_RUN)
+		return (-EPROTO);
+	if (mevent_add(m->loop, m->wire, EVF_READ, on_wire, m) == NULL)
+		return (-errno);
+	return (1);
+}
+
+void
+control_running(struct machine *m)
+{
+	struct wire_msg msg = { .type = WIRE_RUNNING };
+
+	if (m->wire >= 0)
+		(void)wire_send(m->wire, &msg);
+}
+
+void
+control_stopped(struct machine *m, enum machine_event ev)
+{
+	static const enum wire_stop stops[] = {
+		[MACHINE_RESET] = WIRE_STOP_RESET,
+		[MACHINE_POWEROFF] = WIRE_STOP_POWEROFF,
+		[MACHINE_HALT] = WIRE_STOP_HALT,
+		[MACHINE_TRIPLE_FAULT] = WIRE_STOP_TRIPLE_FAULT,
+		[MACHINE_PANIC] = WIRE_STOP_PANIC,
+		[MACHINE_ERROR] = WIRE_STOP_ERROR,
+	};
+	struct wire_msg msg = { .type = WIRE_STOPPED, .stop = stops[ev] };
+
+	if (m->wire < 0)
+		return;
+	(void)snprintf(msg.text, sizeof(msg.text), "%s", m->why);
+	(void)wire_send(m->wire, &msg);
+}
+
+void
+control_failed(int wire, const struct err *e)
+{
+	struct wire_msg msg = { .type = WIRE_FAILED };
+
+	if (wire < 0)
+		return;
+	(void)snprintf(msg.text, sizeof(msg.text), "%.*s", WIRE_TEXT_MAX - 1, e->text);
+	(void)wire_send(wire, &msg);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the machine runs first: kernel, initrd, command line. Runs in zhyve's main thread before any guest code; the
+ * files are opened in stage 2 and closed when they have been loaded.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/parse.h"
+#include "procs/zhyve/machine.h"
+
+static int
+open_file(struct boot_file *f, const char *what, const char *path, struct err *e)
+{
+	int fd, rc;
+
+	*f = (struct boot_file){ .fd = -1 };
+	if (path == NULL)
+		return (0);
+	if (parse_fd(path, &fd) != 0 &&
+	    (fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) < 0)
+		return (err_set(e, errno, "cannot open the %s '%s'", what, path));
+	if ((rc = boot_file_open(f, fd, path, e)) != 0) {
+		(void)close(fd);
+		return (err_ctx(e, "%s", what));
+	}
+	return (0);
+}
+
+int
+kernel_open(struct machine *m, struct err *e)
+{
+	const char *kernel = config_get(m->config, "boot.kernel");
+	int rc;
+
+	if (config_get(m->config, "bootrom") != NULL ||
+	    config_get(m->config, "lpc.bootrom") != NULL)
+		return (err_say(e, ENOTSUP,
+		    "boot ROMs are not supported by this version: boot a kernel with -l "
+		    "kernel,FILE"));
+	if (kernel == NULL)
+		return (err_say(e, EINVAL,
+		    "virtual machine cannot be booted: no kernel is given (-l kernel,FILE)"));
+	if ((rc = open_file(&m->kernel, "kernel", kernel, e)) != 0)
+		return (rc);
+	return (open_file(&m->initrd, "initrd", config_get(m->config, "boot.initrd"), e));
+}
+
+int
+kernel_load(struct machine *m, struct err *e)
+{
+	struct boot_request rq = {
+		.gm = &m->gm,
+		.kernel = m->kernel,
+		.initrd = m->initrd,
+		.cmdline = config_text(m->config, "boot.cmdline", ""),
+		.rsdp = 0,
+	};
+	int rc;
+
+	if ((rc = boot_load(&rq, &m->entry, e)) != 0)
+		return (rc);
+	(void)close(m->kernel.fd);
+	if (m->initrd.fd >= 0)
+		(void)close(m->initrd.fd);
+	m->kernel.fd = m->initrd.fd = -1;
+	return (boot_set_registers(m->vcpus.cpu[0].fd, &m->entry, e));
+}

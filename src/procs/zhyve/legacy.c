@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The devices that every PC has whatever was asked for: four COM ports (a port without backend is there too, as in bhyve), ACPI's
+ * fixed hardware, the real-time clock, the ISA bridge's own ports. The bridge's PCI function is there only with -s N,lpc. Built in
+ * zhyve's main thread before any guest code.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "devices/lpc.h"
+#include "devices/pm.h"
+#include "devices/rtc.h"
+#include "devices/uart.h"
+#include "procs/zhyve/machine.h"
+
+struct legacy {
+	struct com {
+		struct lock lock;
+		struct uart uart;
+	} com[LPC_COMS];
+	struct lock pm_lock;
+	struct pm pm;
+	struct lock rtc_lock;
+	struct rtc rtc;
+	struct dev_timer rtc_timer;
+	struct lock lpc_lock;
+	struct lpc lpc;
+};
+
+static size_t
+out_write(struct chardev *c, const uint8_t *buf, size_t len)
+{
+	ssize_t n = write(STDOUT_FILENO, buf, len);
+
+	(void)c;
+	return (n < 0 ? len : (size_t)n);
+}
+
+static void
+out_rx_room(struct chardev *c, size_t n)
+{
+	(void)c;
+	(void)n;
+}
+
+static const struct chardev_ops out_ops = { .write = out_write, .rx_room = out_rx_room };
+static struct chardev out = { .ops = &out_ops };
+
+static int
+claim(struct machine *m, const char *name, uint16_t base, uint16_t len, const struct bus_ops *ops,
+    void *dev, struct lock *lock, struct err *e)
+{
+	struct bus_region r = { base, len, ops, dev, lock, name };
+	int rc = iobus_add(&m->bus, true, &r);
+
+	return (rc == 0 ? 0 : err_set(e, -rc, "cannot place %s at port 0x%x", name, base));
+}
+
+static int
+create_com(struct machine *m, unsigned i, struct err *e)
+{
+	struct com *com = &m->legacy->com[i];
+	struct irq_line irq = machine_irq(m, lpc_com[i].irq);
+	struct chardev *chardev = NULL;
+	char name[32];
+
+	(void)pthread_mutex_init(&com->lock.mutex, NULL);
+	(void)snprintf(name, sizeof(name), "lpc.%s.path", lpc_com[i].name);
+	if (config_get(m->config, name) != NULL)
+		chardev = &out;
+	uart_init(&com->uart, &irq, chardev);
+	return (claim(
+	    m, lpc_com[i].name, lpc_com[i].port, UART_PORTS, &uart_ops, &com->uart, &com->lock, e));
+}
+
+/* The reset port lies within the PCI ports, so it is reached with the PCI lock held; the PM block has its own. */
+static uint64_t
+reset_read(void *dev, uint64_t off, unsigned size)
+{
+	struct legacy *l = dev;
+	uint64_t v;
+
+	lock_take(&l->pm_lock);
+	v = pm_reset_ops.read(&l->pm, off, size);
+	lock_drop(&l->pm_lock);
+	return (v);
+}
+
+static void
+reset_write(void *dev, uint64_t off, unsigned size, uint64_t val)
+{
+	struct legacy *l = dev;
+
+	lock_take(&l->pm_lock);
+	pm_reset_ops.write(&l->pm, off, size, val);
+	lock_drop(&l->pm_lock);
+}
+
+static const struct bus_ops reset_ops = { .read = reset_read, .write = reset_write };
+
+static int
+create_pm(struct machine *m, struct err *e)
+{
+	struct legacy *l = m->legacy;
+	struct irq_line sci = machine_irq(m, LPC_IRQ_SCI);
+	struct machine_ctl ctl = machine_ctl_of(m);
+	int rc;
+
+	(void)pthread_mutex_init(&l->pm_lock.mutex, NULL);
+	pm_init(&l->pm, &sci, &ctl, &m->clock);
+	pci_bus_set_reset_port(m->pci, &reset_ops, l);
+	if ((rc = claim(m, "pm", PM_PORT_BASE, PM_PORT_LEN, &pm_ops, &l->pm, &l->pm_lock, e)) != 0)
+		return (rc);
+	return (claim(m, "smi", PM_PORT_SMI, 1, &pm_smi_ops, &l->pm, &l->pm_lock, e));
+}
+
+static int
+create_rtc(struct machine *m, struct err *e)
+{
+	struct legacy *l = m->legacy;
+	struct irq_line irq = machine_irq(m, LPC_IRQ_RTC);
+	uint64_t low = m->gm.range[0].len, high = m->gm.nranges > 1 ? m->gm.range[1].len : 0;
+	time_t now = (time_t)m->clock.wall_s(m->clock.ctx);
+	int64_t offset = 0;
+	struct tm tm;
+	bool local;
+	int rc;
+
+	if ((rc = config_bool(m->config, "rtc.use_localtime", true, &local, e)) != 0)
+		return (rc);
+	if (local && localtime_r(&now, &tm) != NULL)
+		offset = tm.tm_gmtoff;
+	(void)pthread_mutex_init(&l->rtc_lock.mutex, NULL);
+	if ((rc = machine_timer(m, &l->rtc_timer, &l->rtc_lock, e)) != 0)
+		return (rc);
+	rtc_init(&l->rtc, &irq, &m->clock, &l->rtc_timer, offset, low, high);
+	return (claim(m, "rtc", RTC_PORT_BASE, RTC_PORT_LEN, &rtc_ops, &l->rtc, &l->rtc_lock, e));
+}
+
+static int
+add_port(void *ctx, const struct bus_region *r)
+{
+	struct machine *m = ctx;
+
+	return (iobus_add(&m->bus, true, r));
+}
+
+static int
+create_lpc(struct machine *m, struct err *e)
+{
+	struct legacy *l = m->legacy;
+	struct machine_ctl ctl = machine_ctl_of(m);
+	uint32_t vendor, device;
+	int rc;
+
+	if ((rc = config_number(m->config, "lpc.pcireg.vendor", 0, 0xffff, 0x8086, &vendor, e)) !=
+		0 ||
+	    (rc = config_number(m->config, "lpc.pcireg.device", 0, 0xffff, 0x7000, &device, e)) !=
+		0)
+		return (rc);
+	(void)pthread_mutex_init(&l->lpc_lock.mutex, NULL);
+	lpc_init(&l->lpc, (uint16_t)vendor, (uint16_t)device, &ctl);
+	l->lpc.pci.lock = &l->lpc_lock;
+	if ((rc = lpc_add_ports(&l->lpc, &l->lpc_lock, add_port, m)) != 0)
+		return (err_set(e, -rc, "cannot place the ISA bridge's ports"));
+	return (0);
+}
+
+int
+legacy_create(struct machine *m, struct err *e)
+{
+	int rc;
+
+	if ((m->legacy = calloc(1, sizeof(*m->legacy))) == NULL)
+		return (err_set(e, ENOMEM, "cannot make the legacy devices"));
+	for (unsigned i = 0; i < LPC_COMS; i++) {
+		if ((rc = create_com(m, i, e)) != 0)
+			return (rc);
+	}
+	if ((rc = create_pm(m, e)) != 0 || (rc = create_rtc(m, e)) != 0)
+		return (rc);
+	return (create_lpc(m, e));
+}
+
+struct pci_dev *
+legacy_isa_bridge(struct machine *m)
+{
+	return (&m->legacy->lpc.pci);
+}
+
+void
+legacy_power_button(struct machine *m)
+{
+	lock_take(&m->legacy->pm_lock);
+	(void)pm_power_button(&m->legacy->pm);
+	lock_drop(&m->legacy->pm_lock);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One machine as zhyve's files share it: built in stages by main.c, then run. Nothing here is freed before the process ends: a
+ * machine and its process live and die together (a reset by the guest is a new process).
+ */
+#ifndef ZHYVE_PROCS_ZHYVE_MACHINE_H
+#define ZHYVE_PROCS_ZHYVE_MACHINE_H
+
+#include <stdatomic.h>
+
+#include "base/err.h"
+#include "base/lock.h"
+#include "base/mevent.h"
+#include "devices/device.h"
+#include "devices/pci.h"
+#include "gmem/gmem.h"
+#include "vmm/boot.h"
+#include "vmm/config.h"
+#include "vmm/cpuid.h"
+#include "vmm/iobus.h"
+#include "vmm/vcpu.h"
+#include "vmm/vm.h"
+
+#define MACHINE_TEXT_MAX 160
+
+struct legacy;
+
+struct machine {
+	struct config_node *config;
+	const char *name;
+	struct mevent_loop *loop;
+
+	/* Opened in stage 2, before anything is built. */
+	int kvm;
+	int wire; /* -1: run by hand */
+	bool seccomp;
+	struct boot_file kernel, initrd;
+
+	struct gmem gm;
+	struct vm vm;
+	struct iobus bus;
+	struct vcpus vcpus;
+	struct cpu_topology topo;
+	struct pci_bus *pci;
+	struct lock pci_lock;
+	struct legacy *legacy; /* legacy.c's */
+	struct boot_entry entry;
+	struct clock clock;
+
+	/* How it ended: the first event counts. */
+	_Atomic int stopped; /* 0, or 1 + enum machine_event */
+	char why[MACHINE_TEXT_MAX];
+	struct lock why_lock;
+};
+
+/* --- machine.c: building --- */
+
+/* Sizes and counts out of the configuration. 0 or -errno. */
+int machine_configure(struct machine *m, struct err *e);
+/* Memory, KVM's machine, vCPUs, buses. 0 or -errno. */
+int machine_create(struct machine *m, struct err *e);
+/* Every device of pci.*, by its emulation. 0 or -errno. */
+int machine_add_devices(struct machine *m, struct err *e);
+/* End the run: the first call counts. Any thread. */
+void machine_stop(struct machine *m, enum machine_event ev, const char *why);
+/* What devices are given to stop the machine, to drive lines. */
+struct machine_ctl machine_ctl_of(struct machine *m);
+struct irq_line machine_irq(struct machine *m, unsigned gsi);
+/* A timer for a device, entered with its lock. 0 or -errno. */
+int machine_timer(struct machine *m, struct dev_timer *t, struct lock *lock, struct err *e);
+
+/* --- legacy.c: the devices every PC has: COM ports, RTC, power management, reset --- */
+
+int legacy_create(struct machine *m, struct err *e);
+/* The ISA bridge's PCI function, not attached yet. */
+struct pci_dev *legacy_isa_bridge(struct machine *m);
+/* The power button. Called in the event loop. */
+void legacy_power_button(struct machine *m);
+
+/* --- kernel.c: what runs first --- */
+
+/* Open kernel and initrd (stage 2). */
+int kernel_open(struct machine *m, struct err *e);
+/* Load them, build the tables, set the first vCPU's registers. */
+int kernel_load(struct machine *m, struct err *e);
+
+/* --- control.c: zoneadmd, signals, the halt watch --- */
+
+int control_create(struct machine *m, struct err *e);
+/* Tell zoneadmd that the machine is built and wait for its word to run. 1 run, 0 end quietly, -errno. */
+int control_wait_run(struct machine *m);
+void control_running(struct machine *m);
+/* Tell zoneadmd how it ended (ev), or that it could not be built (e). */
+void control_stopped(struct machine *m, enum machine_event ev);
+void control_failed(int wire, const struct err *e);
+
+#endif

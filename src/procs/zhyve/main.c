@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * zhyve: one virtual machine on KVM, with bhyve(8)'s command line. In a zone it is the init process of the jail and gets every file as an open
+ * descriptor (fd:N); by hand it takes paths. It refuses to run a guest before it has given up what the guest must not get.
+ *
+ * Stages, in order; each needs less than the one before:
+ *   1. parse      the command line becomes configuration; nothing is opened
+ *   2. open       every path named is opened, once; from here on only descriptors
+ *   3. build      memory, KVM's machine, devices, the kernel in its place
+ *   4. confine    no_new_privs, a system-call filter per thread class (seccomp.c); "hardware ready" is told
+ *   5. run        vCPUs in the guest, the main thread in the event loop
+ *   6. end        vCPUs stopped, the reason told, bhyve's exit status
+ *
+ * Any failure in 1 to 4 says one line on stderr (and over the wire) and ends with status 4 (1 or 64 for the command line).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "procs/zhyve/machine.h"
+#include "procs/zhyve/options.h"
+#include "procs/zhyve/seccomp.h"
+#include "wire/wire.h"
+
+static int
+stage_open(struct machine *m, struct err *e)
+{
+	const char *kvm = config_text(m->config, "kvm", "/dev/kvm"),
+		   *wire = config_get(m->config, "wire");
+
+	if (wire != NULL && parse_fd(wire, &m->wire) != 0)
+		return (err_say(e, EINVAL, "wire: '%s' is not of the form fd:N", wire));
+	if ((m->kvm = vm_open_kvm(kvm, e)) < 0)
+		return (m->kvm);
+	return (kernel_open(m, e));
+}
+
+static int
+stage_build(struct machine *m, struct err *e)
+{
+	int rc;
+
+	if ((rc = mevent_loop_create(&m->loop)) != 0)
+		return (err_set(e, -rc, "cannot make the event loop"));
+	if ((rc = machine_create(m, e)) != 0 || (rc = machine_add_devices(m, e)) != 0 ||
+	    (rc = kernel_load(m, e)) != 0)
+		return (rc);
+	return (control_create(m, e));
+}
+
+static int
+enter_vcpu(void *ctx, unsigned id)
+{
+	struct machine *m = ctx;
+
+	(void)id;
+	return (m->seccomp ? seccomp_enter(SECCOMP_VCPU) : 0);
+}
+
+static int
+stage_confine(struct machine *m, struct err *e)
+{
+	int rc;
+
+	if ((rc = config_bool(m->config, "seccomp", true, &m->seccomp, e)) != 0)
+		return (rc);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return (err_set(e, errno, "cannot give up gaining privileges"));
+	if ((rc = vcpus_start(&m->vcpus, e)) != 0)
+		return (rc);
+	if (m->seccomp && (rc = seccomp_enter(SECCOMP_MAIN)) != 0)
+		return (err_set(e, -rc, "cannot confine the main thread"));
+	return (0);
+}
+
+/* Stages 5 and 6. The exit status. */
+static int
+run(struct machine *m)
+{
+	enum machine_event ev;
+	int rc;
+
+	vcpus_release(&m->vcpus);
+	control_running(m);
+	if ((rc = mevent_dispatch(m->loop)) != 0)
+		machine_stop(m, MACHINE_ERROR, strerror(-rc));
+	vcpus_stop(&m->vcpus);
+	ev = (enum machine_event)(atomic_load(&m->stopped) - 1);
+	control_stopped(m, ev);
+	if (ev == MACHINE_ERROR)
+		log_err("%s: %s", m->name, m->why);
+	switch (ev) {
+	case MACHINE_RESET:
+		return (0);
+	case MACHINE_POWEROFF:
+		return (1);
+	case MACHINE_HALT:
+	case MACHINE_PANIC:
+		return (2);
+	case MACHINE_TRIPLE_FAULT:
+		return (3);
+	default:
+		return (4);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct machine machine = { .kvm = -1, .wire = -1 };
+	struct machine *m = &machine;
+	struct err e = { 0 };
+	int rc;
+
+	log_open("zhyve", STDERR_FILENO, LOG_LVL_WARN);
+	if ((m->config = config_create()) == NULL)
+		return (ZHYVE_EXIT_OS);
+	if ((rc = options_parse(m->config, argc, argv)) != OPTIONS_GO_ON)
+		return (rc);
+	(void)pthread_mutex_init(&m->pci_lock.mutex, NULL);
+	(void)pthread_mutex_init(&m->why_lock.mutex, NULL);
+	m->vcpus.ops.enter = enter_vcpu;
+	if (machine_configure(m, &e) != 0 || stage_open(m, &e) != 0 || stage_build(m, &e) != 0 ||
+	    stage_confine(m, &e) != 0) {
+		log_err("%s", e.text);
+		control_failed(m->wire, &e);
+		return (ZHYVE_EXIT_START);
+	}
+	if ((rc = control_wait_run(m)) != 1)
+		return (rc == 0 ? WIRE_STOP_POWEROFF : ZHYVE_EXIT_START);
+	return (run(m));
+}

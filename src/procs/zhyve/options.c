@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command line: see options.h. Refuses what it does not know; accepts for bhyve's sake what means nothing here (marked in
+ * the table). Runs in zhyve, first thing.
+ */
+#include "procs/zhyve/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/parse.h"
+#include "procs/zhyve/emul.h"
+
+#define OPTSTRING "+aAB:c:CdDef:G:hHIk:K:l:m:o:pPs:SuU:vwWxY"
+
+/* Options without an argument that set one variable. */
+static const struct {
+	char opt;
+	const char *name, *value;
+} flags[] = {
+	{ 'a', "x86.x2apic", "false" },
+	{ 'A', "acpi_tables", "true" },
+	{ 'C', "memory.guest_in_core", "true" },
+	{ 'd', "suspend_at_boot", "true" },
+	{ 'D', "destroy_on_poweroff", "true" },
+	{ 'e', "x86.strictio", "true" },
+	{ 'H', "x86.vmexit_on_hlt", "true" },
+	{ 'P', "x86.vmexit_on_pause", "true" },
+	{ 'S', "memory.wired", "true" },
+	{ 'u', "rtc.use_localtime", "false" },
+	{ 'w', "x86.strictmsr", "false" },
+	{ 'W', "virtio.msix", "false" },
+	{ 'x', "x86.x2apic", "true" },
+	{ 'Y', "x86.mptable", "false" },
+};
+
+static void
+usage(FILE *f)
+{
+	(void)fprintf(f,
+	    "usage: zhyve [-aACDdeHhPSuvWwxY] [-B type,key=value,...] [-c vcpus] [-k file]\n"
+	    "             [-l help|device[,conf]] [-m size] [-o var=value]\n"
+	    "             [-s help|slot,emulation[,conf]] [-U uuid] vmname\n"
+	    "  -a          xAPIC mode (the guest may switch)\n"
+	    "  -A          build ACPI tables (always on)\n"
+	    "  -B ...      SMBIOS strings of type 0 to 3\n"
+	    "  -c N        vCPUs, or cpus=N,sockets=N,cores=N,threads=N\n"
+	    "  -C          include guest memory in core dumps\n"
+	    "  -d          (debugging; not supported)\n"
+	    "  -D          destroy the machine at power-off (always so)\n"
+	    "  -e          exit on access to an unclaimed I/O port\n"
+	    "  -h          this help\n"
+	    "  -H          yield the processor on HLT (always on)\n"
+	    "  -k file     read variables from a file\n"
+	    "  -l ...      LPC device: com1-com4, kernel; 'help' lists them\n"
+	    "  -m size     memory, with suffix K, M, G or T (default 256M)\n"
+	    "  -o var=val  set a variable\n"
+	    "  -P          yield the processor on PAUSE (KVM decides)\n"
+	    "  -s ...      PCI device in slot d, d:f or b:d:f; 'help' lists them\n"
+	    "  -S          wire guest memory\n"
+	    "  -u          the RTC keeps UTC\n"
+	    "  -U uuid     SMBIOS system UUID\n"
+	    "  -v          version\n"
+	    "  -w          ignore unknown MSRs\n"
+	    "  -W          MSI instead of MSI-X for virtio (not supported)\n"
+	    "  -x          x2APIC mode (the guest may switch)\n"
+	    "  -Y          no MP table (there is none)\n");
+}
+
+/* "d", "d:f" or "b:d:f". */
+static int
+parse_slot(const char *s, unsigned *bus, unsigned *dev, unsigned *func)
+{
+	char copy[16], *part[3], *save = NULL;
+	uint32_t v[3] = { 0 };
+	unsigned n = 0;
+
+	if (strlen(s) >= sizeof(copy) || s[0] == ':' || strstr(s, "::") != NULL || s[0] == '\0' ||
+	    s[strlen(s) - 1] == ':')
+		return (-EINVAL);
+	(void)snprintf(copy, sizeof(copy), "%s", s);
+	for (char *p = strtok_r(copy, ":", &save); p != NULL; p = strtok_r(NULL, ":", &save)) {
+		if (n == NITEMS(part))
+			return (-EINVAL);
+		part[n++] = p;
+	}
+	if (n == 0)
+		return (-EINVAL);
+	for (unsigned i = 0; i < n; i++) {
+		if (parse_u32(part[i], 0, 255, &v[i]) != 0)
+			return (-EINVAL);
+	}
+	*bus = n == 3 ? v[0] : 0;
+	*dev = n == 3 ? v[1] : v[0];
+	*func = n == 1 ? 0 : v[n - 1];
+	return (*dev > 31 || *func > 7 ? -EINVAL : 0);
+}
+
+int
+options_slot(struct config_node *root, const char *arg, struct err *e)
+{
+	char slot[16], emul[64], name[64];
+	const char *comma = strchr(arg, ','), *rest;
+	const struct vmm_emul *found;
+	unsigned b, d, f;
+	struct config_node *node;
+
+	if (comma == NULL || comma[1] == '\0')
+		return (err_say(e, EINVAL,
+		    "PCI device '%s': slot and emulation are needed, as in -s 3,virtio-blk,PATH",
+		    arg));
+	(void)snprintf(slot, sizeof(slot), "%.*s", (int)MIN(comma - arg, 15), arg);
+	if (comma - arg > 15 || parse_slot(slot, &b, &d, &f) != 0)
+		return (err_say(e, EINVAL,
+		    "PCI device '%s': '%.*s' is not a slot (d, d:f or b:d:f with b 0-255, d 0-31, "
+		    "f 0-7)",
+		    arg, (int)(comma - arg), arg));
+	rest = comma + 1;
+	(void)snprintf(
+	    emul, sizeof(emul), "%.*s", (int)MIN(strcspn(rest, ","), sizeof(emul) - 1), rest);
+	rest += strcspn(rest, ",");
+	if ((found = emul_find(emul)) == NULL)
+		return (err_say(e, EINVAL,
+		    "PCI slot %u:%u:%u: unknown emulation '%s'; -s help lists them", b, d, f,
+		    emul));
+	(void)snprintf(name, sizeof(name), "pci.%u.%u.%u", b, d, f);
+	if ((node = config_make(root, name)) == NULL)
+		return (err_set(e, ENOMEM, "PCI slot %u:%u:%u", b, d, f));
+	if (config_get(node, "device") != NULL)
+		return (err_say(e, EEXIST, "PCI slot %u:%u:%u is used twice: by %s and %s", b, d, f,
+		    config_get(node, "device"), found->name));
+	if (config_set(node, "device", found->name) != 0)
+		return (err_set(e, ENOMEM, "PCI slot %u:%u:%u", b, d, f));
+	if (*rest == ',' && config_options(node, found->first, rest + 1, e) != 0)
+		return (err_ctx(e, "PCI slot %u:%u:%u, %s", b, d, f, found->name));
+	return (0);
+}
+
+static const char *const lpc_devices[] = { "bootrom", "com1", "com2", "com3", "com4", "kernel" };
+
+int
+options_lpc(struct config_node *root, const char *arg, struct err *e)
+{
+	const char *comma = strchr(arg, ',');
+	char dev[32], name[64];
+	int rc;
+
+	(void)snprintf(dev, sizeof(dev), "%.*s", (int)MIN(strcspn(arg, ","), sizeof(dev) - 1), arg);
+	for (size_t i = 0; i < NITEMS(lpc_devices); i++) {
+		if (strcasecmp(lpc_devices[i], dev) != 0)
+			continue;
+		if (comma == NULL || comma[1] == '\0')
+			return (
+			    err_say(e, EINVAL, "LPC device '%s' needs a value, as in -l %s", dev,
+				i == 0       ? "bootrom,FILE"
+				    : i == 5 ? "kernel,FILE[,initrd=FILE]"
+					     : "com1,stdio"));
+		if (strcasecmp(dev, "kernel") == 0) {
+			struct config_node *boot = config_make(root, "boot");
+
+			if (boot == NULL)
+				return (err_set(e, ENOMEM, "LPC device 'kernel'"));
+			if ((rc = config_options(boot, "kernel", comma + 1, e)) != 0)
+				return (err_ctx(e, "LPC device 'kernel'"));
+			return (0);
+		}
+		(void)snprintf(
+		    name, sizeof(name), i == 0 ? "%s%s" : "lpc.%s.path", lpc_devices[i], "");
+		if ((rc = config_set(root, name, comma + 1)) != 0)
+			return (err_set(e, -rc, "LPC device '%s'", dev));
+		return (0);
+	}
+	return (err_say(e, EINVAL, "unknown LPC device '%s'; -l help lists them", dev));
+}
+
+/* SMBIOS keys by structure type: the names -B takes, the variables they set. */
+static const struct {
+	unsigned type;
+	const char *key, *variable;
+} smbios_keys[] = {
+	{ 0, "vendor", "bios.vendor" },
+	{ 0, "version", "bios.version" },
+	{ 0, "release_date", "bios.release_date" },
+	{ 1, "manufacturer", "system.manufacturer" },
+	{ 1, "product_name", "system.product_name" },
+	{ 1, "product", "system.product_name" },
+	{ 1, "version", "system.version" },
+	{ 1, "serial_number", "system.serial_number" },
+	{ 1, "serial", "system.serial_number" },
+	{ 1, "sku", "system.sku" },
+	{ 1, "family_name", "system.family_name" },
+	{ 1, "family", "system.family_name" },
+	{ 1, "uuid", "smbios.uuid" },
+	{ 2, "manufacturer", "board.manufacturer" },
+	{ 2, "product_name", "board.product_name" },
+	{ 2, "version", "board.version" },
+	{ 2, "serial_number", "board.serial_number" },
+	{ 2, "asset_tag", "board.asset_tag" },
+	{ 2, "location", "board.location" },
+	{ 3, "manufacturer", "chassis.manufacturer" },
+	{ 3, "version", "chassis.version" },
+	{ 3, "serial_number", "chassis.serial_number" },
+	{ 3, "asset_tag", "chassis.asset_tag" },
+	{ 3, "sku", "chassis.sku" },
+};
+
+static int
+smbios_key(struct config_node *root, unsigned type, const char *pair, size_t len, struct err *e)
+{
+	const char *eq = memchr(pair, '=', len);
+	char value[CONFIG_VALUE_MAX];
+
+	if (eq == NULL || eq == pair || eq + 1 == pair + len || len >= sizeof(value))
+		return (err_say(e, EINVAL, "invalid key=value: '%.*s'", (int)len, pair));
+	for (size_t i = 0; i < NITEMS(smbios_keys); i++) {
+		if (smbios_keys[i].type != type ||
+		    strlen(smbios_keys[i].key) != (size_t)(eq - pair) ||
+		    strncmp(smbios_keys[i].key, pair, (size_t)(eq - pair)) != 0)
+			continue;
+		(void)snprintf(value, sizeof(value), "%.*s", (int)(pair + len - eq - 1), eq + 1);
+		if (config_set(root, smbios_keys[i].variable, value) != 0)
+			return (err_set(e, ENOMEM, "SMBIOS key"));
+		return (0);
+	}
+	return (err_say(
+	    e, EINVAL, "Unknown SMBIOS key %.*s for type %u", (int)(eq - pair), pair, type));
+}
+
+int
+options_smbios(struct config_node *root, const char *arg, struct err *e)
+{
+	char first[16];
+	const char *p = arg;
+	size_t len = strcspn(p, ",");
+	uint64_t type;
+	int rc;
+
+	(void)snprintf(first, sizeof(first), "%.*s", (int)MIN(len, sizeof(first) - 1), p);
+	if (first[0] == '-')
+		return (err_say(e, EINVAL, "First token (type) is too small"));
+	if (parse_u64(first, &type) != 0)
+		return (err_say(e, EINVAL, "First token (type) is invalid"));
+	if (type > 3)
+		return (err_say(e, EINVAL, "First token (type) is too large"));
+	if (p[len] == '\0')
+		return (err_say(e, EINVAL, "invalid key=value: ''"));
+	do {
+		p += len + 1;
+		len = strcspn(p, ",");
+		if ((rc = smbios_key(root, (unsigned)type, p, len, e)) != 0)
+			return (rc);
+	} while (p[len] == ',');
+	return (0);
+}
+
+int
+options_cpus(struct config_node *root, const char *arg, struct err *e)
+{
+	static const char *const keys[] = { "cpus", "sockets", "cores", "threads" };
+	struct config_node *given = config_create();
+	const char *v;
+	uint64_t n;
+	int rc;
+
+	if (given == NULL)
+		return (err_set(e, ENOMEM, "cannot read the vCPUs"));
+	rc = config_options(given, "cpus", arg, e);
+	for (struct config_node *c = given->child; c != NULL && rc == 0; c = c->next) {
+		rc = -EINVAL;
+		for (size_t i = 0; i < NITEMS(keys); i++) {
+			if (strcmp(c->name, keys[i]) == 0)
+				rc = 0;
+		}
+		if (rc != 0)
+			(void)err_say(e, EINVAL, "unknown key '%s'", c->name);
+		else if ((v = c->value) == NULL || parse_u64(v, &n) != 0 || n == 0 ||
+		    n > UINT16_MAX)
+			rc = err_say(
+			    e, EINVAL, "'%s' is not a number of %s", v == NULL ? "" : v, c->name);
+		else
+			rc = config_set(root, c->name, v);
+	}
+	config_destroy(given);
+	return (rc == 0 ? 0 : err_ctx(e, "invalid cpu topology '%s'", arg));
+}
+
+static int
+complain(int status, const struct err *e)
+{
+	(void)fprintf(stderr, "zhyve: %s\n", e->text);
+	return (status);
+}
+
+static int
+set_variable(struct config_node *root, const char *name, const char *value)
+{
+	if (config_set(root, name, value) == 0)
+		return (OPTIONS_GO_ON);
+	(void)fprintf(stderr, "zhyve: %s: the value is too long\n", name);
+	return (ZHYVE_EXIT_USAGE);
+}
+
+static int
+lpc_help(void)
+{
+	for (size_t i = 0; i < NITEMS(lpc_devices); i++) {
+		if (strcmp(lpc_devices[i], "bootrom") != 0) /* known, refused with a reason */
+			(void)printf("%s\n", lpc_devices[i]);
+	}
+	return (0);
+}
+
+static int
+option_with_argument(struct config_node *root, int opt, const char *arg)
+{
+	struct err e = { 0 };
+	uint64_t size;
+
+	switch (opt) {
+	case 'B':
+		return (options_smbios(root, arg, &e) == 0 ? OPTIONS_GO_ON
+							   : complain(ZHYVE_EXIT_BAD_VALUE, &e));
+	case 'c':
+		return (options_cpus(root, arg, &e) == 0 ? OPTIONS_GO_ON
+							 : complain(ZHYVE_EXIT_BAD_VALUE, &e));
+	case 'k':
+		return (config_load(root, arg, &e) == 0 ? OPTIONS_GO_ON
+							: complain(ZHYVE_EXIT_START, &e));
+	case 'l':
+		if (strcmp(arg, "help") == 0)
+			return (lpc_help());
+		return (options_lpc(root, arg, &e) == 0 ? OPTIONS_GO_ON
+							: complain(ZHYVE_EXIT_BAD_VALUE, &e));
+	case 'm':
+		if (parse_size(arg, MIB, &size) != 0 || size == 0) {
+			(void)err_say(&e, EINVAL, "invalid memsize '%s'", arg);
+			return (complain(ZHYVE_EXIT_BAD_VALUE, &e));
+		}
+		return (set_variable(root, "memory.size", arg));
+	case 'o':
+		return (config_assign(root, arg, &e) == 0 ? OPTIONS_GO_ON
+							  : complain(ZHYVE_EXIT_BAD_VALUE, &e));
+	case 's':
+		if (strcmp(arg, "help") == 0) {
+			emul_list();
+			return (0);
+		}
+		return (options_slot(root, arg, &e) == 0 ? OPTIONS_GO_ON
+							 : complain(ZHYVE_EXIT_START, &e));
+	case 'U':
+		return (set_variable(root, "uuid", arg));
+	case 'K':
+		return (set_variable(root, "keyboard.layout", arg));
+	default:
+		(void)fprintf(stderr, "zhyve: option -%c is not supported\n", opt);
+		return (ZHYVE_EXIT_USAGE);
+	}
+}
+
+static int
+one_option(struct config_node *root, int opt, const char *arg)
+{
+	for (size_t i = 0; i < NITEMS(flags); i++) {
+		if (flags[i].opt == opt)
+			return (set_variable(root, flags[i].name, flags[i].value));
+	}
+	switch (opt) {
+	case 'h':
+		usage(stdout);
+		return (0);
+	case 'v':
+		(void)printf("zhyve %s\n", ZHYVE_VERSION);
+		return (0);
+	case 'I':
+		return (OPTIONS_GO_ON);
+	case '?':
+		usage(stderr);
+		return (ZHYVE_EXIT_USAGE);
+	default:
+		return (option_with_argument(root, opt, arg));
+	}
+}
+
+int
+options_parse(struct config_node *root, int argc, char **argv)
+{
+	struct err e = { 0 };
+	bool dump = false;
+	int opt, rc;
+
+	while ((opt = getopt(argc, argv, OPTSTRING)) != -1) {
+		if ((rc = one_option(root, opt, optarg)) != OPTIONS_GO_ON)
+			return (rc);
+	}
+	if (argc - optind > 1 || (argc == optind && config_get(root, "name") == NULL)) {
+		(void)fprintf(stderr,
+		    argc == optind ? "zhyve: the machine's name is missing\n"
+				   : "zhyve: more than one machine name given\n");
+		usage(stderr);
+		return (ZHYVE_EXIT_USAGE);
+	}
+	if (argc > optind && (rc = set_variable(root, "name", argv[optind])) != OPTIONS_GO_ON)
+		return (rc);
+	if (config_expand(root, &e) != 0 || config_bool(root, "config.dump", false, &dump, &e) != 0)
+		return (complain(ZHYVE_EXIT_START, &e));
+	if (dump) {
+		config_dump(root, stdout);
+		return (ZHYVE_EXIT_USAGE);
+	}
+	return (OPTIONS_GO_ON);
+}

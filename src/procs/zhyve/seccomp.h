@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The system calls zhyve keeps while a guest runs: one list per class of threads, everything else kills the process (SIGSYS, which the kernel's audit log
+ * names). Lists and reasons are in seccomp.c. Runs in zhyve, stage 4.
+ */
+#ifndef ZHYVE_PROCS_ZHYVE_SECCOMP_H
+#define ZHYVE_PROCS_ZHYVE_SECCOMP_H
+
+enum seccomp_class {
+	SECCOMP_MAIN, /* the event loop: backends, control */
+	SECCOMP_VCPU, /* KVM_RUN, and devices entered by the guest's accesses */
+};
+
+/*
+ * Confine the calling thread for good. no_new_privs must be set. Threads that exist already keep what they have; a
+ * vCPU's thread calls this itself. 0 or -errno.
+ */
+int seccomp_enter(enum seccomp_class class);
+
+#endif
