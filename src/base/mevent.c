@@ -14,6 +14,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -35,8 +36,8 @@ struct mevent {
 	mevent_cb *cb;
 	void *arg;
 	enum mevent_type type;
-	int report; /* what the callback gets as fd */
-	bool enabled;
+	int report;          /* what the callback gets as fd */
+	atomic_bool enabled; /* may be changed by another thread while the loop looks: mevent.h */
 	bool deleted;
 	bool owns_fd; /* timers, signals: the loop made the descriptor */
 };

@@ -3,8 +3,11 @@
  * mevent: the event loop (bhyve's name and calls, with the loop made explicit). Descriptors, timers and signals
  * become callbacks in the one thread that runs mevent_dispatch(). Events may be added, disabled, enabled and deleted
  * from any callback, their own included: a deleted event never fires again, also not when it was already pending in the
- * same round. Not thread-safe but for mevent_stop(), which may be called from any thread. Memory is taken when
- * events are added, never when they fire. Every process.
+ * same round. Memory is taken when events are added, never when they fire. Every process.
+ *
+ * Not thread-safe, but for these: mevent_stop(); mevent_timer_set(); mevent_enable() and mevent_disable() as long as the caller
+ * sees to it that no two calls concern the same descriptor at a time (a device's lock does). A callback may run
+ * once more while another thread disables its event, so it looks again, under that lock, whether it is wanted.
  */
 #ifndef ZHYVE_BASE_MEVENT_H
 #define ZHYVE_BASE_MEVENT_H
