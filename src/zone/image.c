@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The store of images, /zones/images: <uuid>.json, the manifest, beside <uuid>.raw, .kernel, .initrd. The manifest makes an image exist: it comes last and goes
- * first. Looking and deleting are here, import is in image_import.c. Tools and zoneadmd, root.
+ * The store of images, /zones/images: <uuid>.json, the manifest, beside <uuid>.raw, .kernel,
+ * .initrd. The manifest makes an image exist: it comes last and goes first. Looking and deleting
+ * are here, import is in image_import.c. Tools and zoneadmd, root.
  */
 #include "zone/image.h"
 

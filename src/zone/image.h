@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Images: manifests and raw content below /zones/images. A manifest is SmartOS's: v, uuid, name, version, os, type (zvol only), image_size (MiB),
- * files (sha1, size, compression none), tags; members we do not know are kept. For booting a kernel directly there are tags of our own:
- * org.zhyve:kernel and org.zhyve:initrd (names of files beside the manifest, taken along by an import) and org.zhyve:cmdline. Tools and
- * zoneadmd, root.
+ * Images: manifests and raw content below /zones/images. A manifest is SmartOS's: v, uuid, name,
+ * version, os, type (zvol only), image_size (MiB), files (sha1, size, compression none), tags;
+ * members we do not know are kept. For booting a kernel directly there are tags of our own:
+ * org.zhyve:kernel and org.zhyve:initrd (names of files beside the manifest, taken along by an
+ * import) and org.zhyve:cmdline. Tools and zoneadmd, root.
  */
 #ifndef ZHYVE_ZONE_IMAGE_H
 #define ZHYVE_ZONE_IMAGE_H
@@ -29,16 +30,21 @@ struct image {
 
 /* -ENOENT with a message that names the image. */
 int image_get(const char *uuid, struct image *out, struct err *e);
-/* All, sorted by publication and name; the array is the caller's (free). A damaged one is left out, with a line in the log. */
+/*
+ * All, sorted by publication and name; the array is the caller's (free). A damaged one is left
+ * out, with a line in the log.
+ */
 int image_list(struct image **out, size_t *n, struct err *e);
 /* The stored manifest's text; the caller's (free). -ENOENT. */
 int image_manifest_text(const char *uuid, char **out, struct err *e);
 
 /*
- * Import `file_path`, raw or qcow2, by the manifest at `manifest_path`. qcow2 is converted by qemu-img in a process without privileges; a file that refers to
- * other files is refused. Size and sha1 are those the manifest says, or it fails. An import shows up whole or not at all, and clears away what interrupted ones
- * left. *out (may be NULL): what was imported, or what is there already. -EEXIST for an image that is there, -ENOSPC, -EINVAL for a file or manifest that
- * is not right.
+ * Import `file_path`, raw or qcow2, by the manifest at `manifest_path`. qcow2 is converted by
+ * qemu-img in a process without privileges; a file that refers to other files is refused. Size and
+ * sha1 are those the manifest says, or it fails. An import shows up whole or not at all, and
+ * clears away what interrupted ones left. *out (may be NULL): what was imported, or what is there
+ * already. -EEXIST for an image that is there, -ENOSPC, -EINVAL for a file or manifest that is not
+ * right.
  */
 int image_import(
     const char *manifest_path, const char *file_path, struct image *out, struct err *e);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Conversion by a jailed qemu-img: see image_convert.h. qemu-img is told both formats, so it never guesses one from content, and writes into a file that is there
- * already. The code between fork and exec only makes system calls. Tools, root; the child runs without privilege.
+ * Conversion by a jailed qemu-img: see image_convert.h. qemu-img is told both formats, so it never
+ * guesses one from content, and writes into a file that is there already. The code between fork
+ * and exec only makes system calls. Tools, root; the child runs without privilege.
  */
 #include "zone/image_convert.h"
 
@@ -50,7 +51,10 @@ allow(int ruleset, int fd, uint64_t access)
 	return ((int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0));
 }
 
-/* Landlock's first version: every kernel that has it at all knows these. 0, also where there is none. */
+/*
+ * Landlock's first version: every kernel that has it at all knows these. 0, also where there is
+ * none.
+ */
 static int
 restrict_files(void)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Import of an image. The file is first copied into the store, and everything after (sha1, format, conversion) looks at that copy, so that nobody can
- * change it between the check and the use. All is built under hidden names and renamed when whole, the manifest last. Formats: qcow2 by its magic
- * number, else raw; a stream of zfs send, which is what SmartOS's own zvol images are, is refused. Tools, root.
+ * Import of an image. The file is first copied into the store, and everything after (sha1, format,
+ * conversion) looks at that copy, so that nobody can change it between the check and the use. All
+ * is built under hidden names and renamed when whole, the manifest last. Formats: qcow2 by its
+ * magic number, else raw; a stream of zfs send, which is what SmartOS's own zvol images are, is
+ * refused. Tools, root.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -285,7 +287,9 @@ publish(const struct import *im, struct err *e)
 	return (0);
 }
 
-/* A hidden part, or a part without its manifest: left by an import or delete that was interrupted. */
+/*
+ * A hidden part, or a part without its manifest: left by an import or delete that was interrupted.
+ */
 static bool
 is_leftover(int dir, const char *name)
 {

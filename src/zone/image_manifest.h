@@ -17,7 +17,8 @@ struct image_manifest {
 };
 
 /*
- * 0, or -EINVAL with "invalid manifest: " and every fault found, as imgadm names them: member and what is wrong with it.
+ * 0, or -EINVAL with "invalid manifest: " and every fault found, as imgadm names them: member and
+ * what is wrong with it.
  */
 int image_manifest_parse(const char *text, size_t len, struct image_manifest *out, struct err *e);
 

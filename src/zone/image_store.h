@@ -7,7 +7,9 @@
 
 #include "base/err.h"
 
-/* Open /zones/images, made when it is missing, locked against other changes until *dir is closed. */
+/*
+ * Open /zones/images, made when it is missing, locked against other changes until *dir is closed.
+ */
 int image_store_open(int *dir, struct err *e);
 
 #endif

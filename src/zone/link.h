@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Links: nic tags and vnics. A nic tag names a network of the host and is a bridge, with a port (an existing interface) or without one (an
- * etherstub: a switch inside the host). A vnic is the tap of one nic of one zone, a port of its tag's bridge. All of it is done by rtnetlink
+ * Links: nic tags and vnics. A nic tag names a network of the host and is a bridge, with a port
+ * (an existing interface) or without one (an etherstub: a switch inside the host). A vnic is the
+ * tap of one nic of one zone, a port of its tag's bridge. All of it is done by rtnetlink
  * (netlink.h). Tools (nictagadm) and zoneadmd; root, in the host's network namespace.
  */
 #ifndef ZHYVE_ZONE_LINK_H
@@ -26,20 +27,27 @@ struct nictag {
 };
 
 /*
- * Names (netprot.md 5): 1 to 31 letters, digits and underscores, an etherstub's ends in a digit. 0, or -EINVAL with "nic tag name is invalid"
- * and the rule. Pure.
+ * Names, as nictagadm of SmartOS has them: 1 to 31 letters, digits and underscores, an etherstub's ends in a digit.
+ * 0, or -EINVAL with "nic tag name is invalid" and the rule. Pure.
  */
 int nictag_name_check(const char *name, bool etherstub, struct err *e);
-/* The bridge's interface name: zbr-NAME, or zbr-, the name's begin and a hash of it where that is longer than the kernel's 15 bytes. Pure. */
+/*
+ * The bridge's interface name: zbr-NAME, or zbr-, the name's begin and a hash of it where that is
+ * longer than the kernel's 15 bytes. Pure.
+ */
 void nictag_bridge_name(const char *name, char out[16]);
 
-/* The store, /etc/zones/nictags.json, sorted by name. The array is the caller's (free); without a store it is empty. */
+/*
+ * The store, /etc/zones/nictags.json, sorted by name. The array is the caller's (free); without a
+ * store it is empty.
+ */
 int nictag_list(struct nictag **out, size_t *n, struct err *e);
 /* -ENOENT with "nic tag 'N' does not exist". */
 int nictag_get(const char *name, struct nictag *out, struct err *e);
 /*
- * Store it and make the bridge; on failure neither is left. -EEXIST with "nic tag 'N' already exists", -ENODEV when the port does not exist, -EBUSY when the
- * host itself uses the port (unless force).
+ * Store it and make the bridge; on failure neither is left. -EEXIST with "nic tag 'N' already
+ * exists", -ENODEV when the port does not exist, -EBUSY when the host itself uses the port (unless
+ * force).
  */
 int nictag_add(const struct nictag *t, struct err *e);
 /* Remove bridge and entry. Whether a zone uses it is the caller's question (usage.h). -ENOENT. */
@@ -55,13 +63,18 @@ struct vnic_spec {
 	uint16_t vlan;  /* 0: none; others are refused (-EOPNOTSUPP) */
 };
 /*
- * Make the tap, attach it to the tag's bridge (made when it is missing), bring it up. The bridge port does not learn addresses: it has one static
- * forwarding entry, the nic's. *tap_fd is its queue (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, header of 12 bytes), close-on-exec, non-blocking,
- * the caller's. The tap is not persistent: it goes with the last descriptor of its queue, so it cannot outlive the zone's processes. On failure nothing is left. -EEXIST
- * when the name is taken, or the MAC address by another nic on that bridge.
+ * Make the tap, attach it to the tag's bridge (made when it is missing), bring it up. The bridge
+ * port does not learn addresses: it has one static forwarding entry, the nic's. *tap_fd is its
+ * queue (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, header of 12 bytes), close-on-exec, non-blocking, the
+ * caller's. The tap is not persistent: it goes with the last descriptor of its queue, so it cannot
+ * outlive the zone's processes. On failure nothing is left. -EEXIST when the name is taken, or the
+ * MAC address by another nic on that bridge.
  */
 int vnic_create(const struct vnic_spec *spec, int *tap_fd, struct err *e);
-/* Remove a tap by name, whoever holds it; 0 also when it does not exist. -EINVAL for an interface that is no tap. */
+/*
+ * Remove a tap by name, whoever holds it; 0 also when it does not exist. -EINVAL for an interface
+ * that is no tap.
+ */
 int vnic_destroy(const char *ifname, struct err *e);
 bool link_exists(const char *ifname);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The rtnetlink client: see netlink.h. Requests are built in one bounded buffer; every one asks for an acknowledgement, and dumps are read to their end,
- * so that an answer can never be taken for that of a later request. Tools and zoneadmd.
+ * The rtnetlink client: see netlink.h. Requests are built in one bounded buffer; every one asks
+ * for an acknowledgement, and dumps are read to their end, so that an answer can never be taken
+ * for that of a later request. Tools and zoneadmd.
  */
 #include "zone/netlink.h"
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A small rtnetlink client (libmnl): links, bridges and their ports, addresses. One request at a time, each answered before the call returns. A
- * failure names the link, what was tried and the kernel's reason, in the kernel's own words where it gives some (extended ack). It works in the
- * network namespace the handle was opened in, and knows no nic tag and no zone. Tools and zoneadmd; changes need CAP_NET_ADMIN.
+ * A small rtnetlink client (libmnl): links, bridges and their ports, addresses. One request at a
+ * time, each answered before the call returns. A failure names the link, what was tried and the
+ * kernel's reason, in the kernel's own words where it gives some (extended ack). It works in the
+ * network namespace the handle was opened in, and knows no nic tag and no zone. Tools and
+ * zoneadmd; changes need CAP_NET_ADMIN.
  */
 #ifndef ZHYVE_ZONE_NETLINK_H
 #define ZHYVE_ZONE_NETLINK_H
@@ -39,8 +41,9 @@ int nl_link_get(struct nl *nl, const char *name, struct nl_link *out, struct err
 int nl_link_get_by_mac(struct nl *nl, const uint8_t mac[6], struct nl_link *out, struct err *e);
 
 /*
- * A bridge: no spanning tree, no forwarding delay, no multicast snooping (so no queries of its own), and a fixed MAC address, because a bridge
- * without one changes its address, and the host its identity, as ports come and go. Down. -EEXIST.
+ * A bridge: no spanning tree, no forwarding delay, no multicast snooping (so no queries of its
+ * own), and a fixed MAC address, because a bridge without one changes its address, and the host
+ * its identity, as ports come and go. Down. -EEXIST.
  */
 int nl_bridge_create(struct nl *nl, const char *name, const uint8_t mac[6], struct err *e);
 /* Any link that can be deleted; 0 also when there is none of that name. */
@@ -51,20 +54,29 @@ int nl_link_set_mtu(struct nl *nl, const char *name, uint32_t mtu, struct err *e
 int nl_link_set_mac(struct nl *nl, const char *name, const uint8_t mac[6], struct err *e);
 /* Make it a port of the bridge with that index; 0: of none. */
 int nl_link_set_master(struct nl *nl, const char *name, int master, struct err *e);
-/* No IPv6 link-local address: the host does not speak on this link. 0 also on a host without IPv6. */
+/*
+ * No IPv6 link-local address: the host does not speak on this link. 0 also on a host without IPv6.
+ */
 int nl_link_set_silent(struct nl *nl, const char *name, struct err *e);
 
 /* A bridge port: does the bridge learn addresses from its frames? */
 int nl_port_set_learning(struct nl *nl, const char *name, bool learning, struct err *e);
 /*
- * A static forwarding entry: frames for `mac` leave by port `name`. What the bridge had learned about the address is replaced; -EEXIST when another port
- * has a static entry for it (then two nics have one address).
+ * A static forwarding entry: frames for `mac` leave by port `name`. What the bridge had learned
+ * about the address is replaced; -EEXIST when another port has a static entry for it (then two
+ * nics have one address).
  */
 int nl_port_add_mac(struct nl *nl, const char *name, const uint8_t mac[6], struct err *e);
 
-/* Give it an address, "10.0.0.1/24" or "fd00::1/64"; 0 also when it has it already. -EINVAL for what is no address. */
+/*
+ * Give it an address, "10.0.0.1/24" or "fd00::1/64"; 0 also when it has it already. -EINVAL for
+ * what is no address.
+ */
 int nl_addr_add(struct nl *nl, const char *name, const char *address, struct err *e);
-/* Does the host itself use this link: a global address on it, or a default route through it? *why: a word for a message. */
+/*
+ * Does the host itself use this link: a global address on it, or a default route through it? *why:
+ * a word for a message.
+ */
 int nl_link_in_use(struct nl *nl, const struct nl_link *link, const char **why, struct err *e);
 
 /* "10.0.0.1/24", "fd00::1/64": family, bytes (4 or 16) and prefix length. 0 or -EINVAL. Pure. */

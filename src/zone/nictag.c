@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Nic tags: the store /etc/zones/nictags.json and the bridges it tells of. A change holds a lock on the folder, reads the store, replaces it atomically. The entry is
- * written before its bridge is made and removed after it is gone: whoever is killed in between leaves an entry, never a bridge that
- * nothing knows of. It refuses a port that the host itself uses: what becomes the port of a bridge stops to receive for its own addresses. Tools
- * and zoneadmd, root.
+ * Nic tags: the store /etc/zones/nictags.json and the bridges it tells of. A change holds a lock
+ * on the folder, reads the store, replaces it atomically. The entry is written before its bridge
+ * is made and removed after it is gone: whoever is killed in between leaves an entry, never a
+ * bridge that nothing knows of. It refuses a port that the host itself uses: what becomes the port
+ * of a bridge stops to receive for its own addresses. Tools and zoneadmd, root.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -330,8 +331,8 @@ nictag_ensure(const struct nictag *t, struct err *e)
 	if (rc == 0 && t->link[0] != '\0')
 		rc = attach_port(nl, t, &bridge, e);
 	/*
-	 * A bridge whose MTU nobody set takes that of its smallest port, and setting the one it has does not count: so it is set to
-	 * another first.
+	 * A bridge whose MTU nobody set takes that of its smallest port, and setting the one it
+	 * has does not count: so it is set to another first.
 	 */
 	if (rc == 0 && made)
 		rc = nl_link_set_mtu(nl, t->bridge, bridge_mtu(t) + 1, e);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The check of a qcow2 header: see qcow2.h. It exists because a qcow2 file can name other files, which a converter running on the host would read into the guest's
- * disk. Pure; every access is bounded by the bytes given. Tools.
+ * The check of a qcow2 header: see qcow2.h. It exists because a qcow2 file can name other files,
+ * which a converter running on the host would read into the guest's disk. Pure; every access is
+ * bounded by the bytes given. Tools.
  */
 #include "zone/qcow2.h"
 

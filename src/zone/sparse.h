@@ -9,19 +9,26 @@
 
 #include "base/err.h"
 
-/* Make of `out`, an empty file, a twin of `in` that shares its blocks. 0, or -errno where the filesystem cannot. */
+/*
+ * Make of `out`, an empty file, a twin of `in` that shares its blocks. 0, or -errno where the
+ * filesystem cannot.
+ */
 int file_share(int in, int out);
 
 /*
- * Copy the first `size` bytes of the file `in` to `out`, an empty file. Holes stay holes, blocks of zeroes that pass through our hands become holes; `in`
- * shorter than `size` ends in a hole. 0 or -errno (-ENOSPC).
+ * Copy the first `size` bytes of the file `in` to `out`, an empty file. Holes stay holes, blocks
+ * of zeroes that pass through our hands become holes; `in` shorter than `size` ends in a hole. 0
+ * or -errno (-ENOSPC).
  */
 int sparse_copy(int in, int out, uint64_t size);
 
 /* Bytes that the file really occupies. */
 int sparse_allocated(int fd, uint64_t *bytes);
 
-/* -ENOSPC, with "WHAT needs A MiB, but only B MiB are free on 'PATH'", when the filesystem of `fd` has not so many free. */
+/*
+ * -ENOSPC, with "WHAT needs A MiB, but only B MiB are free on 'PATH'", when the filesystem of `fd`
+ * has not so many free.
+ */
 int space_check(int fd, uint64_t need, const char *what, const char *path, struct err *e);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who uses what: the zones whose configuration names a nic tag or an image. Read from the store of configurations each time, so that it can't be out of
- * step with it. Tools.
+ * Who uses what: the zones whose configuration names a nic tag or an image. Read from the store of
+ * configurations each time, so that it can't be out of step with it. Tools.
  */
 #ifndef ZHYVE_ZONE_USAGE_H
 #define ZHYVE_ZONE_USAGE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Vnics: see link.h. A tap's life is that of its queue's descriptor, so the kernel itself removes it when the zone's processes are gone; nothing here has to
- * clean up after a crash. VLANs are refused for now, rather than quietly left out. zoneadmd, root, in the host's network namespace.
+ * Vnics: see link.h. A tap's life is that of its queue's descriptor, so the kernel itself removes
+ * it when the zone's processes are gone; nothing here has to clean up after a crash. VLANs are
+ * refused for now, rather than quietly left out. zoneadmd, root, in the host's network namespace.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,8 +43,9 @@ open_tap(const char *ifname, int *out, struct err *e)
 }
 
 /*
- * The tap needs an address that is not the guest's (the bridge would keep the guest's frames for the host), and that the kernel would
- * never choose for a bridge. As libvirt does: the guest's with another first byte.
+ * The tap needs an address that is not the guest's (the bridge would keep the guest's frames for
+ * the host), and that the kernel would never choose for a bridge. As libvirt does: the guest's
+ * with another first byte.
  */
 static void
 tap_mac(const uint8_t guest[6], uint8_t out[6])

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Volumes: the table of drivers, and opening, which is the same for all of them: see volume.h. A path is looked at (O_PATH) before it is opened, so that no
- * FIFO can block us and no character device is touched. Tools and zoneadmd, root.
+ * Volumes: the table of drivers, and opening, which is the same for all of them: see volume.h. A
+ * path is looked at (O_PATH) before it is opened, so that no FIFO can block us and no character
+ * device is touched. Tools and zoneadmd, root.
  */
 #include "zone/volume.h"
 
@@ -46,7 +47,10 @@ volume_destroy(const char *path, struct err *e)
 	return (err_say(e, EINVAL, "disk '%s' is no volume of the pool: it is left alone", path));
 }
 
-/* An O_PATH descriptor. Below the pool nothing may lead elsewhere; outside (a disk of the host, by name) only a device may be reached by a symbolic link. */
+/*
+ * An O_PATH descriptor. Below the pool nothing may lead elsewhere; outside (a disk of the host, by
+ * name) only a device may be reached by a symbolic link.
+ */
 static int
 look_up(const char *path, struct stat *st, struct err *e)
 {
@@ -139,7 +143,10 @@ volume_open(const char *path, int readonly, uint64_t *size, struct err *e)
 
 	if ((at = look_up(path, &st, e)) < 0)
 		return (at);
-	/* O_EXCL claims a block device: not while a filesystem, a volume manager or another zone has it. */
+	/*
+	 * O_EXCL claims a block device: not while a filesystem, a volume manager or another zone
+	 * has it.
+	 */
 	if (S_ISBLK(st.st_mode) && !readonly)
 		flags |= O_EXCL;
 	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", at);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Volumes: block storage of zones in a pool, behind one table of drivers (volume_driver.h; `file` now, zfs and lvm to come). Content is raw: nothing in a
- * volume's bytes, which a guest writes, is ever interpreted by the host. Tools and zoneadmd, root.
+ * Volumes: block storage of zones in a pool, behind one table of drivers (volume_driver.h; `file`
+ * now, zfs and lvm to come). Content is raw: nothing in a volume's bytes, which a guest writes, is
+ * ever interpreted by the host. Tools and zoneadmd, root.
  */
 #ifndef ZHYVE_ZONE_VOLUME_H
 #define ZHYVE_ZONE_VOLUME_H
@@ -17,16 +18,19 @@ struct volume_spec {
 	const char *image_uuid; /* NULL: empty */
 };
 /*
- * Make it; `path` (PATH_MAX bytes) is what the zone's device resource has as match. A clone of an image shares its blocks where the filesystem can, else it is a
- * sparse copy. -ENOSPC before anything is written when the pool has not the room, -EEXIST when the zone has a disk of that number, -ENOENT for an
- * unknown image, -EINVAL for a size below the image's. On failure nothing is left.
+ * Make it; `path` (PATH_MAX bytes) is what the zone's device resource has as match. A clone of an
+ * image shares its blocks where the filesystem can, else it is a sparse copy. -ENOSPC before
+ * anything is written when the pool has not the room, -EEXIST when the zone has a disk of that
+ * number, -ENOENT for an unknown image, -EINVAL for a size below the image's. On failure nothing
+ * is left.
  */
 int volume_create(const struct volume_spec *spec, char *path, struct err *e);
 int volume_destroy(const char *path, struct err *e); /* 0 also when it is gone already */
 /*
- * Open a volume for a zone: a regular file or a block device, below the pool without symbolic links. The descriptor holds a lock (shared when
- * readonly) as long as it or a copy of it in another process is open; -EBUSY, naming the holder, when another has it. *size in bytes. Returns the descriptor or
- * -errno.
+ * Open a volume for a zone: a regular file or a block device, below the pool without symbolic
+ * links. The descriptor holds a lock (shared when readonly) as long as it or a copy of it in
+ * another process is open; -EBUSY, naming the holder, when another has it. *size in bytes. Returns
+ * the descriptor or -errno.
  */
 int volume_open(const char *path, int readonly, uint64_t *size, struct err *e);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a kind of volume is made of. A driver is one file with one of these, and one line in the table of volume.c. Tools and zoneadmd.
+ * What a kind of volume is made of. A driver is one file with one of these, and one line in the
+ * table of volume.c. Tools and zoneadmd.
  */
 #ifndef ZHYVE_ZONE_VOLUME_DRIVER_H
 #define ZHYVE_ZONE_VOLUME_DRIVER_H

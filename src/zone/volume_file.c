@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The volume driver `file`: raw files /zones/<zone>/diskN.raw, mode 0600, sparse. A volume is made under a hidden name and gets its own when it is whole, so what an
- * interrupted command left is no disk, and is overwritten by the next. Space: a new volume must fit into what is free when it is made;
- * a clone that shares blocks needs none, a copy what the image occupies. It is not reserved: the pool may fill up later. Tools, root.
+ * The volume driver `file`: raw files /zones/<zone>/diskN.raw, mode 0600, sparse. A volume is made
+ * under a hidden name and gets its own when it is whole, so what an interrupted command left is no
+ * disk, and is overwritten by the next. Space: a new volume must fit into what is free when it is
+ * made; a clone that shares blocks needs none, a copy what the image occupies. It is not reserved:
+ * the pool may fill up later. Tools, root.
  */
 #include <errno.h>
 #include <fcntl.h>

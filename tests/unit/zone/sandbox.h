@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What tests of zone/ need around them: a root of their own (ZHYVE_ROOT) below /tmp, and a network namespace of their own. Header only; one test
- * program each.
+ * What tests of zone/ need around them: a root of their own (ZHYVE_ROOT) below /tmp, and a network
+ * namespace of their own. Header only; one test program each.
  */
 #ifndef ZHYVE_TESTS_SANDBOX_H
 #define ZHYVE_TESTS_SANDBOX_H
@@ -78,7 +78,10 @@ sandbox_write(const char *path, const char *text)
 	return (ok);
 }
 
-/* Into a network namespace where this process may do everything; false where the system does not let it. */
+/*
+ * Into a network namespace where this process may do everything; false where the system does not
+ * let it.
+ */
 static inline bool
 sandbox_netns(void)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Manifests, the store of images, imports of raw and qcow2 (the latter where qemu-img is there), and volumes made of images. */
+/*
+ * Manifests, the store of images, imports of raw and qcow2 (the latter where qemu-img is there),
+ * and volumes made of images.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Nic tags, vnics and the netlink client, in a network namespace of the test's own: names, bridges made and removed, ports refused, taps that vanish with
- * their descriptor. Where the system allows no such namespace only the pure parts run.
+ * Nic tags, vnics and the netlink client, in a network namespace of the test's own: names, bridges
+ * made and removed, ports refused, taps that vanish with their descriptor. Where the system allows
+ * no such namespace only the pure parts run.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -163,7 +164,10 @@ tag_failures(void **state)
 	assert_false(link_exists("zbr-stub1"));
 }
 
-/* Another bridge without ports serves as the interface with addresses: any Ethernet device of the host. */
+/*
+ * Another bridge without ports serves as the interface with addresses: any Ethernet device of the
+ * host.
+ */
 static void
 tag_port_in_use(void **state)
 {

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * imgadm: what its files share. One file per subcommand, one row per name of one in main.c.
+ */
+#ifndef ZHYVE_CMD_IMGADM_H
+#define ZHYVE_CMD_IMGADM_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+#include "zone/image.h"
+
+enum {
+	EXIT_OK = 0,
+	EXIT_ERROR = 1,
+	EXIT_NOT_INSTALLED = 3
+};
+
+#define POOL "zones" /* the only one there is */
+
+/* A subcommand: argv[0] is the name it was called by; returns the exit status. */
+typedef int command_fn(int argc, char **argv);
+command_fn imgadm_delete, imgadm_get, imgadm_import, imgadm_list, imgadm_show;
+
+/* "imgadm SUBCOMMAND: error (CODE): TEXT" on stderr; returns EXIT_ERROR. */
+int fail(const char *code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same for an error object; the code and the status follow from it. */
+int fail_with(const struct err *e);
+
+/*
+ * The options of a subcommand that has at most -P POOL, and its one argument, a UUID (lower case
+ * in `uuid`). 0 or an exit status, told.
+ */
+int take_uuid(int argc, char **argv, char uuid[UUID_TEXT_LEN + 1]);
+/* -P: 0 or an exit status, told. */
+int take_pool(const char *name);
+/* A stored manifest; the caller's reference. 0 or an exit status, told. */
+int load_manifest(const char *uuid, json_t **out);
+/* Print JSON as imgadm does. */
+void print_json(const json_t *j);
+
+#endif

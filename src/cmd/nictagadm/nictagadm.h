@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * nictagadm: what its files share. One file per subcommand, one row per subcommand in main.c.
+ */
+#ifndef ZHYVE_CMD_NICTAGADM_H
+#define ZHYVE_CMD_NICTAGADM_H
+
+#include "base/err.h"
+
+enum {
+	EXIT_OK = 0,
+	EXIT_ERROR = 1,
+	EXIT_USAGE = 2
+};
+
+/* A subcommand: argv[0] is its name, options come after it; returns the exit status. */
+typedef int command_fn(int argc, char **argv);
+command_fn nictagadm_add, nictagadm_delete, nictagadm_exists, nictagadm_list, nictagadm_vms;
+
+/* "Error: TEXT" on stderr; returns EXIT_ERROR. */
+int report(const struct err *e);
+int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The text on stdout, the usage on stderr, as SmartOS's does; returns EXIT_USAGE. NULL: no text. */
+int usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
