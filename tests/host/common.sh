@@ -53,3 +53,16 @@ pack() {
 	(cd "$1" && find . -print0 | LC_ALL=C sort -z | cpio --quiet -0 -o -H newc -R 0:0 --reproducible) >"$2.tmp"
 	mv "$2.tmp" "$2"
 }
+
+# The payload of a bzImage: offset and length stand in the setup header (Linux x86 boot protocol, 2.08), the offset
+# counted from the end of the setup sectors.
+unpack_kernel() { # BZIMAGE OUT
+	_n=$(od -An -tu1 -j 497 -N 1 "$1" | tr -d ' ')
+	[ "$_n" -ne 0 ] || _n=4
+	_off=$(od -An -tu4 -j 584 -N 4 "$1" | tr -d ' ')
+	_len=$(od -An -tu4 -j 588 -N 4 "$1" | tr -d ' ')
+	# The last 4 bytes are the unpacked size, which is no part of the lz4 stream.
+	tail -c +$(((_n + 1) * 512 + _off + 1)) "$1" | head -c $((_len - 4)) | lz4 -dqc >"$2" ||
+		die "$1: the payload is not lz4"
+	[ "$(head -c 4 "$2" | tr -d '\177')" = ELF ] || die "$1: the payload is not an ELF file"
+}

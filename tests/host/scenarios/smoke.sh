@@ -4,6 +4,7 @@
 #
 # The virtual host is what the product expects of a Linux host. When this fails, look here before anything else.
 set -eu
+# shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 t_run "/dev/kvm opens and creates a VM" 0 python3 -c '
