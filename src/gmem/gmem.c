@@ -93,7 +93,7 @@ gmem_read(const struct gmem *gm, uint64_t gpa, void *buf, size_t len)
 
 	if (p == NULL)
 		return (len == 0 ? 0 : -EFAULT);
-	memcpy(buf, p, len);
+	gmem_snapshot(buf, p, len);
 	return (0);
 }
 

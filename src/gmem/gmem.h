@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 
 #include "base/err.h"
@@ -54,6 +55,17 @@ bool gmem_is_ram(const struct gmem *gm, uint64_t gpa, uint64_t len);
 /* Copy between guest and private memory: 0, or -EFAULT when any byte is not RAM (then nothing is copied). */
 int gmem_read(const struct gmem *gm, uint64_t gpa, void *buf, size_t len);
 int gmem_write(const struct gmem *gm, uint64_t gpa, const void *buf, size_t len);
+
+/*
+ * Take a private copy of bytes that the guest may be changing meanwhile. The compiler may not go back to the guest's for a
+ * second look, which it may after a plain memcpy into a local: then a check and the use of what was checked could see two values.
+ */
+static inline void
+gmem_snapshot(void *dst, const void *src, size_t len)
+{
+	memcpy(dst, src, len);
+	__asm__ volatile("" : : "r"(dst) : "memory");
+}
 
 /* Single aligned little-endian accesses of shared rings, atomic as the virtio rings need. -EFAULT / -EINVAL (unaligned). */
 int gmem_load16(const struct gmem *gm, uint64_t gpa, uint16_t *v); /* load-acquire */

@@ -297,8 +297,9 @@ resources_equal(const struct zconf *a, const struct zconf *b)
 		    strcmp(x->value, y->value) != 0)
 			return (false);
 	}
-	for (size_t i = 0; i < a->nrctl; i++) {
-		if (!rctl_equal(&a->rctl[i], &b->rctl[i]))
+	for (size_t i = 0; i < a->nrctl; i++) { /* named, so their order means nothing */
+		const struct zrctl *other = zconf_rctl_find(b, a->rctl[i].name);
+		if (other == NULL || !rctl_equal(&a->rctl[i], other))
 			return (false);
 	}
 	return (true);

@@ -111,7 +111,7 @@ struct zconf {
 struct zconf *zconf_new(const char *name);
 void zconf_free(struct zconf *c);
 struct zconf *zconf_dup(const struct zconf *c);
-/* True when both would be stored alike. */
+/* True when both say the same: all that is stored, the order of rctls aside. */
 bool zconf_equal(const struct zconf *a, const struct zconf *b);
 
 /* Names: zones.md 1. 0 or -EINVAL with the rule that is broken. */

@@ -141,6 +141,59 @@ check_ifname(const char *s, struct err *e)
 	return (0);
 }
 
+/* Text is one line: control characters would break scripts, logs and command lines made of it. */
+static int
+check_text(const char *what, const char *name, const char *s, struct err *e)
+{
+	for (; s != NULL && *s != '\0'; s++) {
+		if (iscntrl((unsigned char)*s) && *s != '\t')
+			return (
+			    err_say(e, EINVAL, "%s%s: the value has a control character (%#04x)",
+				what, name, (unsigned char)*s));
+	}
+	return (0);
+}
+
+static int
+check_props(const char *what, const struct zprop *p, size_t n, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		if ((rc = check_text(what, ": property", p[i].name, e)) == 0)
+			rc = check_text(what, ": property", p[i].value, e);
+	}
+	return (rc);
+}
+
+static int
+check_fields(const char *what, const struct zfield *table, const void *base, struct err *e)
+{
+	int rc = 0;
+
+	for (; table->name != NULL && rc == 0; table++)
+		rc = check_text(what, table->name, zfield_get(table, base), e);
+	return (rc);
+}
+
+static int
+check_texts(const struct zconf *c, struct err *e)
+{
+	int rc = check_fields("", zconf_fields, c, e);
+
+	for (size_t i = 0; i < c->nnet && rc == 0; i++) {
+		if ((rc = check_fields("net: ", znet_fields, &c->net[i], e)) == 0)
+			rc = check_props("net", c->net[i].prop, c->net[i].nprop, e);
+	}
+	for (size_t i = 0; i < c->ndevice && rc == 0; i++) {
+		if ((rc = check_fields("device: ", zdevice_fields, &c->device[i], e)) == 0)
+			rc = check_props("device", c->device[i].prop, c->device[i].nprop, e);
+	}
+	for (size_t i = 0; i < c->nattr && rc == 0; i++)
+		rc = check_text("attr: ", c->attr[i].name, c->attr[i].value, e);
+	return (rc);
+}
+
 static int
 check_net_address(const struct znet *net, bool exclusive, struct err *e)
 {
@@ -311,7 +364,7 @@ zconf_verify(const struct zconf *c, struct err *e)
 {
 	int rc;
 
-	if ((rc = zconf_name_check(c->name, e)) != 0 ||
+	if ((rc = zconf_name_check(c->name, e)) != 0 || (rc = check_texts(c, e)) != 0 ||
 	    (rc = check_zonepath(c->zonepath, e)) != 0 || (rc = check_brand(c, e)) != 0 ||
 	    (rc = check_hostid(c->hostid, e)) != 0 ||
 	    (rc = check_words("limitpriv", c->limitpriv, "zone", e)) != 0 ||

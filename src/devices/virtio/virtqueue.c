@@ -162,7 +162,7 @@ desc_get(const uint8_t *table, unsigned i)
 {
 	struct desc d;
 
-	memcpy(&d, table + (size_t)i * DESC_SIZE, sizeof(d));
+	gmem_snapshot(&d, table + (size_t)i * DESC_SIZE, sizeof(d));
 	return (d);
 }
 
