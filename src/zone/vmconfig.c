@@ -181,7 +181,7 @@ vmconfig_set(
 	if (value == NULL)
 		(void)json_object_del(o, key);
 	else if (json_object_set_new(o, key, json_string(value)) < 0)
-		rc = err_say(e, EINVAL, "key and value must be UTF-8 text");
+		rc = err_say(e, EILSEQ, "key and value must be UTF-8 text");
 	if (rc == 0)
 		rc = store_metadata(zone, c.customer_metadata, c.internal_metadata, e);
 	vmconfig_free(&c);

@@ -29,7 +29,7 @@ int vmconfig_store(const char *zone, const struct vmconfig *c, struct err *e);
 
 /*
  * Set (or with value NULL remove) one key of "customer_metadata" or "internal_metadata". -EFBIG when the file would get too big,
- * -EINVAL when the value is not UTF-8.
+ * -EILSEQ when key or value is not UTF-8.
  */
 int vmconfig_set(
     const char *zone, const char *object, const char *key, const char *value, struct err *e);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A create payload into the model of a zone: see vmobj.h. The payload has been checked and normalised by then (vmcreate.h);
+ * what is unset stays unset in the model. Pure; tools.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "zone/codec.h"
+#include "zone/vmobj.h"
+#include "zone/vmprop.h"
+#include "zone/zconf_field.h"
+
+static int
+set_zone(const struct vmprop *p, const json_t *v, const char *text, struct zconf *c)
+{
+	const struct zfield *f;
+
+	if (strcmp(p->key, "zonename") == 0)
+		return (0); /* the model was made with its name */
+	if (strcmp(p->key, "uuid") == 0) {
+		(void)snprintf(c->uuid, sizeof(c->uuid), "%s", text != NULL ? text : "");
+		return (0);
+	}
+	if (strcmp(p->key, "autoboot") == 0) {
+		c->autoboot = vmprop_truth(v);
+		return (0);
+	}
+	f = zfield_find(zconf_fields, p->key);
+	return (f != NULL ? zfield_set(f, c, text) : -EINVAL);
+}
+
+static int
+set_base64(const struct vmprop *p, const char *text, struct zconf *c)
+{
+	CLEANUP_FREE char *coded = NULL;
+	size_t len;
+
+	if (text == NULL)
+		return (zconf_attr_set(c, p->key, ZATTR_STRING, NULL));
+	len = strlen(text);
+	if ((coded = malloc(BASE64_LEN(len) + 1)) == NULL)
+		return (-ENOMEM);
+	(void)base64_encode(text, len, coded);
+	return (zconf_attr_set(c, p->key, ZATTR_STRING, coded));
+}
+
+static int
+set_rctl(const struct vmprop *p, const json_t *v, struct zconf *c)
+{
+	uint64_t unit = p->unit != 0 ? p->unit : 1, limit;
+	int64_t n;
+
+	if (vmprop_integer(v, &n) < 0 || n < 0)
+		return (0);
+	/* cpu_cap 0 means no cap. */
+	if (n == 0 && strcmp(p->name, "cpu_cap") == 0)
+		return (0);
+	if (__builtin_mul_overflow((uint64_t)n, unit, &limit))
+		return (-ERANGE);
+	return (zconf_rctl_set(c, p->key, "privileged", limit, p->action));
+}
+
+static int
+set_one(const struct vmprop *p, const json_t *v, struct zconf *c)
+{
+	CLEANUP_FREE char *text = NULL;
+	int rc;
+
+	if (p->store == VMS_NONE || p->store == VMS_CONFIG || p->type == VMP_ARRAY)
+		return (0);
+	if ((rc = vmprop_to_text(p, v, &text)) < 0)
+		return (rc);
+	switch (p->store) {
+	case VMS_ZONE:
+		return (set_zone(p, v, text, c));
+	case VMS_ATTR:
+		return (zconf_attr_set(c, p->key, ZATTR_STRING, text));
+	case VMS_ATTR_B64:
+		return (set_base64(p, text, c));
+	case VMS_RCTL:
+		return (set_rctl(p, v, c));
+	default:
+		return (0);
+	}
+}
+
+/* The members of one nic or disk. */
+static int
+set_resource(const char *of, const json_t *o, const struct zfield *fields, void *base,
+    struct zprop **prop, size_t *nprop)
+{
+	for (size_t i = 0; i < nvmprops; i++) {
+		const struct vmprop *p = &vmprops[i];
+		CLEANUP_FREE char *text = NULL;
+		int rc = 0;
+
+		if (p->of == NULL || strcmp(p->of, of) != 0 || p->store == VMS_NONE)
+			continue;
+		if ((rc = vmprop_to_text(p, json_object_get(o, p->name), &text)) < 0)
+			return (rc);
+		if (p->store == VMS_MEMBER)
+			rc = zfield_set(zfield_find(fields, p->key), base, text);
+		else if (text != NULL)
+			rc = zprop_set(prop, nprop, p->key, text);
+		if (rc < 0)
+			return (rc);
+	}
+	return (0);
+}
+
+static int
+add_disk(const json_t *o, struct zconf *c)
+{
+	struct zdevice *d = zconf_device_add(c);
+	int rc;
+
+	if (d == NULL)
+		return (-ENOMEM);
+	if ((rc = set_resource("disks", o, zdevice_fields, d, &d->prop, &d->nprop)) < 0)
+		return (rc);
+	/* Written for every disk, true or false. */
+	return (zprop_set(&d->prop, &d->nprop, "boot",
+	    vmprop_truth(json_object_get(o, "boot")) ? "true" : "false"));
+}
+
+static int
+add_nic(const json_t *o, struct zconf *c)
+{
+	struct znet *n = zconf_net_add(c);
+
+	if (n == NULL)
+		return (-ENOMEM);
+	return (set_resource("nics", o, znet_fields, n, &n->prop, &n->nprop));
+}
+
+int
+vmobj_apply(const json_t *payload, struct zconf *c, struct err *e)
+{
+	const json_t *o;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < nvmprops; i++) {
+		const struct vmprop *p = &vmprops[i];
+		const json_t *v = p->of == NULL ? json_object_get(payload, p->name) : NULL;
+
+		if (v != NULL && (rc = set_one(p, v, c)) < 0)
+			return (err_set(e, -rc, "cannot store property '%s'", p->name));
+	}
+	json_array_foreach (json_object_get(payload, "disks"), i, o)
+		if ((rc = add_disk(o, c)) < 0)
+			return (err_set(e, -rc, "cannot store disk %zu", i));
+	json_array_foreach (json_object_get(payload, "nics"), i, o)
+		if ((rc = add_nic(o, c)) < 0)
+			return (err_set(e, -rc, "cannot store nic %zu", i));
+	return (0);
+}
+
+void
+vmobj_payload_config(const json_t *payload, struct vmconfig *out)
+{
+	out->customer_metadata = json_incref(json_object_get(payload, "customer_metadata"));
+	out->internal_metadata = json_incref(json_object_get(payload, "internal_metadata"));
+	out->tags = json_incref(json_object_get(payload, "tags"));
+	out->routes = json_incref(json_object_get(payload, "routes"));
+}
