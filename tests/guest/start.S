@@ -39,8 +39,7 @@ long_mode:
 	call guest_main
 	.globl power_off
 power_off:
-	movl $0x604, %edx			/* QEMU's q35: PM1a control there */
-	movl $0x404, %edx
+	movl $0x404, %edx			/* ACPI's PM1a control block */
 	movl $0x3400, %eax			/* SLP_EN, SLP_TYP 5 */
 	outw %ax, %dx
 1:	hlt
@@ -105,9 +104,7 @@ pml4:
 	.fill 511, 8, 0
 pdpt:
 	.quad pd + 3, pd + 0x1003, pd + 0x2003, pd + 0x3003
-	.quad pdpt_high				/* 4 GiB on: 1 GiB pages would need a CPU that has them */
-	.fill 507, 8, 0
-	.set pdpt_high, 0
+	.fill 508, 8, 0
 pd:
 	.set address, 0
 	.rept 2048

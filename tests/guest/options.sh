@@ -1,0 +1,54 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Part of tests/guest/run: the command line. Each mistake gets one message and the documented status.
+run() { # STATUS MESSAGE OPTION...: zhyve as given, without a guest
+	local want=$1 message=$2 got=0
+	shift 2
+	timeout -k 5 20 "$zhyve" "$@" >"$dir/out" 2>"$dir/err" </dev/null || got=$?
+	[ "$got" -eq "$want" ] || fail "status $got, $want expected, of zhyve $*"
+	grep -qF -- "$message" "$dir/out" "$dir/err" || fail "the message '$message' is missing, of zhyve $*"
+}
+run 0 "usage: zhyve" -h
+run 0 "zhyve 0" -v
+run 0 "virtio-blk" -s help
+run 0 "com1" -l help
+run 1 "name is missing"
+run 1 "more than one" a b
+run 1 "usage: zhyve" -Z x
+run 1 "-G is not supported" -G 1234 x
+run 64 "invalid memsize '12x'" -m 12x x
+run 64 "invalid memsize ''" -m "" x
+run 64 "invalid memsize '0'" -m 0 x
+run 64 "invalid memsize '99999999999t'" -m 99999999999t x
+run 64 "invalid cpu topology '0'" -c 0 x
+run 64 "invalid cpu topology 'cpus=2,dies=1'" -c cpus=2,dies=1 x
+run 4 "must be the number of vCPUs" -c cpus=4,sockets=3 x
+run 4 "unknown emulation 'floppy'" -s 3,floppy x
+run 4 "is not a slot" -s 32,virtio-rnd x
+run 4 "is not a slot" -s 0:0:0:0,virtio-rnd x
+run 4 "is not a slot" -s 0:8,virtio-rnd x
+run 4 "slot and emulation are needed" -s 3 x
+run 4 "PCI slot 0:3:0 is used twice: by virtio-rnd and lpc" -s 3,virtio-rnd -s 0:3:0,lpc x
+run 64 "unknown LPC device 'com5'" -l com5,stdio x
+run 64 "needs a value" -l com1 x
+run 64 "invalid key=value: 'product'" -B 1,product x
+run 64 "invalid key=value: 'product='" -B 1,product= x
+run 64 "Unknown SMBIOS key colour for type 1" -B 1,colour=red x
+run 64 "First token (type) is too large" -B 4,vendor=x x
+run 64 "First token (type) is too small" -B -1,vendor=x x
+run 64 "First token (type) is invalid" -B x,vendor=x x
+run 64 "invalid config option 'x'" -o x x
+run 4 "is not a boolean" -l kernel,"$payload" -e -o x86.strictmsr=maybe x
+run 4 "no-such-file" -k /no-such-file x
+printf '# comment\n\nname=fromfile\nmemory.size=%%(size)\nsize=32m\n' >"$dir/config"
+run 1 "memory.size=32m" -k "$dir/config" -o config.dump=true
+run 1 "name=fromfile" -k "$dir/config" -o config.dump=true
+printf 'name=x\nnonsense\n' >"$dir/config"
+run 4 "$dir/config line 2: invalid config option 'nonsense'" -k "$dir/config"
+run 4 "refers to a variable that is not set" -o 'a=%(b)' x
+run 4 "without end" -o 'a=%(b)' -o 'b=%(a)' x
+run 4 "Only one LPC bridge is allowed." -l kernel,"$payload" -s 1,lpc -s 2,lpc x
+run 4 "LPC bridge can be present only on bus 0." -l kernel,"$payload" -s 1:1:0,lpc x
+run 4 "/no-such-disk" -l kernel,"$payload" -s 3,virtio-blk,/no-such-disk x
+run 4 "no path is given" -l kernel,"$payload" -s 3,virtio-blk x
+run 4 "unknown model 'z80'" -l kernel,"$payload" -s 0,hostbridge,model=z80 x

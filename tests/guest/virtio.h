@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A minimal virtio driver for the test guests: one device over PCI, split rings, polling (virtio 1.2). Freestanding. */
+#ifndef ZHYVE_TESTS_GUEST_VIRTIO_H
+#define ZHYVE_TESTS_GUEST_VIRTIO_H
+
+#include "guest.h"
+
+#define RING_SIZE 8
+
+struct vring_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags, next;
+};
+struct vring {
+	struct vring_desc desc[RING_SIZE];
+	struct {
+		uint16_t flags, idx, ring[RING_SIZE], used_event;
+	} avail;
+	struct {
+		uint16_t flags, idx;
+		struct {
+			uint32_t id, len;
+		} ring[RING_SIZE];
+		uint16_t avail_event;
+	} used __attribute__((aligned(4)));
+} __attribute__((aligned(4096)));
+
+struct virtio {
+	unsigned bdf;
+	uint64_t common, notify, device, msix;
+	uint32_t notify_multiplier;
+	struct vring *ring;
+	uint16_t avail, used;
+};
+
+static inline uint64_t
+virtio_window(unsigned bdf, uint64_t bar, unsigned type, uint32_t *multiplier)
+{
+	for (unsigned cap = pci_read(bdf, 0x34) & 0xff; cap != 0;
+	     cap = pci_read(bdf, cap) >> 8 & 0xff) {
+		uint32_t head = pci_read(bdf, cap);
+
+		if ((head & 0xff) != 9 || head >> 24 != type)
+			continue;
+		if (multiplier != NULL)
+			*multiplier = pci_read(bdf, cap + 16);
+		return (bar + pci_read(bdf, cap + 8));
+	}
+	CHECK(type == 4, type); /* a device without configuration has no such window */
+	return (0);
+}
+
+/* Bring the device in a slot to DRIVER_OK with VERSION_1 and `low` as its features, queue 0 on `ring`. BAR 0 is put below 4 GiB. */
+static inline void
+virtio_start(struct virtio *v, unsigned bdf, struct vring *ring, uint32_t low)
+{
+	const uint64_t bar = 0xd0000000;
+
+	*v = (struct virtio){ .bdf = bdf, .ring = ring };
+	CHECK((pci_read(bdf, 0) & 0xffff) == 0x1af4, pci_read(bdf, 0));
+	pci_write(bdf, 4, 0);
+	pci_write(bdf, 0x10, (uint32_t)bar);
+	pci_write(bdf, 0x14, 0);
+	pci_write(bdf, 4, 6); /* memory, bus master */
+	v->common = virtio_window(bdf, bar, 1, NULL);
+	v->notify = virtio_window(bdf, bar, 2, &v->notify_multiplier);
+	v->device = virtio_window(bdf, bar, 4, NULL);
+	mmio8_put(v->common + 20, 0);
+	while (mmio8(v->common + 20) != 0)
+		;
+	mmio8_put(v->common + 20, 1 | 2);
+	mmio32_put(v->common + 8, 0);
+	mmio32_put(v->common + 12, low);
+	mmio32_put(v->common + 8, 1);
+	mmio32_put(v->common + 12, 1); /* VERSION_1 */
+	mmio8_put(v->common + 20, 1 | 2 | 8);
+	CHECK((mmio8(v->common + 20) & 8) != 0, mmio8(v->common + 20));
+	mmio16_put(v->common + 22, 0);
+	CHECK(mmio16(v->common + 24) >= RING_SIZE, mmio16(v->common + 24));
+	mmio16_put(v->common + 24, RING_SIZE);
+	mmio32_put(v->common + 32, (uint32_t)(uint64_t)ring->desc);
+	mmio32_put(v->common + 36, 0);
+	mmio32_put(v->common + 40, (uint32_t)(uint64_t)&ring->avail);
+	mmio32_put(v->common + 44, 0);
+	mmio32_put(v->common + 48, (uint32_t)(uint64_t)&ring->used);
+	mmio32_put(v->common + 52, 0);
+	mmio16_put(v->common + 28, 1);
+	mmio8_put(v->common + 20, 1 | 2 | 4 | 8);
+	CHECK(mmio8(v->common + 20) == 15, mmio8(v->common + 20));
+}
+
+/* Offer the chain at `head`, ring the bell, wait for it to come back. Returns the length written. */
+static inline uint32_t
+virtio_do(struct virtio *v, uint16_t head)
+{
+	volatile uint16_t *used = &v->ring->used.idx;
+	uint32_t len;
+
+	v->ring->avail.ring[v->avail % RING_SIZE] = head;
+	__asm__ volatile("" : : : "memory");
+	*(volatile uint16_t *)&v->ring->avail.idx = ++v->avail;
+	__asm__ volatile("mfence" : : : "memory");
+	mmio16_put(v->notify + (uint64_t)mmio16(v->common + 30) * v->notify_multiplier, 0);
+	for (uint64_t spins = 0; *used == v->used; spins++)
+		CHECK(spins < 50000000, *used);
+	CHECK(v->ring->used.ring[v->used % RING_SIZE].id == head, head);
+	len = v->ring->used.ring[v->used % RING_SIZE].len;
+	v->used++;
+	return (len);
+}
+
+#endif
