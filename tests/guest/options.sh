@@ -38,7 +38,7 @@ run 64 "First token (type) is too large" -B 4,vendor=x x
 run 64 "First token (type) is too small" -B -1,vendor=x x
 run 64 "First token (type) is invalid" -B x,vendor=x x
 run 64 "invalid config option 'x'" -o x x
-run 4 "is not a boolean" -l kernel,"$payload" -e -o x86.strictmsr=maybe x
+run 4 "is not a boolean" -l "kernel,$payload" -e -o x86.strictmsr=maybe x
 run 4 "no-such-file" -k /no-such-file x
 printf '# comment\n\nname=fromfile\nmemory.size=%%(size)\nsize=32m\n' >"$dir/config"
 run 1 "memory.size=32m" -k "$dir/config" -o config.dump=true
@@ -47,8 +47,8 @@ printf 'name=x\nnonsense\n' >"$dir/config"
 run 4 "$dir/config line 2: invalid config option 'nonsense'" -k "$dir/config"
 run 4 "refers to a variable that is not set" -o 'a=%(b)' x
 run 4 "without end" -o 'a=%(b)' -o 'b=%(a)' x
-run 4 "Only one LPC bridge is allowed." -l kernel,"$payload" -s 1,lpc -s 2,lpc x
-run 4 "LPC bridge can be present only on bus 0." -l kernel,"$payload" -s 1:1:0,lpc x
-run 4 "/no-such-disk" -l kernel,"$payload" -s 3,virtio-blk,/no-such-disk x
-run 4 "no path is given" -l kernel,"$payload" -s 3,virtio-blk x
-run 4 "unknown model 'z80'" -l kernel,"$payload" -s 0,hostbridge,model=z80 x
+run 4 "Only one LPC bridge is allowed." -l "kernel,$payload" -s 1,lpc -s 2,lpc x
+run 4 "LPC bridge can be present only on bus 0." -l "kernel,$payload" -s 1:1:0,lpc x
+run 4 "/no-such-disk" -l "kernel,$payload" -s 3,virtio-blk,/no-such-disk x
+run 4 "no path is given" -l "kernel,$payload" -s 3,virtio-blk x
+run 4 "unknown model 'z80'" -l "kernel,$payload" -s 0,hostbridge,model=z80 x

@@ -7,21 +7,23 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/checked.h"
+#include "backend/chardev.h"
 #include "devices/lpc.h"
 #include "devices/pm.h"
 #include "devices/rtc.h"
 #include "devices/uart.h"
 #include "procs/zhyve/machine.h"
 
+#define DRAIN_ROUNDS 64
+#define DRAIN_MS     5
+
 struct legacy {
 	struct com {
 		struct lock lock;
 		struct uart uart;
+		struct chardev *chardev; /* NULL: no backend */
 	} com[LPC_COMS];
 	struct lock pm_lock;
 	struct pm pm;
@@ -31,25 +33,6 @@ struct legacy {
 	struct lock lpc_lock;
 	struct lpc lpc;
 };
-
-static size_t
-out_write(struct chardev *c, const uint8_t *buf, size_t len)
-{
-	ssize_t n = write(STDOUT_FILENO, buf, len);
-
-	(void)c;
-	return (n < 0 ? len : (size_t)n);
-}
-
-static void
-out_rx_room(struct chardev *c, size_t n)
-{
-	(void)c;
-	(void)n;
-}
-
-static const struct chardev_ops out_ops = { .write = out_write, .rx_room = out_rx_room };
-static struct chardev out = { .ops = &out_ops };
 
 static int
 claim(struct machine *m, const char *name, uint16_t base, uint16_t len, const struct bus_ops *ops,
@@ -66,14 +49,16 @@ create_com(struct machine *m, unsigned i, struct err *e)
 {
 	struct com *com = &m->legacy->com[i];
 	struct irq_line irq = machine_irq(m, lpc_com[i].irq);
-	struct chardev *chardev = NULL;
+	const char *path;
 	char name[32];
 
 	(void)pthread_mutex_init(&com->lock.mutex, NULL);
 	(void)snprintf(name, sizeof(name), "lpc.%s.path", lpc_com[i].name);
-	if (config_get(m->config, name) != NULL)
-		chardev = &out;
-	uart_init(&com->uart, &irq, chardev);
+	path = config_get(m->config, name);
+	if (path != NULL && chardev_open(&com->chardev, path, m->loop, &com->lock, e) != 0)
+		return (err_ctx(e, "Unable to initialize backend '%s' for LPC device %s", path,
+		    lpc_com[i].name));
+	uart_init(&com->uart, &irq, com->chardev);
 	return (claim(
 	    m, lpc_com[i].name, lpc_com[i].port, UART_PORTS, &uart_ops, &com->uart, &com->lock, e));
 }
@@ -199,4 +184,18 @@ legacy_power_button(struct machine *m)
 	lock_take(&m->legacy->pm_lock);
 	(void)pm_power_button(&m->legacy->pm);
 	lock_drop(&m->legacy->pm_lock);
+}
+
+void
+legacy_close(struct machine *m)
+{
+	if (m->legacy == NULL)
+		return;
+	/* What the guest said last may still wait for its reader; one that does not read is not waited for. */
+	for (unsigned i = 0; i < DRAIN_ROUNDS && mevent_poll(m->loop, DRAIN_MS) > 0; i++)
+		;
+	for (unsigned i = 0; i < LPC_COMS; i++) {
+		chardev_close(m->legacy->com[i].chardev);
+		m->legacy->com[i].chardev = NULL;
+	}
 }

@@ -74,6 +74,8 @@ int machine_timer(struct machine *m, struct dev_timer *t, struct lock *lock, str
 int legacy_create(struct machine *m, struct err *e);
 /* The ISA bridge's PCI function, not attached yet. */
 struct pci_dev *legacy_isa_bridge(struct machine *m);
+/* After the vCPUs have stopped: last bytes of the serial ports out, terminal as it was. */
+void legacy_close(struct machine *m);
 /* The power button. Called in the event loop. */
 void legacy_power_button(struct machine *m);
 

@@ -90,6 +90,7 @@ run(struct machine *m)
 	if ((rc = mevent_dispatch(m->loop)) != 0)
 		machine_stop(m, MACHINE_ERROR, strerror(-rc));
 	vcpus_stop(&m->vcpus);
+	legacy_close(m);
 	ev = (enum machine_event)(atomic_load(&m->stopped) - 1);
 	control_stopped(m, ev);
 	if (ev == MACHINE_ERROR)
