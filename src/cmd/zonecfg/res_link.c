@@ -84,8 +84,10 @@ read_property(const char *list, const struct zc_value *in, bool value_needed, co
 {
 	*name = zc_pair_get(in, "name");
 	*value = zc_pair_get(in, "value");
-	if (strcmp(list, PROPERTY) != 0 || in->type != VALUE_COMPLEX || *name == NULL ||
-	    (*value == NULL && value_needed) || in->n != (*value == NULL ? 1 : 2))
+	if (strcmp(list, PROPERTY) != 0)
+		return (zc_misuse(e, "property '%s' is not a list: use set", list));
+	if (in->type != VALUE_COMPLEX || *name == NULL || (*value == NULL && value_needed) ||
+	    in->n != (*value == NULL ? 1 : 2))
 		return (zc_misuse(e, "%s: (name=NAME,value=VALUE) expected", list));
 	return (CMD_OK);
 }

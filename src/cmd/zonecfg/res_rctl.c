@@ -63,8 +63,9 @@ read_value(const char *list, const struct zc_value *in, struct zrctl_value *out,
 	const char *priv = zc_pair_get(in, "priv"), *limit = zc_pair_get(in, "limit"),
 		   *action = zc_pair_get(in, "action");
 
-	if (strcmp(list, "value") != 0 || in->n != 3 || priv == NULL || limit == NULL ||
-	    action == NULL)
+	if (strcmp(list, "value") != 0)
+		return (zc_misuse(e, "property '%s' is not a list: use set", list));
+	if (in->n != 3 || priv == NULL || limit == NULL || action == NULL)
 		return (zc_misuse(e, "%s: (priv=PRIV,limit=NUMBER,action=ACTION) expected", list));
 	out->priv = cmd_strdup(priv);
 	out->limit = cmd_strdup(limit);

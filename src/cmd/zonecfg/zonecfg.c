@@ -107,6 +107,7 @@ run_line(struct zc_session *z, const char *line)
 	}
 	if (status != CMD_OK)
 		report(z, &e);
+	(void)fflush(stdout); /* who drives us through a pipe waits for the answer */
 	zc_tokens_free(&t);
 	return (status);
 }

@@ -228,6 +228,7 @@ test_identities(void **state)
 	assert_string_equal(names[2], "z2");
 	zconf_list_free(names, n);
 	assert_int_equal(zconf_delete("z1", &e), 0);
+	zconf_free(z[1]);
 	again = sample("another");
 	memcpy(again->uuid, z[0]->uuid, sizeof(again->uuid));
 	assert_int_equal(zconf_store(again, &e), -EEXIST);

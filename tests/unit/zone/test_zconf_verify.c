@@ -64,6 +64,7 @@ test_global_rules(void **state)
 		{ "limitpriv", "default,zone", "'zone' is forbidden" },
 		{ "limitpriv", "default,,x", "commas" },
 		{ "fs-allowed", "ufs, nfs", "commas" },
+		{ "bootargs", "a\nb", "control character" },
 	};
 	static const struct {
 		const char *name, *value;
