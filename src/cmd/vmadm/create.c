@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * create and validate. create makes in order: the zone's configuration, its folder, its volumes, its files; then boots it. Until the
+ * last of these is done, everything made is undone on any failure, an interrupt included; killed for good in between, it leaves
+ * a VM in state "provisioning" that delete removes. See vmadm.h, vmadm.md 2 to 4.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "cmd/vmadm/vmadm.h"
+#include "zone/image.h"
+#include "zone/paths.h"
+#include "zone/vmconfig.h"
+#include "zone/vmobj.h"
+#include "zone/vmvalidate.h"
+#include "zone/volume.h"
+
+#define MIB_SHIFT 20
+
+/* What create has made so far, to be undone. */
+struct making {
+	json_t *payload;
+	char name[ZONENAME_MAX];
+	bool stored, installed;
+	char **volumes; /* paths; those of disks without a volume of their own are NULL */
+	size_t nvolumes;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void
+on_interrupt(int sig)
+{
+	interrupted = sig;
+}
+
+static void
+watch_interrupts(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
+
+	for (size_t i = 0; i < 3; i++)
+		(void)sigaction(signals[i], &sa, NULL);
+}
+
+static int
+check_interrupt(struct err *e)
+{
+	if (interrupted == 0)
+		return (0);
+	return (err_say(
+	    e, EINTR, "interrupted by signal %d; everything made was removed", (int)interrupted));
+}
+
+/* ---- before anything is made ---- */
+
+static void
+warn_property(const char *property, const char *what)
+{
+	log_warn("property '%s' %s", property, what);
+}
+
+/* Is there such a VM, or one in its way? Called with the store locked. */
+static int
+check_others(const struct making *m, struct err *e)
+{
+	const char *uuid = json_string_value(json_object_get(m->payload, "uuid"));
+	struct zconf *c = NULL;
+	json_t *others = NULL;
+	int rc;
+
+	if (zconf_load_uuid(uuid, &c, NULL) == 0 || zconf_load(m->name, &c, NULL) == 0) {
+		rc = err_say(e, EEXIST,
+		    strcmp(c->uuid, uuid) == 0 ? "VM with UUID %s already exists"
+					       : "zone %s already exists",
+		    strcmp(c->uuid, uuid) == 0 ? uuid : m->name);
+		zconf_free(c);
+		return (rc);
+	}
+	if ((rc = vm_objects(&others, e)) == 0)
+		rc = vmnic_conflict(m->payload, others, e);
+	json_decref(others);
+	return (rc);
+}
+
+/* ---- the configuration ---- */
+
+/* Attributes of every VM which no property sets. */
+static int
+set_fixed_attrs(struct zconf *c)
+{
+	char now[VMOBJ_TIME_LEN + 1];
+	struct timespec ts;
+	int rc;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	vmobj_time((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, now);
+	if ((rc = zconf_attr_set(c, "vm-version", ZATTR_STRING, "1")) < 0 ||
+	    (rc = zconf_attr_set(c, "create-timestamp", ZATTR_STRING, now)) < 0 ||
+	    (rc = zconf_attr_set(c, "zlog-mode", ZATTR_STRING, "g--")) < 0 ||
+	    (rc = zconf_attr_set(c, "zlog-name", ZATTR_STRING, "platform.log")) < 0)
+		return (rc);
+	return (zconf_attr_set(c, "provisioning", ZATTR_STRING, "true"));
+}
+
+static int
+set_zone(struct zconf *c, struct err *e)
+{
+	char path[PATH_MAX];
+
+	free(c->zonepath);
+	free(c->ip_type);
+	c->zonepath = strdup(path_zones(path, "%s", c->name));
+	c->ip_type = strdup("exclusive");
+	if (c->zonepath == NULL || c->ip_type == NULL || set_fixed_attrs(c) < 0)
+		return (err_set(e, ENOMEM, "cannot configure zone '%s'", c->name));
+	return (0);
+}
+
+/* The payload as a configuration. */
+static int
+make_conf(const struct making *m, struct zconf **out, struct err *e)
+{
+	struct zconf *c = zconf_new(m->name);
+	int rc;
+
+	if (c == NULL)
+		return (err_set(e, ENOMEM, "cannot configure zone '%s'", m->name));
+	if ((rc = vmobj_apply(m->payload, c, e)) < 0 || (rc = set_zone(c, e)) < 0)
+		zconf_free(c);
+	else
+		*out = c;
+	return (rc);
+}
+
+/* Store it for the first time, without its disks: they have no path yet. */
+static int
+store_first(struct making *m, struct err *e)
+{
+	struct zconf *c = NULL;
+	int rc;
+
+	if ((rc = zconf_lock(e)) < 0)
+		return (rc);
+	if ((rc = check_others(m, e)) == 0 && (rc = make_conf(m, &c, e)) == 0) {
+		while (c->ndevice > 0)
+			zconf_device_remove(c, c->ndevice - 1);
+		if ((rc = zconf_verify(c, e)) == 0)
+			rc = zconf_store(c, e);
+		m->stored = rc == 0;
+	}
+	zconf_free(c);
+	zconf_unlock();
+	return (rc);
+}
+
+/* Store it whole, provisioned. The identity and state stored meanwhile stay. */
+static int
+store_whole(const struct making *m, struct err *e)
+{
+	struct zconf *c = NULL, *stored = NULL;
+	int rc;
+
+	if ((rc = zconf_lock(e)) < 0)
+		return (rc);
+	if ((rc = zconf_load(m->name, &stored, e)) == 0 && (rc = make_conf(m, &c, e)) == 0) {
+		memcpy(c->uuid, stored->uuid, sizeof(c->uuid));
+		c->did = stored->did;
+		c->state = stored->state;
+		(void)zconf_attr_set(c, "provisioning", ZATTR_STRING, NULL);
+		if ((rc = zconf_verify(c, e)) == 0)
+			rc = zconf_store(c, e);
+	}
+	zconf_free(stored);
+	zconf_free(c);
+	zconf_unlock();
+	return (rc);
+}
+
+/* ---- volumes ---- */
+
+static uint64_t
+mib_of(const json_t *disk, const char *name)
+{
+	int64_t n;
+
+	if (vmprop_integer(json_object_get(disk, name), &n) < 0 || n < 0 ||
+	    n > INT64_MAX >> MIB_SHIFT)
+		return (0);
+	return ((uint64_t)n << MIB_SHIFT);
+}
+
+static int
+make_volume(struct making *m, size_t i, json_t *disk, struct err *e)
+{
+	struct volume_spec spec = {
+		.zone = m->name,
+		.index = (unsigned)i,
+		.size = mib_of(disk, "size"),
+		.image_uuid = json_string_value(json_object_get(disk, "image_uuid")),
+	};
+	char path[PATH_MAX];
+	int rc;
+
+	if (json_object_get(disk, "path") != NULL)
+		return (0); /* a cdrom, or nocreate */
+	if (spec.size == 0)
+		spec.size = mib_of(disk, "image_size");
+	if (spec.size == 0)
+		return (err_say(e, EINVAL, "disk %zu: size must be at least 1 MiB", i));
+	if ((rc = volume_create(&spec, path, e)) < 0)
+		return (rc);
+	if ((m->volumes[i] = strdup(path)) == NULL ||
+	    json_object_set_new(disk, "path", json_string(path)) < 0) {
+		(void)volume_destroy(path, NULL);
+		return (err_set(e, ENOMEM, "cannot make disk %zu", i));
+	}
+	return (0);
+}
+
+static int
+make_volumes(struct making *m, struct err *e)
+{
+	json_t *disks = json_object_get(m->payload, "disks"), *disk;
+	size_t i;
+	int rc;
+
+	m->nvolumes = json_array_size(disks);
+	if ((m->volumes = calloc(m->nvolumes + 1, sizeof(*m->volumes))) == NULL)
+		return (err_set(e, ENOMEM, "cannot make the disks of %s", m->name));
+	json_array_foreach (disks, i, disk)
+		if ((rc = make_volume(m, i, disk, e)) < 0 || (rc = check_interrupt(e)) < 0)
+			return (rc);
+	return (0);
+}
+
+/* ---- the whole ---- */
+
+static int
+make_files(const struct making *m, struct err *e)
+{
+	struct vmconfig vc = { 0 };
+	int rc;
+
+	vmobj_payload_config(m->payload, &vc);
+	rc = vmconfig_store(m->name, &vc, e);
+	vmconfig_free(&vc);
+	return (rc);
+}
+
+static int
+make(struct making *m, struct err *e)
+{
+	const json_t *autoboot = json_object_get(m->payload, "autoboot");
+	int rc;
+
+	if ((rc = store_first(m, e)) < 0 || (rc = zone_install(m->name, e)) < 0)
+		return (rc);
+	m->installed = true;
+	if ((rc = check_interrupt(e)) < 0 || (rc = make_volumes(m, e)) < 0 ||
+	    (rc = make_files(m, e)) < 0 || (rc = store_whole(m, e)) < 0 ||
+	    (rc = check_interrupt(e)) < 0)
+		return (rc);
+	return (vmprop_truth(autoboot) ? zone_boot(m->name, e) : 0);
+}
+
+/* Back to how it was. What cannot be undone is said; the first failure's message stays the answer. */
+static void
+unmake(struct making *m)
+{
+	struct zone_status st = { 0 };
+	struct err e = { 0 };
+
+	if (!m->stored)
+		return;
+	if (zone_status_get(m->name, &st, NULL) == 0 && st.state > ZONE_STATE_INSTALLED &&
+	    zone_halt(m->name, &e) < 0)
+		log_warn("%s", e.text);
+	for (size_t i = 0; i < m->nvolumes; i++)
+		if (m->volumes[i] != NULL && volume_destroy(m->volumes[i], &e) < 0)
+			log_warn("%s", e.text);
+	if ((m->installed || st.state == ZONE_STATE_INCOMPLETE) && zone_uninstall(m->name, &e) < 0)
+		log_warn("%s", e.text);
+	if (zconf_delete(m->name, &e) < 0)
+		log_warn("%s", e.text);
+}
+
+static void
+free_making(struct making *m)
+{
+	for (size_t i = 0; i < m->nvolumes; i++)
+		free(m->volumes[i]);
+	free(m->volumes);
+	json_decref(m->payload);
+}
+
+static int
+prepare(struct making *m, struct err *e)
+{
+	const char *name;
+	int rc;
+
+	if ((rc = vmcreate_prepare(m->payload, image_get, warn_property, e)) < 0)
+		return (rc);
+	name = json_string_value(json_object_get(m->payload, "zonename"));
+	if ((rc = zconf_name_check(name, e)) < 0)
+		return (rc);
+	(void)snprintf(m->name, sizeof(m->name), "%s", name);
+	return (vm_check_nic_tags(json_object_get(m->payload, "nics"), e));
+}
+
+static int
+create_run(int argc, char **argv)
+{
+	const char *file = NULL;
+	struct making m = { 0 };
+	struct err e = { 0 };
+	int opt, rc;
+
+	while ((opt = getopt(argc, argv, "f:")) != -1) {
+		if (opt != 'f')
+			return (usage_error("Invalid option for create: -%c", optopt));
+		file = optarg;
+	}
+	if (optind < argc)
+		return (usage_error("Too many parameters to \"create\""));
+	if ((rc = payload_read(file, "create", &m.payload)) != EXIT_DONE)
+		return (rc);
+	watch_interrupts();
+	if (prepare(&m, &e) == 0 && make(&m, &e) == 0) {
+		rc = success("Successfully created VM %s",
+		    json_string_value(json_object_get(m.payload, "uuid")));
+	} else {
+		unmake(&m);
+		rc = fail(&e);
+	}
+	free_making(&m);
+	return (rc);
+}
+
+/* ---- validate ---- */
+
+static int
+judge(json_t *payload, const char *action, const char *brand)
+{
+	unsigned flag = strcmp(action, "create") == 0 ? VMF_CREATE : VMF_UPDATE;
+	CLEANUP_FREE char *text = NULL;
+	json_t *errors = vmvalidate(payload, flag, brand, image_get);
+
+	if (errors == NULL)
+		return (success("VALID '%s' payload for %s brand VMs.", action, brand));
+	text = json_dumps(errors, JSON_INDENT(2));
+	json_decref(errors);
+	(void)fprintf(stderr, "%s\n", text != NULL ? text : "out of memory");
+	return (EXIT_FAILED);
+}
+
+static int
+validate_run(int argc, char **argv)
+{
+	const char *file = NULL, *action, *brand;
+	json_t *payload = NULL;
+	bool create;
+	int opt, rc;
+
+	while ((opt = getopt(argc, argv, "f:")) != -1) {
+		if (opt != 'f')
+			return (usage_error("Invalid option for validate: -%c", optopt));
+		file = optarg;
+	}
+	action = optind < argc ? argv[optind] : "";
+	create = strcmp(action, "create") == 0;
+	if (!create && strcmp(action, "update") != 0)
+		return (usage_error("Will not validate without a valid action."));
+	if (argc - optind != (create ? 1 : 2))
+		return (usage_error("Wrong number of parameters to \"validate %s\"", action));
+	if ((rc = payload_read(file, "validate", &payload)) != EXIT_DONE)
+		return (rc);
+	brand = create ? json_string_value(json_object_get(payload, "brand")) : argv[optind + 1];
+	rc = judge(payload, action, brand);
+	json_decref(payload);
+	return (rc);
+}
+
+const struct subcommand create_commands[] = {
+	{ "create", NULL, "[-f file]", create_run },
+	{ "validate", NULL, "create [-f file] | update <brand> [-f file]", validate_run },
+	{ NULL },
+};
