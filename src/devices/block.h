@@ -66,8 +66,8 @@ struct block_backend {
 	struct block_info info;
 	void *softc;
 	/*
-	 * Set by the device: called after a batch of `done` calls (the device's lock held), to tell the guest
-	 * once and to submit what waited. May be NULL.
+	 * Set by the device: called after a batch of `done` calls (the device's lock held), to
+	 * tell the guest once and to submit what waited. May be NULL.
 	 */
 	void (*batch_done)(void *dev);
 	void *dev;
