@@ -43,6 +43,14 @@ virtio_destroy(struct virtio_dev *vd)
 	vd->nqueues = 0;
 }
 
+int
+virtio_queue_resize(struct virtio_dev *vd, unsigned queue, uint16_t size)
+{
+	assert(queue < vd->nqueues && vd->status == 0);
+	virtq_destroy(&vd->queue[queue]);
+	return (virtq_init(&vd->queue[queue], vd->gm, size));
+}
+
 bool
 virtio_running(const struct virtio_dev *vd)
 {

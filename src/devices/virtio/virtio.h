@@ -75,6 +75,11 @@ struct virtio_transport_ops {
 	 * cannot.
 	 */
 	bool (*again)(struct virtio_dev *vd, unsigned queue);
+	/*
+	 * Hand a queue's doorbell and interrupt to an outside driver as eventfds (on), or take them back.
+	 * -ENOTSUP when there are none. See virtio_extern.h.
+	 */
+	int (*lend)(struct virtio_dev *vd, unsigned queue, bool on, int *kick_fd, int *call_fd);
 };
 
 struct virtio_dev {
@@ -107,6 +112,8 @@ struct virtio_dev {
 int virtio_init(struct virtio_dev *vd, const struct virtio_dev_ops *ops, void *softc,
     const struct gmem *gm, unsigned nqueues, uint16_t queue_size);
 void virtio_destroy(struct virtio_dev *vd);
+/* Before the device is used: another maximum for one queue. 0, -EINVAL, -ENOMEM. */
+int virtio_queue_resize(struct virtio_dev *vd, unsigned queue, uint16_t size);
 
 /* For transports. A status write; 0 asks for a reset. */
 void virtio_set_status(struct virtio_dev *vd, uint8_t status);

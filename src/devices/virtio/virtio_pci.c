@@ -6,6 +6,7 @@
 #include "devices/virtio/virtio_pci.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -141,7 +142,18 @@ t_again(struct virtio_dev *vd, unsigned queue)
 	return (true);
 }
 
+static int
+t_lend(struct virtio_dev *vd, unsigned queue, bool on, int *kick_fd, int *call_fd)
+{
+	struct virtio_pci *vp = vd->transport_arg;
+
+	if (vp->hooks == NULL || vp->hooks->lend == NULL)
+		return (-ENOTSUP);
+	return (vp->hooks->lend(vp->hooks_ctx, vp, queue, on, kick_fd, call_fd));
+}
+
 static const struct virtio_transport_ops transport_ops = {
+	.lend = t_lend,
 	.again = t_again,
 	.queue_interrupt = t_queue_interrupt,
 	.config_interrupt = t_config_interrupt,

@@ -36,6 +36,12 @@ struct virtio_pci_hooks {
 	void (*irq_moved)(void *ctx, struct virtio_pci *vp, unsigned queue);
 	/* Call virtio_pci_notify_queue soon, from the event loop: ring the doorbell's eventfd. */
 	void (*again)(void *ctx, struct virtio_pci *vp, unsigned queue);
+	/*
+	 * An outside driver takes a queue over: no longer listen to its doorbell, pass interrupts on from an eventfd (on); or
+	 * as before. The eventfds stay the owner's. 0 or -errno.
+	 */
+	int (*lend)(
+	    void *ctx, struct virtio_pci *vp, unsigned queue, bool on, int *kick_fd, int *call_fd);
 };
 
 struct virtio_pci {
