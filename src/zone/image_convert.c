@@ -31,16 +31,26 @@
 #define CONVERT_UID 2053636096u
 
 /* Descriptors in the child. */
-#define CHILD_IN  3
-#define CHILD_OUT 4
+#define CHILD_IN   3
+#define CHILD_OUT  4
 
-/* Where it may read and execute: itself, its libraries and modules, and its own descriptors. */
-static const char *const readable[] = {
-	"/usr",
-	"/lib",
-	"/lib64",
-	"/etc/ld.so.cache",
-	"/proc",
+#define FILE_READ  LANDLOCK_ACCESS_FS_READ_FILE
+#define FILE_WRITE LANDLOCK_ACCESS_FS_WRITE_FILE
+#define FILE_EXEC  LANDLOCK_ACCESS_FS_EXECUTE
+#define DIR_READ   LANDLOCK_ACCESS_FS_READ_DIR
+
+/* All it may reach by path: itself, its libraries and modules, and its own descriptors. */
+static const struct {
+	const char *path;
+	uint64_t access;
+} reachable[] = {
+	{ "/usr", FILE_READ | FILE_EXEC | DIR_READ },
+	{ "/lib", FILE_READ | FILE_EXEC | DIR_READ },
+	{ "/lib64", FILE_READ | FILE_EXEC | DIR_READ },
+	{ "/etc/ld.so.cache", FILE_READ },
+	{ "/proc", FILE_READ | DIR_READ },
+	{ "/dev/null", FILE_READ | FILE_WRITE },
+	{ "/dev/urandom", FILE_READ },
 };
 
 static int
@@ -58,30 +68,23 @@ allow(int ruleset, int fd, uint64_t access)
 static int
 restrict_files(void)
 {
-	const uint64_t file_read = LANDLOCK_ACCESS_FS_READ_FILE;
-	const uint64_t tree_read =
-	    file_read | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_EXECUTE;
 	struct landlock_ruleset_attr attr = {
 		.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_SYM * 2 - 1, /* all of the first 13 */
 	};
 	int ruleset, fd, rc = 0;
-	struct stat st;
 	size_t i;
 
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (ruleset < 0)
 		return (errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -1);
-	for (i = 0; i < NITEMS(readable) && rc == 0; i++) {
-		if ((fd = open(readable[i], O_PATH | O_CLOEXEC)) < 0)
+	for (i = 0; i < NITEMS(reachable) && rc == 0; i++) {
+		if ((fd = open(reachable[i].path, O_PATH | O_CLOEXEC)) < 0)
 			continue;
-		rc = fstat(fd, &st) != 0 ||
-		    allow(ruleset, fd,
-			S_ISDIR(st.st_mode) ? tree_read : file_read | LANDLOCK_ACCESS_FS_EXECUTE) !=
-			0;
+		rc = allow(ruleset, fd, reachable[i].access);
 		(void)close(fd);
 	}
-	if (rc != 0 || allow(ruleset, CHILD_IN, file_read) != 0 ||
-	    allow(ruleset, CHILD_OUT, file_read | LANDLOCK_ACCESS_FS_WRITE_FILE) != 0 ||
+	if (rc != 0 || allow(ruleset, CHILD_IN, FILE_READ) != 0 ||
+	    allow(ruleset, CHILD_OUT, FILE_READ | FILE_WRITE) != 0 ||
 	    syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
 		return (-1);
 	(void)close(ruleset);

@@ -112,24 +112,62 @@ stage(const struct import *im, const char *path, enum part p, uint64_t max, int 
 	return (0);
 }
 
+/*
+ * Take in bytes [from, to), which are data, or a hole (not read then: the kernel would fill memory
+ * with zeroes).
+ */
+static int
+hash_run(EVP_MD_CTX *ctx, int fd, uint64_t from, uint64_t to, bool hole, uint8_t *buf)
+{
+	size_t n;
+	int rc;
+
+	if (hole)
+		memset(buf, 0, HASH_CHUNK);
+	for (; from < to; from += n) {
+		n = (size_t)MIN(to - from, HASH_CHUNK);
+		if (!hole && (rc = fd_pread_full(fd, buf, n, (off_t)from)) != 0)
+			return (rc);
+		if (EVP_DigestUpdate(ctx, buf, n) != 1)
+			return (-EIO);
+	}
+	return (0);
+}
+
+static int
+hash_all(EVP_MD_CTX *ctx, int fd, uint64_t size, uint8_t *buf)
+{
+	uint64_t off = 0, to;
+	off_t data, hole;
+	int rc = 0;
+
+	while (off < size && rc == 0) {
+		data = lseek(fd, (off_t)off, SEEK_DATA);
+		to = data < 0 ? size : MIN((uint64_t)data, size);
+		if (data < 0 && errno != ENXIO)
+			return (hash_run(ctx, fd, off, size, false, buf)); /* it cannot tell */
+		if ((rc = hash_run(ctx, fd, off, to, true, buf)) != 0 || to == size)
+			break;
+		off = to;
+		hole = lseek(fd, (off_t)off, SEEK_HOLE);
+		to = hole < 0 ? size : MIN((uint64_t)hole, size);
+		rc = hash_run(ctx, fd, off, to, false, buf);
+		off = to;
+	}
+	return (rc);
+}
+
 static int
 hash(int fd, uint64_t size, char out[SHA1_TEXT_LEN + 1])
 {
 	CLEANUP_FREE uint8_t *buf = malloc(HASH_CHUNK);
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	uint64_t off;
-	size_t n, i;
-	int rc = 0;
+	size_t i;
+	int rc = -ENOMEM;
 
-	if (buf == NULL || ctx == NULL || EVP_DigestInit_ex(ctx, EVP_sha1(), NULL) != 1)
-		rc = -ENOMEM;
-	for (off = 0; off < size && rc == 0; off += n) {
-		n = (size_t)MIN(size - off, HASH_CHUNK);
-		rc = fd_pread_full(fd, buf, n, (off_t)off);
-		if (rc == 0 && EVP_DigestUpdate(ctx, buf, n) != 1)
-			rc = -EIO;
-	}
+	if (buf != NULL && ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha1(), NULL) == 1)
+		rc = hash_all(ctx, fd, size, buf);
 	if (rc == 0 && EVP_DigestFinal_ex(ctx, digest, NULL) != 1)
 		rc = -EIO;
 	EVP_MD_CTX_free(ctx);

@@ -246,6 +246,20 @@ sha1_checked(void **state)
 	assert_int_equal(image_delete(UUID2, &e), 0);
 }
 
+/* Over holes: "begin", zeroes, "end", 2 MiB in all. */
+static void
+sha1_of_sparse(void **state)
+{
+	write_disk("disk", 2);
+	write_file("m.json",
+	    "{\"uuid\":\"" UUID2 "\"," BASIC
+	    ",\"files\":[{\"sha1\":\"e1995c07132951b4251548e97677ba7ec7c577d1\",\"size\":2097152}]"
+	    "}");
+	if (image_import(sandbox_path("m.json"), sandbox_path("disk"), NULL, &e) != 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(image_delete(UUID2, &e), 0);
+}
+
 /* What a killed import left is not an image, and is gone after the next. */
 static void
 interrupted_import(void **state)
@@ -428,6 +442,7 @@ main(void)
 		cmocka_unit_test(import_raw),
 		cmocka_unit_test(import_faults),
 		cmocka_unit_test(sha1_checked),
+		cmocka_unit_test(sha1_of_sparse),
 		cmocka_unit_test(interrupted_import),
 		cmocka_unit_test(import_qcow2),
 		cmocka_unit_test(volumes),
