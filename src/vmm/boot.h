@@ -15,6 +15,7 @@
 #ifndef ZHYVE_VMM_BOOT_H
 #define ZHYVE_VMM_BOOT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -39,9 +40,6 @@ struct boot_e820 {
 	uint32_t type;
 };
 
-/* The guest's memory map: RAM without the holes, the area of the tables, ECAM. Returns the number of entries. */
-unsigned boot_e820_map(const struct gmem *gm, struct boot_e820 map[BOOT_E820_MAX]);
-
 struct boot_file {
 	int fd; /* -1: none */
 	uint64_t size;
@@ -58,7 +56,12 @@ struct boot_request {
 	struct boot_file initrd;
 	const char *cmdline; /* "" when there is none */
 	uint64_t rsdp;       /* guest-physical address of ACPI's root pointer, 0: none */
+	uint64_t
+	    low_end; /* low RAM from here on is taken (by ACPI's tables) and reserved; 0: none */
 };
+
+/* The guest's memory map: RAM without the holes, the areas of the tables, ECAM. Returns the number of entries. */
+unsigned boot_e820_map(const struct boot_request *rq, struct boot_e820 map[BOOT_E820_MAX]);
 
 enum boot_kind {
 	BOOT_LINUX64, /* long mode, rsi = zero page */
@@ -83,6 +86,10 @@ struct boot_extent {
 };
 int boot_load_bzimage(const struct boot_request *rq, struct boot_entry *out, struct err *e);
 int boot_load_elf(const struct boot_request *rq, struct boot_entry *out, struct err *e);
+/* End of the low RAM that can be used. */
+uint64_t boot_low_end(const struct boot_request *rq);
+/* True when [addr, addr + len) is RAM that nothing else has taken. */
+bool boot_is_free(const struct boot_request *rq, uint64_t addr, uint64_t len);
 /* Command line and initrd (as high as possible, wholly below `limit`, above or below the kernel). *initrd is 0 when there is none. */
 int boot_put_cmdline(const struct boot_request *rq, uint64_t max, struct err *e);
 int boot_put_initrd(const struct boot_request *rq, const struct boot_extent *kernel, uint64_t limit,

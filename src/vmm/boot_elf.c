@@ -160,7 +160,8 @@ load_segment(const struct boot_request *rq, const struct elf *elf, const struct 
 		    "kernel '%s' wants memory at 0x%llx: only addresses from 1 MiB on can be "
 		    "loaded",
 		    elf->f->name, (unsigned long long)s->paddr));
-	if ((p = gmem_ptr(rq->gm, s->paddr, s->memsz)) == NULL)
+	if (!boot_is_free(rq, s->paddr, s->memsz) ||
+	    (p = gmem_ptr(rq->gm, s->paddr, s->memsz)) == NULL)
 		return (err_say(e, ENOMEM,
 		    "kernel '%s' wants %llu KiB at 0x%llx, which is not memory: give the guest "
 		    "more (-m)",
@@ -186,7 +187,7 @@ put_start_info(const struct boot_request *rq, uint64_t initrd, struct err *e)
 		.cmdline = BOOT_CMDLINE,
 		.rsdp = rq->rsdp,
 		.memmap = BOOT_PVH_INFO + ROOM_FOR_MAP,
-		.memmap_entries = boot_e820_map(rq->gm, map),
+		.memmap_entries = boot_e820_map(rq, map),
 	};
 
 	_Static_assert(sizeof(struct pvh_start_info) == 56, "the layout is an interface");

@@ -45,21 +45,39 @@ boot_file_read(const struct boot_file *f, uint64_t off, void *buf, uint64_t len,
 	return (0);
 }
 
-unsigned
-boot_e820_map(const struct gmem *gm, struct boot_e820 map[BOOT_E820_MAX])
+uint64_t
+boot_low_end(const struct boot_request *rq)
 {
+	return (rq->low_end != 0 ? MIN(rq->low_end, rq->gm->range[0].len) : rq->gm->range[0].len);
+}
+
+bool
+boot_is_free(const struct boot_request *rq, uint64_t addr, uint64_t len)
+{
+	if (!gmem_is_ram(rq->gm, addr, len))
+		return (false);
+	return (addr >= rq->gm->range[0].len || addr + len <= boot_low_end(rq));
+}
+
+unsigned
+boot_e820_map(const struct boot_request *rq, struct boot_e820 map[BOOT_E820_MAX])
+{
+	const struct gmem_range *low = &rq->gm->range[0];
+	uint64_t end = boot_low_end(rq);
 	unsigned n = 0;
 
-	map[n++] =
-	    (struct boot_e820){ 0, MIN(gm->range[0].len, (uint64_t)BOOT_VGA_HOLE), BOOT_E820_RAM };
+	map[n++] = (struct boot_e820){ 0, MIN(low->len, (uint64_t)BOOT_VGA_HOLE), BOOT_E820_RAM };
 	map[n++] = (struct boot_e820){ BOOT_BIOS_AREA, BOOT_KERNEL_MIN - BOOT_BIOS_AREA,
 		BOOT_E820_RESERVED };
-	if (gm->range[0].len > BOOT_KERNEL_MIN)
-		map[n++] = (struct boot_e820){ BOOT_KERNEL_MIN, gm->range[0].len - BOOT_KERNEL_MIN,
-			BOOT_E820_RAM };
+	if (end > BOOT_KERNEL_MIN)
+		map[n++] =
+		    (struct boot_e820){ BOOT_KERNEL_MIN, end - BOOT_KERNEL_MIN, BOOT_E820_RAM };
+	if (end < low->len)
+		map[n++] = (struct boot_e820){ end, low->len - end, BOOT_E820_RESERVED };
 	map[n++] = (struct boot_e820){ PCI_ECAM_BASE, PCI_ECAM_SIZE, BOOT_E820_RESERVED };
-	for (unsigned i = 1; i < gm->nranges; i++)
-		map[n++] = (struct boot_e820){ gm->range[i].gpa, gm->range[i].len, BOOT_E820_RAM };
+	for (unsigned i = 1; i < rq->gm->nranges; i++)
+		map[n++] =
+		    (struct boot_e820){ rq->gm->range[i].gpa, rq->gm->range[i].len, BOOT_E820_RAM };
 	return (n);
 }
 
@@ -83,7 +101,7 @@ int
 boot_put_initrd(const struct boot_request *rq, const struct boot_extent *kernel, uint64_t limit,
     uint64_t *initrd, struct err *e)
 {
-	uint64_t top = MIN(limit, rq->gm->range[0].len), addr;
+	uint64_t top = MIN(limit, boot_low_end(rq)), addr;
 	void *p;
 
 	*initrd = 0;

@@ -47,11 +47,11 @@ place(const struct boot_request *rq, const struct setup_header *h, uint64_t code
 	uint64_t need = MAX((uint64_t)h->init_size, code_len), align = h->kernel_alignment;
 
 	*addr = h->pref_address;
-	if (*addr >= BOOT_KERNEL_MIN && gmem_is_ram(rq->gm, *addr, need) && *addr < GMEM_LOW_MAX)
+	if (*addr >= BOOT_KERNEL_MIN && boot_is_free(rq, *addr, need) && *addr < GMEM_LOW_MAX)
 		return (0);
 	if (h->relocatable_kernel != 0 && IS_POW2(align) && align <= GIB) {
 		*addr = ROUND_UP((uint64_t)BOOT_KERNEL_MIN, align);
-		if (gmem_is_ram(rq->gm, *addr, need))
+		if (boot_is_free(rq, *addr, need))
 			return (0);
 	}
 	return (err_say(e, ENOMEM,
@@ -104,7 +104,7 @@ boot_put_zero_page(const struct boot_request *rq, const void *header, unsigned h
 {
 	struct boot_params bp = { 0 };
 	struct boot_e820 map[BOOT_E820_MAX];
-	unsigned n = boot_e820_map(rq->gm, map);
+	unsigned n = boot_e820_map(rq, map);
 
 	if (header != NULL) {
 		memcpy(&bp.hdr, header, header_len);

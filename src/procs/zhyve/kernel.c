@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "devices/acpi.h"
 #include "procs/zhyve/machine.h"
 
 static int
@@ -55,10 +56,14 @@ kernel_load(struct machine *m, struct err *e)
 		.kernel = m->kernel,
 		.initrd = m->initrd,
 		.cmdline = config_text(m->config, "boot.cmdline", ""),
-		.rsdp = 0,
 	};
+	struct acpi_place acpi;
 	int rc;
 
+	if ((rc = tables_write(m, &acpi, e)) != 0)
+		return (rc);
+	rq.rsdp = acpi.rsdp;
+	rq.low_end = acpi.ram_len != 0 ? acpi.ram_base : 0;
 	if ((rc = boot_load(&rq, &m->entry, e)) != 0)
 		return (rc);
 	(void)close(m->kernel.fd);

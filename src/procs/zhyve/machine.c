@@ -249,6 +249,8 @@ create_pci(struct machine *m, struct err *e)
 	if (mem64_end <= mem64) /* no room above RAM: the processor's addresses are short */
 		mem64 = mem64_end = 0;
 	m->pci = pci_bus_create(&host, GMEM_LOW_MAX, PCI_ECAM_BASE, mem64, mem64_end);
+	m->mem64_base = mem64;
+	m->mem64_end = mem64_end;
 	if (m->pci == NULL)
 		return (err_set(e, ENOMEM, "cannot make the PCI bus"));
 	if ((rc = config_bool(m->config, "pci.enable_bars", true, &enable, e)) != 0)

@@ -43,7 +43,8 @@ struct machine {
 	struct cpu_topology topo;
 	struct pci_bus *pci;
 	struct lock pci_lock;
-	struct legacy *legacy; /* legacy.c's */
+	uint64_t mem64_base, mem64_end; /* its window above RAM */
+	struct legacy *legacy;          /* legacy.c's */
 	struct boot_entry entry;
 	struct clock clock;
 
@@ -85,6 +86,12 @@ void legacy_power_button(struct machine *m);
 int kernel_open(struct machine *m, struct err *e);
 /* Load them, build the tables, set the first vCPU's registers. */
 int kernel_load(struct machine *m, struct err *e);
+
+/* --- tables.c: what the firmware of a PC would leave in memory --- */
+
+struct acpi_place;
+/* SMBIOS and ACPI tables; after every device is in its slot. */
+int tables_write(struct machine *m, struct acpi_place *out, struct err *e);
 
 /* --- control.c: zoneadmd, signals, the halt watch --- */
 

@@ -13,6 +13,7 @@
 
 #include "base/checked.h"
 #include "base/parse.h"
+#include "devices/smbios.h"
 #include "procs/zhyve/emul.h"
 
 #define OPTSTRING "+aAB:c:CdDef:G:hHIk:K:l:m:o:pPs:SuU:vwWxY"
@@ -177,57 +178,26 @@ options_lpc(struct config_node *root, const char *arg, struct err *e)
 	return (err_say(e, EINVAL, "unknown LPC device '%s'; -l help lists them", dev));
 }
 
-/* SMBIOS keys by structure type: the names -B takes, the variables they set. */
-static const struct {
-	unsigned type;
-	const char *key, *variable;
-} smbios_keys[] = {
-	{ 0, "vendor", "bios.vendor" },
-	{ 0, "version", "bios.version" },
-	{ 0, "release_date", "bios.release_date" },
-	{ 1, "manufacturer", "system.manufacturer" },
-	{ 1, "product_name", "system.product_name" },
-	{ 1, "product", "system.product_name" },
-	{ 1, "version", "system.version" },
-	{ 1, "serial_number", "system.serial_number" },
-	{ 1, "serial", "system.serial_number" },
-	{ 1, "sku", "system.sku" },
-	{ 1, "family_name", "system.family_name" },
-	{ 1, "family", "system.family_name" },
-	{ 1, "uuid", "smbios.uuid" },
-	{ 2, "manufacturer", "board.manufacturer" },
-	{ 2, "product_name", "board.product_name" },
-	{ 2, "version", "board.version" },
-	{ 2, "serial_number", "board.serial_number" },
-	{ 2, "asset_tag", "board.asset_tag" },
-	{ 2, "location", "board.location" },
-	{ 3, "manufacturer", "chassis.manufacturer" },
-	{ 3, "version", "chassis.version" },
-	{ 3, "serial_number", "chassis.serial_number" },
-	{ 3, "asset_tag", "chassis.asset_tag" },
-	{ 3, "sku", "chassis.sku" },
-};
-
 static int
 smbios_key(struct config_node *root, unsigned type, const char *pair, size_t len, struct err *e)
 {
-	const char *eq = memchr(pair, '=', len);
-	char value[CONFIG_VALUE_MAX];
+	const char *eq = memchr(pair, '=', len), *variable = NULL;
+	char key[32], value[CONFIG_VALUE_MAX];
+	int i;
 
 	if (eq == NULL || eq == pair || eq + 1 == pair + len || len >= sizeof(value))
 		return (err_say(e, EINVAL, "invalid key=value: '%.*s'", (int)len, pair));
-	for (size_t i = 0; i < NITEMS(smbios_keys); i++) {
-		if (smbios_keys[i].type != type ||
-		    strlen(smbios_keys[i].key) != (size_t)(eq - pair) ||
-		    strncmp(smbios_keys[i].key, pair, (size_t)(eq - pair)) != 0)
-			continue;
-		(void)snprintf(value, sizeof(value), "%.*s", (int)(pair + len - eq - 1), eq + 1);
-		if (config_set(root, smbios_keys[i].variable, value) != 0)
-			return (err_set(e, ENOMEM, "SMBIOS key"));
-		return (0);
-	}
-	return (err_say(
-	    e, EINVAL, "Unknown SMBIOS key %.*s for type %u", (int)(eq - pair), pair, type));
+	(void)snprintf(key, sizeof(key), "%.*s", (int)(eq - pair), pair);
+	if (type == 1 && strcmp(key, "uuid") == 0)
+		variable = "smbios.uuid"; /* loses against -U */
+	else if ((i = smbios_find_key(type, key)) >= 0)
+		variable = smbios_vars[i].variable;
+	if (variable == NULL)
+		return (err_say(e, EINVAL, "Unknown SMBIOS key %s for type %u", key, type));
+	(void)snprintf(value, sizeof(value), "%.*s", (int)(pair + len - eq - 1), eq + 1);
+	if (config_set(root, variable, value) != 0)
+		return (err_set(e, ENOMEM, "SMBIOS key %s", key));
+	return (0);
 }
 
 int

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SMBIOS and ACPI from the configuration: what the firmware of a PC would leave in memory. Runs in zhyve's main thread before any guest
+ * code, after every device is in its slot.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/checked.h"
+#include "base/parse.h"
+#include "devices/acpi.h"
+#include "devices/smbios.h"
+#include "procs/zhyve/machine.h"
+
+/* bhyve's older names of the same strings; used where the newer one is not set. */
+static const struct {
+	const char *old, *variable;
+} old_names[] = {
+	{ "smbios.manufacturer", "system.manufacturer" },
+	{ "smbios.family", "system.family_name" },
+	{ "smbios.product", "system.product_name" },
+	{ "smbios.serial", "system.serial_number" },
+	{ "smbios.sku", "system.sku" },
+	{ "smbios.version", "system.version" },
+};
+
+static uint64_t
+digest(uint64_t h, const char *s)
+{
+	for (; *s != '\0'; s++) /* FNV-1a, 64 bit */
+		h = (h ^ (uint8_t)*s) * 0x100000001b3ull;
+	return (h);
+}
+
+/* Without -U: a UUID that the same machine on the same host gets again, of version 8 (RFC 9562, 5.8: our own making). */
+static void
+derive_uuid(const char *name, uint8_t uuid[16])
+{
+	struct utsname host = { 0 };
+	uint64_t a, b;
+
+	(void)uname(&host);
+	a = digest(digest(0xcbf29ce484222325ull, name), host.nodename);
+	b = digest(digest(a, host.nodename), name);
+	memcpy(uuid, &a, 8);
+	memcpy(uuid + 8, &b, 8);
+	uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x80);
+	uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+}
+
+static int
+write_smbios(struct machine *m, struct err *e)
+{
+	struct smbios_config c = {
+		.sockets = m->topo.sockets,
+		.cores = m->topo.cores,
+		.threads = m->topo.threads,
+		.lowmem = m->gm.range[0].len,
+		.highmem = m->gm.nranges > 1 ? m->gm.range[1].len : 0,
+	};
+	const char *uuid = config_text(m->config, "uuid", config_get(m->config, "smbios.uuid"));
+
+	for (size_t i = 0; i < SMBIOS_STRINGS; i++)
+		c.string[i] = config_get(m->config, smbios_vars[i].variable);
+	for (size_t i = 0; i < NITEMS(old_names); i++) {
+		int at = smbios_find_variable(old_names[i].variable);
+
+		if (at >= 0 && c.string[at] == NULL)
+			c.string[at] = config_get(m->config, old_names[i].old);
+	}
+	if (uuid == NULL)
+		derive_uuid(m->name, c.uuid);
+	else if (parse_uuid(uuid, c.uuid) != 0)
+		return (err_say(e, EINVAL, "invalid UUID '%s'", uuid));
+	return (smbios_write(&m->gm, &c, e));
+}
+
+int
+tables_write(struct machine *m, struct acpi_place *out, struct err *e)
+{
+	const struct pci_dev *isa = legacy_isa_bridge(m);
+	struct acpi_config c = {
+		.ncpus = m->vcpus.n,
+		.mem32_base = GMEM_LOW_MAX,
+		.mem32_end = PCI_ECAM_BASE,
+		.mem64_base = m->mem64_base,
+		.mem64_end = m->mem64_end,
+		.lpc_bdf = isa->bus != NULL ? isa->bdf : ACPI_NO_LPC,
+		.spcr = config_get(m->config, "lpc.com1.path") != NULL,
+	};
+	int rc;
+
+	if ((rc = write_smbios(m, e)) != 0)
+		return (err_ctx(e, "SMBIOS"));
+	return (acpi_write(&m->gm, &c, out, e));
+}
