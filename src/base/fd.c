@@ -275,7 +275,7 @@ unix_listen(const char *path, mode_t mode, struct err *e)
 	if (fd < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0)
 		return (err_set(e, errno, "cannot listen on '%s'", path));
 	if (chmod(path, mode) != 0 || listen(fd, 16) != 0) {
-		rc = err_set(e, errno, "cannot listen on '%s'", path);
+		rc = err_set(e, errno, "cannot listen on '%s'", sun.sun_path);
 		(void)unlink(path);
 		return (rc);
 	}
