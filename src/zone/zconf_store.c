@@ -288,6 +288,20 @@ write_file(const struct zconf *c, struct err *e)
 	return (file_replace(path_etc(path, "%s" SUFFIX, c->name), text, len, 0600, e));
 }
 
+/* What is compared and stored is the canonical form. */
+static int
+canonical_uuid(struct zconf *c, struct err *e)
+{
+	uint8_t uuid[16];
+
+	if (c->uuid[0] == '\0')
+		return (0);
+	if (parse_uuid(c->uuid, uuid) != 0)
+		return (err_say(e, EINVAL, "zone '%s': '%s' is not a UUID", c->name, c->uuid));
+	format_uuid(uuid, c->uuid);
+	return (0);
+}
+
 int
 zconf_store(struct zconf *c, struct err *e)
 {
@@ -295,7 +309,8 @@ zconf_store(struct zconf *c, struct err *e)
 	int rc;
 
 	memcpy(old.uuid, c->uuid, sizeof(old.uuid));
-	if ((rc = zconf_name_check(c->name, e)) != 0 || (rc = zconf_lock(e)) != 0)
+	if ((rc = zconf_name_check(c->name, e)) != 0 || (rc = canonical_uuid(c, e)) != 0 ||
+	    (rc = zconf_lock(e)) != 0)
 		return (rc);
 	if ((rc = identify(c, e)) == 0 && c->uuid[0] == '\0')
 		rc = make_uuid(c, e);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -231,9 +232,13 @@ test_identities(void **state)
 	zconf_free(z[1]);
 	again = sample("another");
 	memcpy(again->uuid, z[0]->uuid, sizeof(again->uuid));
+	for (char *p = again->uuid; *p != '\0'; p++)
+		*p = (char)toupper((unsigned char)*p);
 	assert_int_equal(zconf_store(again, &e), -EEXIST);
 	assert_non_null(strstr(e.text, "that of zone 'z0'"));
 	assert_int_equal(again->did, 0);
+	(void)strcpy(again->uuid, "not a uuid");
+	assert_int_equal(zconf_store(again, &e), -EINVAL);
 	again->uuid[0] = '\0';
 	assert_int_equal(zconf_store(again, &e), 0);
 	assert_int_equal(again->did, 2); /* the one given back */
