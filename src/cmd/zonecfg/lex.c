@@ -15,7 +15,8 @@
 static struct zc_token *
 append(struct zc_tokens *t, enum zc_token_type type)
 {
-	t->token = cmd_grow(t->token, t->n + 1, sizeof(*t->token));
+	if ((t->n & (t->n - 1)) == 0) /* at 0, 1, 2, 4, …: twice the room */
+		t->token = cmd_grow(t->token, t->n > 0 ? 2 * t->n : 1, sizeof(*t->token));
 	t->token[t->n] = (struct zc_token){ .type = type };
 	return (&t->token[t->n++]);
 }

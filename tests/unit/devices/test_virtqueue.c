@@ -348,6 +348,7 @@ test_enable(void **state)
 	}
 	assert_int_equal(virtq_init(&f.q, &f.gm, 3), -EINVAL);
 	assert_int_equal(virtq_init(&f.q, &f.gm, 0), -EINVAL);
+	virtq_destroy(&f.q);
 	assert_int_equal(virtq_init(&f.q, &f.gm, 8), 0);
 }
 
