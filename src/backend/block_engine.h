@@ -26,12 +26,14 @@ struct block_engine {
 struct block_file {
 	struct block_backend be; /* softc: this */
 	const struct block_engine *engine;
-	void *priv; /* the engine's */
+	void *priv;    /* the engine's */
+	char name[64]; /* for messages; cut */
 	int fd;
 	int event; /* eventfd: there are completions */
 	struct mevent *ev;
 	struct lock *lock;
 	bool sync;
+	int (*confine)(void);
 	bool zero_by_write; /* the file system cannot zero a range: write zeroes */
 	unsigned inflight;
 };

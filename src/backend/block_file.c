@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -155,7 +156,7 @@ block_finish(struct block_file *f, struct block_req *req, int result)
 	assert(f->inflight > 0);
 	f->inflight--;
 	if (result < 0)
-		log_guest("disk: %s at byte %llu, %llu bytes: %s",
+		log_guest("disk '%s': %s at byte %llu, %llu bytes: %s", f->name,
 		    req->op == BLOCK_READ ? "read" : "write", (unsigned long long)req->offset,
 		    (unsigned long long)req->len, strerror(-result));
 	req->done(req, result);
@@ -357,7 +358,9 @@ block_open(struct block_backend **out, const char *path, const struct block_opts
 	f->event = -1;
 	f->lock = lock;
 	f->sync = o->sync;
+	f->confine = o->confine;
 	f->be.softc = f;
+	(void)snprintf(f->name, sizeof(f->name), "%s", path);
 	f->be.info.queue_depth = BLOCK_DEPTH;
 	if ((rc = open_disk(path, o, &f->fd, &f->be.info.readonly, e)) < 0) {
 		free(f);

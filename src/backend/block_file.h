@@ -21,6 +21,11 @@ struct block_opts {
 	bool readonly; /* also when the file cannot be opened for writing */
 	bool nodelete; /* do not offer discard */
 	bool no_uring; /* the thread engine, whatever the kernel can do */
+	/*
+	 * Called first thing in the thread engine's thread, to give up what it does not need (may be
+	 * NULL). When it fails (not 0), no I/O is done.
+	 */
+	int (*confine)(void);
 	uint32_t logical,
 	    physical; /* sector sizes; 0: 512 for files, the device's own for devices */
 };

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ int
 chardev_fd_open(struct stream **out, int fd, const char *name, struct mevent_loop *loop,
     struct lock *lock, struct err *e)
 {
+	struct stat st;
 	struct stream *s;
 	int rc;
 
@@ -22,6 +24,7 @@ chardev_fd_open(struct stream **out, int fd, const char *name, struct mevent_loo
 		return (err_set(e, -rc, "%s is not an open descriptor", name));
 	if ((s = stream_new(sizeof(*s), loop, lock)) == NULL)
 		return (err_set(e, ENOMEM, "%s", name));
+	s->is_socket = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
 	if ((rc = stream_attach(s, fd, fd)) < 0) {
 		chardev_close(&s->c);
 		return (err_set(e, -rc, "%s cannot be watched", name));

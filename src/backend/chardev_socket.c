@@ -78,6 +78,7 @@ chardev_socket_open(struct stream **out, const char *path, bool wait, struct mev
 	if (srv == NULL)
 		return (err_set(e, ENOMEM, "no memory"));
 	srv->s.close = server_close;
+	srv->s.is_socket = true;
 	if ((srv->fd = unix_listen(path, 0600, e)) < 0) {
 		rc = srv->fd;
 		srv->fd = -1;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -65,6 +66,7 @@ int
 chardev_stdio_open(struct stream **out, struct mevent_loop *loop, struct lock *lock, struct err *e)
 {
 	static bool registered;
+	struct stat st;
 	struct stream *s;
 	int in, rc;
 
@@ -73,6 +75,7 @@ chardev_stdio_open(struct stream **out, struct mevent_loop *loop, struct lock *l
 		    e, EBUSY, "standard input and output serve another serial port already"));
 	if ((s = stream_new(sizeof(*s), loop, lock)) == NULL)
 		return (err_set(e, ENOMEM, "no memory"));
+	s->is_socket = fstat(STDOUT_FILENO, &st) == 0 && S_ISSOCK(st.st_mode);
 	in = own(STDIN_FILENO, O_RDONLY);
 	rc = stream_attach(s, in, own(STDOUT_FILENO, O_WRONLY | O_APPEND));
 	if (rc < 0) {

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -251,13 +250,11 @@ watch(struct stream *s, int fd, enum mevent_type type, mevent_cb *cb, int *rc)
 int
 stream_attach(struct stream *s, int in, int out)
 {
-	struct stat st;
 	int rc = 0;
 
 	s->in = in;
 	s->out = out;
 	s->lost = false;
-	s->is_socket = fstat(out, &st) == 0 && S_ISSOCK(st.st_mode);
 	if (in >= 0)
 		s->in_ev = watch(s, in, EVF_READ, on_readable, &rc);
 	if (out >= 0 && rc == 0)

@@ -17,7 +17,7 @@ struct stream {
 	struct lock *lock;
 	int in, out; /* -1: none; may be the same */
 	struct mevent *in_ev, *out_ev;
-	bool is_socket; /* out */
+	bool is_socket; /* out; set before stream_attach */
 	size_t room;    /* bytes the device takes */
 	bool lost;      /* the peer is gone; the loop is about to notice */
 	bool held_back; /* the device has been told to wait */

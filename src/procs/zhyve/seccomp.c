@@ -28,6 +28,7 @@
 
 #define M         (1u << SECCOMP_MAIN)
 #define V         (1u << SECCOMP_VCPU)
+#define D         (1u << SECCOMP_DISK)
 #define X32_CALLS 0x40000000u /* and above: the x32 interface */
 #define INSNS_MAX 256
 
@@ -40,7 +41,7 @@ static const struct {
 	{ SYS_epoll_ctl, M | V },
 	{ SYS_timerfd_settime, M | V },
 	{ SYS_read, M | V },
-	{ SYS_write, M | V },
+	{ SYS_write, M | V | D },
 	/* Frames and console bytes. */
 	{ SYS_readv, M | V },
 	{ SYS_writev, M | V },
@@ -54,23 +55,27 @@ static const struct {
 	{ SYS_fcntl, M },
 	/* Disks. */
 	{ SYS_io_uring_enter, M | V },
+	{ SYS_preadv2, D },
+	{ SYS_pwritev2, D },
+	{ SYS_fdatasync, D },
+	{ SYS_fallocate, D },
 	{ SYS_getrandom, M | V },
 	/* Threads among themselves. */
-	{ SYS_futex, M | V },
+	{ SYS_futex, M | V | D },
 	{ SYS_tgkill, M },
-	{ SYS_getpid, M | V },
-	{ SYS_gettid, M | V },
-	{ SYS_rt_sigprocmask, M | V },
-	{ SYS_rt_sigreturn, M | V },
-	{ SYS_restart_syscall, M | V },
+	{ SYS_getpid, M | V | D },
+	{ SYS_gettid, M | V | D },
+	{ SYS_rt_sigprocmask, M | V | D },
+	{ SYS_rt_sigreturn, M | V | D },
+	{ SYS_restart_syscall, M | V | D },
 	{ SYS_clock_gettime, M | V }, /* also the vCPUs' own clocks, for the halt watch */
-	{ SYS_sched_yield, M | V },
+	{ SYS_sched_yield, M | V | D },
 	/* Memory given back when a thread ends; the main thread's allocator. */
-	{ SYS_madvise, M | V },
-	{ SYS_munmap, M | V },
+	{ SYS_madvise, M | V | D },
+	{ SYS_munmap, M | V | D },
 	{ SYS_brk, M },
-	{ SYS_exit, M | V },
-	{ SYS_exit_group, M | V },
+	{ SYS_exit, M | V | D },
+	{ SYS_exit_group, M | V | D },
 };
 
 /* ioctl's second argument. */

@@ -9,6 +9,7 @@
 enum seccomp_class {
 	SECCOMP_MAIN, /* the event loop: backends, control */
 	SECCOMP_VCPU, /* KVM_RUN, and devices entered by the guest's accesses */
+	SECCOMP_DISK, /* a disk's own thread, where the kernel has no io_uring for us */
 };
 
 /*

@@ -23,9 +23,9 @@ void virtio_glue_init(struct virtio_glue *g, struct machine *m);
 int virtio_glue_attach(struct virtio_glue *g, struct virtio_dev *vd, unsigned bdf, struct err *e);
 
 /*
- * A queue served by the kernel instead (vhost): take its doorbell's eventfd out of the event loop, or back. Returns the
- * eventfd. The device's lock is held.
+ * Make ready to lend queues first..first + n to an outside driver (devices/virtio/virtio_extern.h): their interrupts' eventfds and
+ * KVM's routes for them. After attaching, before the guest runs. 0 or -errno.
  */
-int virtio_glue_lend_bell(struct virtio_glue *g, unsigned queue, bool lend);
+int virtio_glue_lendable(struct virtio_glue *g, unsigned first, unsigned n, struct err *e);
 
 #endif
