@@ -17,6 +17,8 @@
 #include "base/parse.h"
 
 #define ZONENAME_MAX 64 /* with the end byte (illumos) */
+#define ZCONF_DID_MAX \
+	65535 /* so that the uids and link names made of two dids differ, and are short */
 
 enum zone_state { /* low to high (zones.md 7) */
 	ZONE_STATE_CONFIGURED,

@@ -259,7 +259,7 @@ read_identity(struct zconf *c, json_t *root, struct err *e)
 	    (rc = read_state(c, v[2], e)) != 0)
 		return (rc);
 	(void)strcpy(c->name, v[0]); /* its length has been checked */
-	return (read_integer("did", json_object_get(root, "did"), 1, UINT32_MAX, &c->did, e));
+	return (read_integer("did", json_object_get(root, "did"), 1, ZCONF_DID_MAX, &c->did, e));
 }
 
 static bool

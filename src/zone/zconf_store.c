@@ -254,6 +254,9 @@ identify(struct zconf *c, struct err *e)
 		if (!used[did]) /* n zones use at most n numbers: n + 1 is free */
 			c->did = did;
 	}
+	if (rc == 0 && c->did > ZCONF_DID_MAX)
+		return (err_say(e, ERANGE, "zone '%s': did %u: at most %d zones can be numbered",
+		    c->name, c->did, ZCONF_DID_MAX));
 	return (rc);
 }
 

@@ -296,6 +296,10 @@ test_broken_files(void **state)
 		  "0d33a6f0a7c1\","
 		  "\"state\":\"configured\",\"did\":0}",
 		    "'did'" },
+		{ "{\"version\":1,\"name\":\"z1\",\"uuid\":\"0cfac3d5-5a5c-4d4e-9c4d-"
+		  "0d33a6f0a7c1\","
+		  "\"state\":\"configured\",\"did\":65536}",
+		    "'did' must be a number from 1 to 65535" },
 	};
 	struct zconf *c;
 	struct err e;
@@ -313,7 +317,7 @@ test_broken_files(void **state)
 }
 
 static void
-test_not_utf8(void **state)
+test_not_storable(void **state)
 {
 	struct zconf *c = sample("z1"), *b;
 	struct err e;
@@ -321,6 +325,9 @@ test_not_utf8(void **state)
 	assert_int_equal(zconf_attr_set(c, "alias", ZATTR_STRING, "a\xff"), 0);
 	assert_int_equal(zconf_store(c, &e), -EILSEQ);
 	assert_int_equal(c->did, 0);
+	assert_int_equal(zconf_attr_set(c, "alias", ZATTR_STRING, NULL), 0);
+	c->did = ZCONF_DID_MAX + 1; /* it could not be read again */
+	assert_int_equal(zconf_store(c, &e), -ERANGE);
 	assert_int_equal(zconf_load("z1", &b, &e), -ENOENT);
 	zconf_free(c);
 }
@@ -434,7 +441,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_store_and_load, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_identities, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broken_files, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_not_utf8, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_not_storable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_space, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leftovers_are_swept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lock_between_processes, setup, teardown),
