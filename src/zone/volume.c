@@ -133,12 +133,50 @@ lock_volume(int fd, const char *path, int readonly, const struct stat *st, struc
 	return (err_say(e, EBUSY, "disk '%s' is in use by %s", path, holder));
 }
 
+/* Open what look_up found. */
+static int
+reopen(int at, const char *path, int flags, struct err *e)
+{
+	char self[64];
+	int fd;
+
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", at);
+	if ((fd = open(self, flags | O_CLOEXEC | O_NOCTTY)) >= 0)
+		return (fd);
+	if (errno == EBUSY)
+		return (err_say(e, EBUSY, "disk '%s' is in use on this host", path));
+	return (err_set(e, errno, "cannot open disk '%s'", path));
+}
+
+static int
+device_size(int fd, const char *path, uint64_t *size, struct err *e)
+{
+	if (ioctl(fd, BLKGETSIZE64, size) != 0)
+		return (err_set(e, errno, "cannot tell the size of disk '%s'", path));
+	return (0);
+}
+
+int
+volume_stat(const char *path, uint64_t *size, struct err *e)
+{
+	CLEANUP_FD int at = -1, fd = -1;
+	struct stat st;
+
+	if ((at = look_up(path, &st, e)) < 0)
+		return (at);
+	*size = (uint64_t)st.st_size;
+	if (!S_ISBLK(st.st_mode))
+		return (0);
+	if ((fd = reopen(at, path, O_RDONLY, e)) < 0)
+		return (fd);
+	return (device_size(fd, path, size, e));
+}
+
 int
 volume_open(const char *path, int readonly, uint64_t *size, struct err *e)
 {
 	CLEANUP_FD int at = -1, fd = -1;
-	int flags = (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY, rc;
-	char self[64];
+	int flags = readonly ? O_RDONLY : O_RDWR, rc;
 	struct stat st;
 
 	if ((at = look_up(path, &st, e)) < 0)
@@ -149,15 +187,11 @@ volume_open(const char *path, int readonly, uint64_t *size, struct err *e)
 	 */
 	if (S_ISBLK(st.st_mode) && !readonly)
 		flags |= O_EXCL;
-	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", at);
-	if ((fd = open(self, flags)) < 0) {
-		if (errno == EBUSY)
-			return (err_say(e, EBUSY, "disk '%s' is in use on this host", path));
-		return (err_set(e, errno, "cannot open disk '%s'", path));
-	}
+	if ((fd = reopen(at, path, flags, e)) < 0)
+		return (fd);
 	if (S_ISBLK(st.st_mode)) {
-		if (ioctl(fd, BLKGETSIZE64, size) != 0)
-			return (err_set(e, errno, "cannot tell the size of disk '%s'", path));
+		if ((rc = device_size(fd, path, size, e)) != 0)
+			return (rc);
 		return (fd_steal(&fd));
 	}
 	if ((rc = lock_volume(fd, path, readonly, &st, e)) != 0)

@@ -327,6 +327,9 @@ volumes(void **state)
 	assert_int_equal(volume_open(path, 0, &size, &e), -EBUSY);
 	assert_non_null(strstr(e.text, "is in use by process "));
 	assert_int_equal(volume_destroy(path, &e), -EBUSY);
+	size = 0;
+	assert_int_equal(volume_stat(path, &size, &e), 0); /* looking is allowed */
+	assert_int_equal(size, 4 * MIB);
 	assert_int_equal(close(fd), 0);
 	fd = volume_open(path, 1, &size, &e);
 	other = volume_open(path, 1, &size, &e); /* readers share */
