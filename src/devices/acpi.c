@@ -323,15 +323,14 @@ put_madt(struct builder *b, const struct acpi_config *c)
 }
 
 static void
-put_mcfg(struct builder *b)
+put_mcfg(struct builder *b, const struct acpi_config *c)
 {
 	uint8_t *t = table(b, "MCFG", 1, HEADER_LEN + 8 + 16);
 
 	if (t == NULL)
 		return;
 	le64_put(t + 44, PCI_ECAM_BASE);
-	t[54] = 0;
-	t[55] = (uint8_t)(PCI_ECAM_SIZE / MIB - 1); /* last bus: 1 MiB each */
+	t[55] = c->last_bus;
 	finish(b, t, true);
 }
 
@@ -395,7 +394,7 @@ build(struct builder *b, const struct acpi_config *c, uint8_t rsdp[RSDP_LEN])
 	dsdt = put_dsdt(b, c);
 	put_fadt(b, facs, dsdt);
 	put_madt(b, c);
-	put_mcfg(b);
+	put_mcfg(b, c);
 	if (c->spcr)
 		put_spcr(b);
 	rsdt = put_list(b, "RSDT", 4);

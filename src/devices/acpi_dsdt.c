@@ -4,7 +4,6 @@
  * the ports and memory that belong to the board, and sleep state S5. Runs in zhyve, before any
  * guest code.
  */
-#include "base/checked.h"
 #include "devices/acpi_internal.h"
 #include "devices/aml.h"
 #include "devices/lpc.h"
@@ -35,7 +34,7 @@ static void
 put_windows(struct aml *a, const struct acpi_config *c)
 {
 	aml_resources(a, "_CRS");
-	aml_res_bus_window(a, 0, (uint16_t)(PCI_ECAM_SIZE / MIB - 1));
+	aml_res_bus_window(a, 0, c->last_bus);
 	aml_res_io(a, PCI_PORT_BASE, PCI_PORT_LEN);
 	aml_res_io_window(a, 0, PCI_PORT_BASE - 1);
 	aml_res_io_window(a, PCI_PORT_BASE + PCI_PORT_LEN, PCI_IO_END - 1);
