@@ -40,13 +40,19 @@ put_back(void)
 	was_raw = false;
 }
 
-/* A non-blocking descriptor of our own to the same file; sockets cannot be opened again, there the flag is set. */
+/*
+ * A non-blocking descriptor of our own to the same file. Sockets cannot be opened again, there the flag is set; a regular file
+ * never blocks, and opened again it would have a place of its own, over which others write.
+ */
 static int
 own(int fd, int flags)
 {
+	struct stat st;
 	char name[32];
 	int new;
 
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return (fcntl(fd, F_DUPFD_CLOEXEC, 3));
 	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	if ((new = open(name, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)) >= 0)
 		return (new);

@@ -5,9 +5,9 @@
  *
  * Stages, in order; each needs less than the one before:
  *   1. parse      the command line becomes configuration; nothing is opened
- *   2. open       every path named is opened, once; from here on only descriptors
- *   3. build      memory, KVM's machine, devices, the kernel in its place
- *   4. confine    no_new_privs, a system-call filter per thread class (seccomp.c); "hardware ready" is told
+ *   2. open       no_new_privs; kernel, KVM and wire are opened
+ *   3. build      memory, KVM's machine, devices with their files and sockets, the kernel in its place
+ *   4. confine    a system-call filter per thread class (seccomp.c); from here on no path can be opened; "hardware ready" is told
  *   5. run        vCPUs in the guest, the main thread in the event loop
  *   6. end        vCPUs stopped, the reason told, bhyve's exit status
  *
@@ -33,6 +33,13 @@ stage_open(struct machine *m, struct err *e)
 	const char *kvm = config_text(m->config, "kvm", "/dev/kvm"),
 		   *wire = config_get(m->config, "wire");
 
+	int rc;
+
+	/* Before any thread is made: they all inherit it. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return (err_set(e, errno, "cannot give up gaining privileges"));
+	if ((rc = config_bool(m->config, "seccomp", true, &m->seccomp, e)) != 0)
+		return (rc);
 	if (wire != NULL && parse_fd(wire, &m->wire) != 0)
 		return (err_say(e, EINVAL, "wire: '%s' is not of the form fd:N", wire));
 	if ((m->kvm = vm_open_kvm(kvm, e)) < 0)
@@ -67,10 +74,6 @@ stage_confine(struct machine *m, struct err *e)
 {
 	int rc;
 
-	if ((rc = config_bool(m->config, "seccomp", true, &m->seccomp, e)) != 0)
-		return (rc);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return (err_set(e, errno, "cannot give up gaining privileges"));
 	if ((rc = vcpus_start(&m->vcpus, e)) != 0)
 		return (rc);
 	if (m->seccomp && (rc = seccomp_enter(SECCOMP_MAIN)) != 0)
