@@ -39,6 +39,12 @@ int zone_reboot(const char *name, struct err *e); /* abrupt halt and boot */
 int zone_shutdown(const char *name, unsigned timeout_s, struct err *e);
 int zone_nmi(const char *name, struct err *e);
 
+/*
+ * Connect to the zone's console, installed or live; zoneadmd is started when it is not there. flags: CONSOLE_FLAG_* (console.h). The
+ * descriptor (blocking, close-on-exec) gives the history first, then what comes; what is written goes to the guest. fd or -errno.
+ */
+int zone_console_connect(const char *name, unsigned flags, struct err *e);
+
 /* Make the zone path (root/, config/, logs/), state installed. / Remove them, state configured; refuses a live zone. */
 int zone_install(const char *name, struct err *e);
 int zone_uninstall(const char *name, struct err *e);
@@ -48,7 +54,7 @@ int zone_reconcile_all(struct err *e);
 
 /*
  * Events as they happen, one JSON text each, until cb returns false or the connection ends:
- * {"date","zone","event","detail","mono_ns"}; event: ready, hardware-ready, running, first-console-byte, guest-reset, guest-poweroff,
+ * {"date","zone","event","detail","mono_ns"}; event: start-requested, ready, jailed, hardware-ready, running, power-button, boot-failed, first-console-byte, guest-reset, guest-poweroff,
  * guest-halt, guest-panic, triple-fault, vmm-error, vmm-crash, halted. They are also kept in <zonepath>/logs/events.jsonl (bounded).
  */
 int zone_watch(const char *name, bool (*cb)(const char *json, void *arg), void *arg, struct err *e);

@@ -25,7 +25,7 @@ char *path_zones(char buf[PATH_MAX], const char *fmt, ...)
  * /zones/<name>/                   zone path: root/, logs/platform.log, config/{metadata,tags,routes}.json, lastexited, lastbooted
  * /zones/<name>/disk0.raw …        its volumes (file driver)
  * /zones/images/<uuid>.json, <uuid>.raw, <uuid>.kernel, <uuid>.initrd   images
- * /run/zones/<name>/               control (varlink), console, ledger.json, vm.vnc
+ * /run/zones/<name>/               control (varlink), console, ledger.jsonl, vm.vnc
  */
 
 #endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* zoneadm's own: the table of subcommands and what they share. */
+#ifndef ZHYVE_CMD_ZONEADM_H
+#define ZHYVE_CMD_ZONEADM_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "zone/client.h"
+#include "zone/zconf.h"
+
+enum {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+};
+
+struct subcommand {
+	const char *name;
+	const char *usage; /* after the name */
+	const char *help;
+	/* argv[0] is the name; `zone` is checked to exist (NULL for list and help). An exit status. */
+	int (*run)(const struct subcommand *sc, const char *zone, int argc, char **argv);
+	bool no_zone;      /* -z is not needed */
+	bool unprivileged; /* anybody may */
+};
+extern const struct subcommand subcommands[];
+extern const size_t nsubcommands;
+
+int cmd_boot(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_halt(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_help(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_install(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_list(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_mark(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_ready(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_reboot(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_shutdown(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_uninstall(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_verify(const struct subcommand *sc, const char *zone, int argc, char **argv);
+
+/* The subcommand's usage on standard error; EXIT_USAGE. */
+int usage_of(const struct subcommand *sc);
+/* "zoneadm: zone 'Z': text" on standard error; EXIT_FAILED. */
+int zone_fails(const char *zone, const struct err *e);
+
+/* ---- layout.c: pure ---- */
+
+struct list_entry {
+	int64_t id; /* -1: not live */
+	const char *name, *state, *path, *uuid, *brand;
+	bool exclusive_ip;
+	uint32_t did;
+};
+void list_header(FILE *out);
+void list_verbose(FILE *out, const struct list_entry *le);
+void list_parsable(FILE *out, const struct list_entry *le);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The bhyve brand: from a zone's configuration to what zhyve is started with (zones.md 12, the boot program). Pure: opens nothing; the
+ * same configuration gives the same plan. Wherever bhyve's command line has a path, the plan has fd:N and a list that says what N must be.
+ */
+#ifndef ZHYVE_ZONE_BRAND_H
+#define ZHYVE_ZONE_BRAND_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "zone/image.h"
+#include "zone/link.h"
+#include "zone/zconf.h"
+
+#define BRAND_ARGV_MAX  100
+#define BRAND_DISKS_MAX 32
+#define BRAND_NICS_MAX  32
+#define BRAND_FDS_MAX   (8 + BRAND_DISKS_MAX + BRAND_NICS_MAX)
+
+/* What a descriptor of the plan is; `index` counts disks and nics. */
+enum brand_fd_kind {
+	BRAND_FD_COM1,
+	BRAND_FD_COM2,
+	BRAND_FD_KERNEL,
+	BRAND_FD_INITRD,
+	BRAND_FD_DISK,
+	BRAND_FD_TAP,
+	BRAND_FD_VHOST,
+	BRAND_FD_KVM,
+	BRAND_FD_WIRE,
+};
+struct brand_fd {
+	enum brand_fd_kind kind;
+	unsigned index;
+};
+
+struct brand_disk {
+	const char *path; /* the configuration's string */
+	bool readonly;
+};
+
+struct brand_plan {
+	uint64_t ram; /* bytes */
+	uint32_t vcpus;
+	char kernel[PATH_MAX];
+	char initrd[PATH_MAX]; /* "" : none */
+	struct brand_disk disk[BRAND_DISKS_MAX];
+	size_t ndisk;
+	struct vnic_spec nic[BRAND_NICS_MAX];
+	size_t nnic;
+	struct brand_fd fd[BRAND_FDS_MAX]; /* the i-th is descriptor first_fd + i */
+	size_t nfd;
+	char *argv[BRAND_ARGV_MAX + 1];
+	size_t argc;
+};
+
+/*
+ * Make the plan. `image` is that of the boot disk, or NULL; `first_fd` the number of the first descriptor. The plan refers to strings of the
+ * configuration, which must outlive it. -EINVAL with the fault in the configuration, in the words of the brand.
+ */
+int brand_plan_make(const struct zconf *c, const struct image *image, int first_fd,
+    struct brand_plan **out, struct err *e);
+void brand_plan_free(struct brand_plan *p);
+
+/* The boot disk (property boot=true; else the first disk that is no cdrom); NULL: none. */
+const struct zdevice *brand_boot_disk(const struct zconf *c);
+/* Its image-uuid property, or NULL. */
+const char *brand_boot_image(const struct zconf *c);
+/* Guest memory in bytes: attr ram, in MiB. */
+int brand_ram(const struct zconf *c, uint64_t *ram, struct err *e);
+
+#endif

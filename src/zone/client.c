@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the tools ask of a zone: see client.h. Talks to the zone's zoneadmd, starts it when it is needed, and cleans up after one that
+ * was killed. Does nothing itself to a zone that lives. Runs in the tools, as root.
+ */
+#include "zone/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "zone/paths.h"
+#include "zone/reconcile.h"
+#include "zone/varlink.h"
+
+#ifndef ZONEADMD_BIN
+#define ZONEADMD_BIN "/usr/lib/zones/zoneadmd"
+#endif
+#define CONNECT_WAIT_MS 5000 /* for one that somebody else has just started */
+#define CALL_TRIES      3
+
+/* ---- starting zoneadmd ---- */
+
+static void __attribute__((noreturn)) exec_zoneadmd(const char *name, int report)
+{
+	const char *bin = secure_getenv("ZONEADMD_BIN");
+	char fd[16], text[512];
+
+	if (bin == NULL)
+		bin = ZONEADMD_BIN;
+	(void)fcntl(report, F_SETFD, 0);
+	(void)snprintf(fd, sizeof(fd), "%d", report);
+	(void)execl(bin, bin, "-z", name, "-r", fd, (char *)NULL);
+	(void)snprintf(text, sizeof(text), "cannot execute '%s': %s", bin, strerror(errno));
+	(void)!write(report, text, strlen(text));
+	_exit(127);
+}
+
+/* Start it and wait until it is ready. 0 also when another one was there first. */
+static int
+start_zoneadmd(const char *name, struct err *e)
+{
+	CLEANUP_FD int in = -1;
+	char text[ERR_TEXT_MAX] = "";
+	size_t len = 0;
+	int p[2];
+	pid_t pid;
+	ssize_t n;
+
+	if (pipe2(p, O_CLOEXEC) != 0)
+		return (err_set(e, errno, "cannot start zoneadmd"));
+	in = p[0];
+	if ((pid = fork()) < 0) {
+		(void)close(p[1]);
+		return (err_set(e, errno, "cannot start zoneadmd"));
+	}
+	if (pid == 0)
+		exec_zoneadmd(name, p[1]);
+	(void)close(p[1]);
+	while (len < sizeof(text) - 1) {
+		n = read(in, text + len, sizeof(text) - 1 - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	text[len] = '\0';
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	if (strcmp(text, "ok") == 0)
+		return (0);
+	return (err_say(e, EIO, "%s",
+	    len > 0 ? text : "zoneadmd ended before it was ready; see logs/zoneadmd.log"));
+}
+
+static bool
+nobody_there(int rc)
+{
+	return (rc == -ENOENT || rc == -ECONNREFUSED || rc == -ENOTDIR);
+}
+
+/* Call a zoneadmd that is there. -ENOENT or -ECONNREFUSED when there is none. */
+static int
+call_running(const char *name, const char *method, json_t *params, json_t **reply, struct err *e)
+{
+	char path[PATH_MAX], full[64];
+
+	(void)snprintf(full, sizeof(full), "org.zhyve.Zone.%s", method);
+	return (varlink_call(path_run(path, "%s/control", name), full, params, reply, e));
+}
+
+/* Call, starting one when there is none. One that was about to end while we called is started again. */
+static int
+call_started(const char *name, const char *method, struct err *e)
+{
+	int rc = 0;
+
+	for (int i = 0; i < CALL_TRIES; i++) {
+		for (int waited = 0; waited < CONNECT_WAIT_MS; waited += 20) {
+			rc = call_running(name, method, NULL, NULL, e);
+			if (!nobody_there(rc))
+				break;
+			if (waited == 0 && (rc = start_zoneadmd(name, e)) != 0)
+				return (rc);
+			if (waited > 0)
+				(void)poll(NULL, 0, 20);
+		}
+		if (rc != -ECONNRESET)
+			break;
+	}
+	return (rc);
+}
+
+/* ---- state ---- */
+
+/* <zonepath>/lastexited: "SECONDS WAITSTATUS WORD". */
+static void
+read_last_exit(const char *name, struct zone_status *st)
+{
+	char path[PATH_MAX];
+	CLEANUP_FREE char *text = NULL;
+	double when;
+	size_t len;
+
+	if (file_read(path_zones(path, "%s/lastexited", name), 4096, &text, &len, NULL) != 0)
+		return;
+	if (sscanf(text, "%lf %d %31s", &when, &st->last_exit_status, st->last_exit) >= 2)
+		st->last_exit_time_ms = (int64_t)(when * 1000 + 0.5);
+}
+
+static int64_t
+get_int(json_t *j, const char *name)
+{
+	return (json_integer_value(json_object_get(j, name)));
+}
+
+static int
+take_status(json_t *reply, struct zone_status *st, struct err *e)
+{
+	json_t *j = json_object_get(reply, "status");
+	const char *state = json_string_value(json_object_get(j, "state"));
+	const char *last = json_string_value(json_object_get(j, "last_exit"));
+
+	if (state == NULL || last == NULL || zone_state_parse(state, &st->state) != 0)
+		return (err_say(e, EPROTO, "zoneadmd's answer is not a status"));
+	st->zoneid = get_int(j, "zoneid");
+	st->init_pid = (pid_t)get_int(j, "init_pid");
+	st->boot_time_ms = get_int(j, "boot_time_ms");
+	st->init_restarts = (uint32_t)get_int(j, "init_restarts");
+	if (last[0] != '\0') {
+		(void)snprintf(st->last_exit, sizeof(st->last_exit), "%s", last);
+		st->last_exit_status = (int)get_int(j, "last_exit_status");
+		st->last_exit_time_ms = get_int(j, "last_exit_time_ms");
+	}
+	return (0);
+}
+
+int
+zone_status_get(const char *name, struct zone_status *st, struct err *e)
+{
+	struct zconf *c;
+	json_t *reply = NULL;
+	int rc;
+
+	*st = (struct zone_status){ .zoneid = -1, .last_exit_status = -1 };
+	if ((rc = zconf_load(name, &c, e)) != 0)
+		return (rc);
+	st->state = c->state;
+	zconf_free(c);
+	if (st->state != ZONE_STATE_INSTALLED)
+		return (0);
+	read_last_exit(name, st);
+	rc = call_running(name, "GetStatus", NULL, &reply, e);
+	if (nobody_there(rc) || rc == -ECONNRESET) {
+		err_clear(e);
+		return (geteuid() == 0 ? zone_reconcile(name, e) : 0);
+	}
+	if (rc == 0)
+		rc = take_status(reply, st, e);
+	json_decref(reply);
+	return (rc);
+}
+
+/* ---- changes of state ---- */
+
+/* Only an installed zone has a zoneadmd. */
+static int
+check_installed(const char *name, const char *what, struct err *e)
+{
+	struct zconf *c;
+	int rc;
+
+	if ((rc = zconf_load(name, &c, e)) != 0)
+		return (rc);
+	if (c->state != ZONE_STATE_INSTALLED)
+		rc = err_say(e, EINVAL, "must be installed before %s.", what);
+	zconf_free(c);
+	return (rc);
+}
+
+static int
+change_started(const char *name, const char *what, const char *method, struct err *e)
+{
+	int rc = check_installed(name, what, e);
+
+	return (rc != 0 ? rc : call_started(name, method, e));
+}
+
+/* For what makes sense with a live zone only: when nobody is there it is not live. */
+static int
+change_live(const char *name, const char *what, const char *method, json_t *params,
+    const char *not_live, struct err *e)
+{
+	int rc = check_installed(name, what, e);
+
+	if (rc == 0) {
+		rc = call_running(name, method, params, NULL, e);
+		if (nobody_there(rc) && (rc = zone_reconcile(name, e)) == 0)
+			rc = err_say(e, EINVAL, "%s", not_live);
+	}
+	json_decref(params);
+	return (rc);
+}
+
+int
+zone_ready(const char *name, struct err *e)
+{
+	return (change_started(name, "ready", "Ready", e));
+}
+
+int
+zone_boot(const char *name, struct err *e)
+{
+	return (change_started(name, "boot", "Boot", e));
+}
+
+int
+zone_halt(const char *name, struct err *e)
+{
+	return (change_live(name, "halt", "Halt", NULL, "zone is already halted", e));
+}
+
+int
+zone_reboot(const char *name, struct err *e)
+{
+	return (change_live(name, "reboot", "Reboot", NULL, "not running", e));
+}
+
+int
+zone_shutdown(const char *name, unsigned timeout_s, struct err *e)
+{
+	return (change_live(name, "shutdown", "Shutdown",
+	    json_pack("{s:i}", "timeout_s", (int)timeout_s), "not running", e));
+}
+
+int
+zone_nmi(const char *name, struct err *e)
+{
+	return (change_live(name, "nmi", "Nmi", NULL, "not running", e));
+}
+
+/* ---- watching, console ---- */
+
+struct watcher {
+	bool (*cb)(const char *json, void *arg);
+	void *arg;
+};
+
+static bool
+on_event(void *arg, json_t *parameters)
+{
+	struct watcher *w = arg;
+	char *text =
+	    json_dumps(json_object_get(parameters, "event"), JSON_COMPACT | JSON_PRESERVE_ORDER);
+	bool more = text == NULL || w->cb(text, w->arg);
+
+	free(text);
+	return (more);
+}
+
+int
+zone_watch(const char *name, bool (*cb)(const char *json, void *arg), void *arg, struct err *e)
+{
+	struct watcher w = { .cb = cb, .arg = arg };
+	char path[PATH_MAX];
+	int rc = change_started(name, "watch", "GetStatus", e);
+
+	if (rc != 0)
+		return (rc);
+	return (varlink_call_more(
+	    path_run(path, "%s/control", name), "org.zhyve.Zone.Watch", NULL, on_event, &w, e));
+}
+
+/* The first answer of the console: "OK". */
+static int
+introduce(int fd, unsigned flags, struct err *e)
+{
+	char line[64], c;
+	size_t len;
+
+	(void)snprintf(line, sizeof(line), "IDENT C %u\n", flags);
+	if (send(fd, line, strlen(line), MSG_NOSIGNAL) != (ssize_t)strlen(line))
+		return (err_set(e, errno, "the console does not answer"));
+	for (len = 0; len < sizeof(line) - 1; len++) {
+		if (fd_read_full(fd, &c, 1) != 0)
+			return (err_say(e, EBUSY, "the console takes no more viewers"));
+		if (c == '\n')
+			break;
+		line[len] = c;
+	}
+	line[len] = '\0';
+	return (strcmp(line, "OK") == 0 ? 0 : err_say(e, EBUSY, "the console answered '%s'", line));
+}
+
+int
+zone_console_connect(const char *name, unsigned flags, struct err *e)
+{
+	char path[PATH_MAX];
+	CLEANUP_FD int fd = -1;
+	int rc;
+
+	for (int i = 0; i < CALL_TRIES; i++) {
+		if ((rc = change_started(name, "its console can be used", "GetStatus", e)) != 0)
+			return (rc);
+		fd = unix_connect(path_run(path, "%s/console", name), SOCK_STREAM, e);
+		if (fd >= 0)
+			break;
+	}
+	if (fd < 0)
+		return (fd);
+	rc = introduce(fd, flags, e);
+	return (rc != 0 ? rc : fd_steal(&fd));
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Install and uninstall: the zone path, /zones/<name>, and the stored state around it. incomplete is what a half-done install or
+ * uninstall leaves, so that it is seen and can be repeated. Nothing below the zone path is followed out of it: no symbolic link, no other
+ * filesystem. Runs in the tools, as root.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/fd.h"
+#include "zone/client.h"
+#include "zone/paths.h"
+#include "zone/reconcile.h"
+#include "zone/varlink.h"
+
+#define TREE_DEPTH_MAX  64
+#define RELEASE_WAIT_MS 2000
+
+/* ---- the zone path ---- */
+
+static int
+check_zonepath(const struct zconf *c, struct err *e)
+{
+	char ours[PATH_MAX];
+
+	(void)path_zones(ours, "%s", c->name);
+	if (c->zonepath == NULL || strcmp(c->zonepath, ours) == 0 ||
+	    (strncmp(c->zonepath, "/zones/", 7) == 0 && strcmp(c->zonepath + 7, c->name) == 0))
+		return (0);
+	return (err_say(e, EINVAL, "zonepath '%s' is not supported: it has to be /zones/%s",
+	    c->zonepath, c->name));
+}
+
+/* Make the zone path: a folder of root's, 0700, not reached by a symbolic link (zones.md 7). */
+static int
+make_zonepath(const char *path, struct err *e)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} inside[] = { { "root", 0755 }, { "config", 0700 }, { "logs", 0755 } };
+	char pool[PATH_MAX];
+	struct stat st;
+	int rc;
+
+	if ((rc = dir_make(path_zones(pool, "%s", ""), 0755, e)) != 0)
+		return (rc);
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return (err_set(e, errno, "cannot make zonepath '%s'", path));
+	if (lstat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+		return (err_say(e, ENOTDIR, "zonepath '%s' is not a folder", path));
+	if (st.st_uid != geteuid())
+		return (err_say(e, EPERM, "zonepath '%s' does not belong to root", path));
+	if (chmod(path, 0700) != 0)
+		return (err_set(e, errno, "cannot set the mode of zonepath '%s'", path));
+	for (size_t i = 0; i < NITEMS(inside); i++) {
+		char sub[PATH_MAX];
+		if ((size_t)snprintf(sub, sizeof(sub), "%s/%s", path, inside[i].name) >=
+		    sizeof(sub))
+			return (err_set(e, ENAMETOOLONG, "zonepath '%s'", path));
+		if (mkdir(sub, inside[i].mode) != 0 && errno != EEXIST)
+			return (err_set(e, errno, "cannot make '%s'", sub));
+	}
+	return (0);
+}
+
+/* Remove everything in a folder. Stays on its filesystem. */
+static int
+empty_folder(int dirfd, dev_t dev, unsigned depth)
+{
+	int copy = fcntl(dirfd, F_DUPFD_CLOEXEC, 0), rc = 0;
+	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+	struct dirent *de;
+
+	if (d == NULL || depth > TREE_DEPTH_MAX) {
+		rc = d == NULL ? -errno : -ELOOP;
+		if (d == NULL)
+			fd_close(&copy);
+		else
+			(void)closedir(d);
+		return (rc);
+	}
+	while (rc == 0 && (de = readdir(d)) != NULL) {
+		struct stat st;
+		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0)
+			continue;
+		if (fstatat(dirfd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+			rc = -errno;
+		} else if (S_ISDIR(st.st_mode)) {
+			CLEANUP_FD int sub = openat(
+			    dirfd, de->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			rc = st.st_dev != dev
+			    ? -EXDEV
+			    : (sub < 0 ? -errno : empty_folder(sub, dev, depth + 1));
+			if (rc == 0 && unlinkat(dirfd, de->d_name, AT_REMOVEDIR) != 0)
+				rc = -errno;
+		} else if (unlinkat(dirfd, de->d_name, 0) != 0) {
+			rc = -errno;
+		}
+	}
+	(void)closedir(d);
+	return (rc);
+}
+
+static int
+remove_zonepath(const char *path, struct err *e)
+{
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	int rc;
+
+	if (fd < 0)
+		return (errno == ENOENT ? 0 : err_set(e, errno, "cannot open zonepath '%s'", path));
+	rc = fstat(fd, &st) != 0 ? -errno : empty_folder(fd, st.st_dev, 0);
+	if (rc != 0)
+		return (err_set(e, -rc, "cannot remove what is in zonepath '%s'%s", path,
+		    rc == -EXDEV ? " (a filesystem is mounted there: unmount it)" : ""));
+	if (rmdir(path) != 0)
+		return (err_set(e, errno, "cannot remove zonepath '%s'", path));
+	return (0);
+}
+
+/* ---- states around it ---- */
+
+int
+zone_install(const char *name, struct err *e)
+{
+	char path[PATH_MAX];
+	struct zconf *c;
+	int rc;
+
+	if ((rc = zconf_load(name, &c, e)) != 0)
+		return (rc);
+	if (c->state == ZONE_STATE_INSTALLED)
+		rc = err_say(e, EEXIST, "is already installed.");
+	else if (c->state == ZONE_STATE_INCOMPLETE)
+		rc = err_say(e, EINVAL, "zone is incomplete; uninstall required.");
+	else if ((rc = zconf_verify(c, e)) == 0)
+		rc = check_zonepath(c, e);
+	zconf_free(c);
+	if (rc != 0)
+		return (rc);
+	if ((rc = zconf_set_state(name, ZONE_STATE_INCOMPLETE, e)) != 0 ||
+	    (rc = make_zonepath(path_zones(path, "%s", name), e)) != 0)
+		return (rc);
+	return (zconf_set_state(name, ZONE_STATE_INSTALLED, e));
+}
+
+/* A zoneadmd that is there for viewers of the console only: they are told, and it ends. */
+static int
+release(const char *name, struct err *e)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	(void)path_run(path, "%s/control", name);
+	rc = varlink_call(path, "org.zhyve.Zone.Release", NULL, NULL, e);
+	if (rc != 0 && rc != -ENOENT && rc != -ECONNREFUSED && rc != -ECONNRESET && rc != -ENOTDIR)
+		return (rc);
+	for (int waited = 0; waited < RELEASE_WAIT_MS && access(path, F_OK) == 0; waited += 20)
+		(void)poll(NULL, 0, 20);
+	err_clear(e);
+	return (zone_reconcile(name, e));
+}
+
+int
+zone_uninstall(const char *name, struct err *e)
+{
+	struct zone_status st;
+	char path[PATH_MAX];
+	int rc;
+
+	if ((rc = zone_status_get(name, &st, e)) != 0)
+		return (rc);
+	if (st.state == ZONE_STATE_CONFIGURED)
+		return (err_say(e, EINVAL, "is already in state 'configured'."));
+	if (st.state > ZONE_STATE_INSTALLED)
+		return (err_say(e, EBUSY, "uninstall operation is invalid for running zones."));
+	if ((rc = release(name, e)) != 0 ||
+	    (rc = zconf_set_state(name, ZONE_STATE_INCOMPLETE, e)) != 0 ||
+	    (rc = remove_zonepath(path_zones(path, "%s", name), e)) != 0)
+		return (rc);
+	return (zconf_set_state(name, ZONE_STATE_CONFIGURED, e));
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * zoneadmd's own: the parts of the daemon of one live zone, in one thread around one event loop.
+ *
+ *	zoneadmd.c       main: becoming a daemon, setting up, ending when there is nothing left to look after
+ *	zoneadmd_ctl.c   the varlink interface org.zhyve.Zone
+ *	zoneadmd_op.c    what was asked for (boot, halt, …), who waits for it, what state the zone is in
+ *	zoneadmd_res.c   the zone's resources: made at ready, undone at halt, all through the ledger
+ *	zoneadmd_vm.c    one life of zhyve: started in the jail, its wire, its end
+ */
+#ifndef ZHYVE_ZONE_ZONEADMD_H
+#define ZHYVE_ZONE_ZONEADMD_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/mevent.h"
+#include "wire/wire.h"
+#include "zone/brand.h"
+#include "zone/client.h"
+#include "zone/console.h"
+#include "zone/events.h"
+#include "zone/ledger.h"
+#include "zone/logfile.h"
+#include "zone/metaport.h"
+#include "zone/throttle.h"
+#include "zone/varlink.h"
+#include "zone/zconf.h"
+
+#define ZONEADMD_WAITERS_MAX 64
+#define PLATFORM_LOG_MAX     (1024 * 1024)
+#define ZONEADMD_LOG_MAX     (1024 * 1024)
+
+/* What stands from ready to halt, over all resets of the guest. */
+struct zone_resources {
+	struct zconf *conf;
+	struct brand_plan *plan;
+	char cgroup[PATH_MAX];
+	int cgroup_fd;
+	int zhyve_fd;
+	int kernel_fd, initrd_fd;
+	int disk_fd[BRAND_DISKS_MAX];
+	int tap_fd[BRAND_NICS_MAX];
+};
+
+/* How far one zhyve has come. */
+enum vm_phase {
+	VM_NONE,
+	VM_BUILDING, /* executed; WIRE_HW_READY awaited */
+	VM_STARTING, /* WIRE_RUN sent; WIRE_RUNNING awaited */
+	VM_RUNNING,
+	VM_STOPPED, /* it has said why; its end awaited */
+	VM_KILLED,  /* by us; its end awaited */
+};
+
+struct zone_vm {
+	enum vm_phase phase;
+	pid_t pid;
+	int pidfd;
+	int wire;
+	int log; /* its standard output and error */
+	struct mevent *pidfd_ev, *wire_ev, *log_ev, *log_resume, *deadline;
+	struct throttle log_throttle;
+	bool told;                /* WIRE_STOPPED came */
+	enum wire_stop stop;      /* what it said */
+	char text[WIRE_TEXT_MAX]; /* of WIRE_FAILED, WIRE_STOPPED, or why we killed it */
+};
+
+/* What is to happen when zhyve has ended. */
+enum zone_intent {
+	INTENT_NONE, /* judge by its exit */
+	INTENT_HALT,
+	INTENT_REBOOT,
+};
+
+enum waiter_kind {
+	WAIT_RUNNING,  /* boot, reboot */
+	WAIT_HALTED,   /* halt */
+	WAIT_SHUTDOWN, /* shutdown: has a time limit */
+};
+struct waiter {
+	struct varlink_conn *conn; /* NULL: free */
+	enum waiter_kind kind;
+	int64_t deadline_ns; /* CLOCK_MONOTONIC, 0: none */
+};
+
+struct zoneadmd {
+	char name[ZONENAME_MAX];
+	struct mevent_loop *loop;
+	struct ledger *ledger;
+	struct console *console;
+	struct metaport *metaport;
+	struct varlink_server *server;
+	struct events events;
+	struct logfile platform;
+	struct mevent *timer_waiters, *timer_restart, *timer_idle;
+	enum zone_state state; /* installed, ready, running, shutting_down, down */
+	enum zone_intent intent;
+	bool reset_pending; /* between the end of one zhyve and the start of the next */
+	int64_t reset_times[6];
+	struct zone_resources res;
+	struct zone_vm vm;
+	struct zone_status status; /* what GetStatus tells besides the state */
+	struct waiter waiter[ZONEADMD_WAITERS_MAX];
+	struct varlink_conn *watcher[VARLINK_CONNS_MAX];
+	bool terminating; /* SIGTERM: end when the zone is down */
+};
+
+/* zoneadmd_res.c: 0 or -errno; on failure nothing of it is left. */
+int zone_resources_make(struct zoneadmd *z, struct err *e);
+/* Undo all. A resource that does not go stays in the ledger and is the error. */
+int zone_resources_undo(struct zoneadmd *z, struct err *e);
+/* No descriptor open. */
+void zone_resources_init(struct zone_resources *r);
+
+/* zoneadmd_vm.c */
+int vm_start(struct zoneadmd *z, struct err *e);
+/* End it at once; its exit is told by zone_vm_ended later. */
+void vm_kill(struct zoneadmd *z, const char *why);
+int vm_wire_tell(struct zoneadmd *z, enum wire_type type, struct err *e);
+void vm_init(struct zone_vm *vm);
+
+/* zoneadmd_op.c: called by the control interface … */
+void op_ready(struct zoneadmd *z, struct varlink_conn *conn);
+void op_boot(struct zoneadmd *z, struct varlink_conn *conn);
+void op_halt(struct zoneadmd *z, struct varlink_conn *conn);
+void op_reboot(struct zoneadmd *z, struct varlink_conn *conn);
+void op_shutdown(struct zoneadmd *z, struct varlink_conn *conn, unsigned timeout_s);
+void op_nmi(struct zoneadmd *z, struct varlink_conn *conn);
+void op_conn_closed(struct zoneadmd *z, struct varlink_conn *conn);
+/* … by the machine: it runs; it has ended (wait status, and why as recorded in z->vm) … */
+void op_vm_running(struct zoneadmd *z);
+void op_vm_ended(struct zoneadmd *z, int wait_status, enum vm_phase reached);
+/* … and by main: timers; SIGTERM (halt, then end). */
+int op_init(struct zoneadmd *z, struct err *e);
+void op_terminate(struct zoneadmd *z);
+bool op_idle(const struct zoneadmd *z);
+/* Something may have become idle: look after this round. */
+void op_check_idle(struct zoneadmd *z);
+
+/* zoneadmd_ctl.c */
+extern const struct varlink_ops ctl_ops;
+void ctl_ok(struct varlink_conn *conn);
+void ctl_fail(struct varlink_conn *conn, const struct err *e);
+/* Hand an event to the watchers. `arg` is the struct zoneadmd. */
+void ctl_watch(void *arg, const char *json);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The control socket of a zone: varlink interface org.zhyve.Zone on /run/zones/<name>/control, for root. Its description is in the text
+ * below and is what GetInterfaceDescription answers. Runs in zoneadmd.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "zone/zoneadmd.h"
+
+#define SHUTDOWN_TIMEOUT_MAX 86400
+
+static const char interface_text[] =
+    "# One zone: its state, changes of it, and what happens to it.\n"
+    "interface org.zhyve.Zone\n"
+    "\n"
+    "type Status (\n"
+    "  state: string,             # installed, ready, running, shutting_down, down\n"
+    "  zoneid: int,               # -1: not live\n"
+    "  init_pid: int,             # zhyve's pid, 0: none\n"
+    "  boot_time_ms: int,         # of the last boot, since the epoch; 0: none\n"
+    "  init_restarts: int,        # resets by the guest since boot\n"
+    "  last_exit: string,         # power-off, halt, panic, triple-fault, error, crash, halted, or "
+    "empty\n"
+    "  last_exit_status: int,     # wait status of zhyve, -1: none\n"
+    "  last_exit_time_ms: int\n"
+    ")\n"
+    "\n"
+    "type Event (\n"
+    "  date: string, zone: string, event: string, detail: string, mono_ns: int\n"
+    ")\n"
+    "\n"
+    "method GetStatus() -> (status: Status)\n"
+    "# From installed: make everything the zone needs, start nothing.\n"
+    "method Ready() -> ()\n"
+    "# From installed or ready; answers when the vCPUs run.\n"
+    "method Boot() -> ()\n"
+    "# At once; answers when everything is removed.\n"
+    "method Halt() -> ()\n"
+    "# Halt and boot.\n"
+    "method Reboot() -> ()\n"
+    "# The power button; answers when the zone is down, or fails after so many seconds (the zone "
+    "runs on).\n"
+    "method Shutdown(timeout_s: int) -> ()\n"
+    "method Nmi() -> ()\n"
+    "# Call with \"more\": every event from now on.\n"
+    "method Watch() -> (event: Event)\n"
+    "# The zone is being uninstalled: viewers of the console are told and disconnected.\n"
+    "method Release() -> ()\n"
+    "\n"
+    "error Failed (errno: int, text: string)\n";
+
+void
+ctl_ok(struct varlink_conn *conn)
+{
+	varlink_reply(conn, NULL, false);
+}
+
+void
+ctl_fail(struct varlink_conn *conn, const struct err *e)
+{
+	varlink_error(conn, "org.zhyve.Zone.Failed",
+	    json_pack("{s:i,s:s}", "errno", e->errnum, "text", e->text));
+}
+
+static json_t *
+status_json(const struct zoneadmd *z)
+{
+	const struct zone_status *s = &z->status;
+
+	return (json_pack("{s:s,s:I,s:i,s:I,s:i,s:s,s:i,s:I}", "state", zone_state_name(z->state),
+	    "zoneid", (json_int_t)s->zoneid, "init_pid", (int)s->init_pid, "boot_time_ms",
+	    (json_int_t)s->boot_time_ms, "init_restarts", (int)s->init_restarts, "last_exit",
+	    s->last_exit, "last_exit_status", s->last_exit_status, "last_exit_time_ms",
+	    (json_int_t)s->last_exit_time_ms));
+}
+
+/* ---- methods ---- */
+
+typedef void method_fn(
+    struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call);
+
+static void
+get_status(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	varlink_reply(conn, json_pack("{s:o}", "status", status_json(z)), false);
+}
+
+static void
+ready(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	op_ready(z, conn);
+}
+
+static void
+boot(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	op_boot(z, conn);
+}
+
+static void
+halt(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	op_halt(z, conn);
+}
+
+static void
+reboot(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	op_reboot(z, conn);
+}
+
+static void
+shut_down(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	json_t *j = json_object_get(call->parameters, "timeout_s");
+
+	if (!json_is_integer(j) || json_integer_value(j) < 1 ||
+	    json_integer_value(j) > SHUTDOWN_TIMEOUT_MAX)
+		varlink_error(conn, "org.varlink.service.InvalidParameter",
+		    json_pack("{s:s}", "parameter", "timeout_s"));
+	else
+		op_shutdown(z, conn, (unsigned)json_integer_value(j));
+}
+
+static void
+nmi(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	op_nmi(z, conn);
+}
+
+static void
+watch(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	if (!call->more) {
+		varlink_error(conn, "org.varlink.service.ExpectedMore", NULL);
+		return;
+	}
+	for (size_t i = 0; i < NITEMS(z->watcher); i++) {
+		if (z->watcher[i] == conn)
+			return;
+	}
+	for (size_t i = 0; i < NITEMS(z->watcher); i++) {
+		if (z->watcher[i] == NULL) {
+			z->watcher[i] = conn;
+			return;
+		}
+	}
+}
+
+static void
+release(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	if (z->state != ZONE_STATE_INSTALLED) {
+		struct err e = { 0 };
+		(void)err_say(
+		    &e, EBUSY, "the zone is %s: halt it first", zone_state_name(z->state));
+		ctl_fail(conn, &e);
+		return;
+	}
+	console_notice(z->console, "Zone is being uninstalled.  Disconnecting...");
+	console_disconnect(z->console);
+	ctl_ok(conn);
+}
+
+static void
+get_info(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	varlink_reply(conn,
+	    json_pack("{s:s,s:s,s:s,s:s,s:[s,s]}", "vendor", "zhyve", "product", "zoneadmd",
+		"version", ZHYVE_VERSION, "url", "", "interfaces", "org.varlink.service",
+		"org.zhyve.Zone"),
+	    false);
+}
+
+static void
+get_description(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	const char *name = json_string_value(json_object_get(call->parameters, "interface"));
+
+	if (name == NULL || strcmp(name, "org.zhyve.Zone") != 0)
+		varlink_error(conn, "org.varlink.service.InterfaceNotFound",
+		    json_pack("{s:s}", "interface", name != NULL ? name : ""));
+	else
+		varlink_reply(conn, json_pack("{s:s}", "description", interface_text), false);
+}
+
+static const struct {
+	const char *name;
+	method_fn *fn;
+} methods[] = {
+	{ "org.zhyve.Zone.GetStatus", get_status },
+	{ "org.zhyve.Zone.Ready", ready },
+	{ "org.zhyve.Zone.Boot", boot },
+	{ "org.zhyve.Zone.Halt", halt },
+	{ "org.zhyve.Zone.Reboot", reboot },
+	{ "org.zhyve.Zone.Shutdown", shut_down },
+	{ "org.zhyve.Zone.Nmi", nmi },
+	{ "org.zhyve.Zone.Watch", watch },
+	{ "org.zhyve.Zone.Release", release },
+	{ "org.varlink.service.GetInfo", get_info },
+	{ "org.varlink.service.GetInterfaceDescription", get_description },
+};
+
+static void
+on_call(void *arg, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	for (size_t i = 0; i < NITEMS(methods); i++) {
+		if (strcmp(call->method, methods[i].name) == 0) {
+			methods[i].fn(arg, conn, call);
+			return;
+		}
+	}
+	varlink_error(
+	    conn, "org.varlink.service.MethodNotFound", json_pack("{s:s}", "method", call->method));
+}
+
+static void
+on_closed(void *arg, struct varlink_conn *conn)
+{
+	struct zoneadmd *z = arg;
+
+	for (size_t i = 0; i < NITEMS(z->watcher); i++) {
+		if (z->watcher[i] == conn)
+			z->watcher[i] = NULL;
+	}
+	op_conn_closed(z, conn);
+}
+
+const struct varlink_ops ctl_ops = { .call = on_call, .closed = on_closed };
+
+void
+ctl_watch(void *arg, const char *json)
+{
+	struct zoneadmd *z = arg;
+
+	for (size_t i = 0; i < NITEMS(z->watcher); i++) {
+		if (z->watcher[i] != NULL)
+			varlink_reply(z->watcher[i],
+			    json_pack("{s:o}", "event", json_loads(json, 0, NULL)), true);
+	}
+}

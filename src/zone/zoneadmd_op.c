@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What was asked of the zone, who waits for it, and what state the zone is in: zones.md 7 and 10. Nothing here blocks: a call is answered
+ * when the machine has reached what was asked for, or failed to. Runs in zoneadmd.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "zone/paths.h"
+#include "zone/zoneadmd.h"
+
+#define NS_PER_S       1000000000ll
+#define NS_PER_MS      1000000ll
+#define IDLE_FIRST_NS  (5 * NS_PER_S) /* who started us connects within */
+#define IDLE_NS        (50 * NS_PER_MS)
+#define BRAKE_WINDOW   (10 * NS_PER_S) /* so many resets (reset_times) within this: */
+#define BRAKE_DELAY_NS (1 * NS_PER_S)  /* wait before the next start */
+
+/* ---- waiting callers ---- */
+
+static struct waiter *
+waiter_add(struct zoneadmd *z, struct varlink_conn *conn, enum waiter_kind kind)
+{
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < NITEMS(z->waiter); i++) {
+		if (z->waiter[i].conn == NULL) {
+			z->waiter[i] = (struct waiter){ .conn = conn, .kind = kind };
+			return (&z->waiter[i]);
+		}
+	}
+	(void)err_say(&e, EBUSY, "too many requests are waiting");
+	ctl_fail(conn, &e);
+	return (NULL);
+}
+
+/* Answer all waiters of a kind: well, or with the error. */
+static void
+waiters_answer(struct zoneadmd *z, enum waiter_kind kind, const struct err *e)
+{
+	for (size_t i = 0; i < NITEMS(z->waiter); i++) {
+		struct varlink_conn *conn = z->waiter[i].conn;
+		if (conn == NULL || z->waiter[i].kind != kind)
+			continue;
+		z->waiter[i].conn = NULL;
+		if (e == NULL)
+			ctl_ok(conn);
+		else
+			ctl_fail(conn, e);
+	}
+}
+
+static void
+on_waiters_timer(int fd, enum mevent_type type, void *arg)
+{
+	struct zoneadmd *z = arg;
+	int64_t now = clock_mono_ns(), next = 0;
+	struct err e = { 0 };
+
+	(void)err_say(&e, ETIMEDOUT, "the guest did not power off in time; it still runs");
+	for (size_t i = 0; i < NITEMS(z->waiter); i++) {
+		struct waiter *w = &z->waiter[i];
+		if (w->conn == NULL || w->deadline_ns == 0)
+			continue;
+		if (w->deadline_ns <= now) {
+			struct varlink_conn *conn = w->conn;
+			w->conn = NULL;
+			ctl_fail(conn, &e);
+		} else if (next == 0 || w->deadline_ns < next) {
+			next = w->deadline_ns;
+		}
+	}
+	if (next != 0)
+		(void)mevent_timer_set(z->timer_waiters, (uint64_t)(next - now), 0);
+}
+
+void
+op_conn_closed(struct zoneadmd *z, struct varlink_conn *conn)
+{
+	for (size_t i = 0; i < NITEMS(z->waiter); i++) {
+		if (z->waiter[i].conn == conn)
+			z->waiter[i].conn = NULL;
+	}
+	op_check_idle(z);
+}
+
+/* ---- idling ---- */
+
+bool
+op_idle(const struct zoneadmd *z)
+{
+	return (z->state == ZONE_STATE_INSTALLED && z->vm.phase == VM_NONE &&
+	    console_viewers(z->console) == 0 && varlink_server_conns(z->server) == 0);
+}
+
+void
+op_check_idle(struct zoneadmd *z)
+{
+	if (z->timer_idle != NULL)
+		(void)mevent_timer_set(z->timer_idle, IDLE_NS, 0);
+}
+
+static void
+on_idle(int fd, enum mevent_type type, void *arg)
+{
+	struct zoneadmd *z = arg;
+
+	if (op_idle(z))
+		mevent_stop(z->loop);
+}
+
+/* ---- the records beside the zone path (zones.md 10) ---- */
+
+static void
+record(struct zoneadmd *z, const char *file, const char *text)
+{
+	char path[PATH_MAX];
+	struct err e = { 0 };
+
+	if (file_replace(path_zones(path, "%s/%s", z->name, file), text, strlen(text), 0644, &e) !=
+	    0)
+		log_warn("%s", e.text);
+}
+
+static void
+record_exit(struct zoneadmd *z, const char *reason, int wait_status)
+{
+	char text[96];
+
+	(void)snprintf(z->status.last_exit, sizeof(z->status.last_exit), "%s", reason);
+	z->status.last_exit_status = wait_status;
+	z->status.last_exit_time_ms = clock_real_ns() / NS_PER_MS;
+	(void)snprintf(text, sizeof(text), "%lld.%03lld %d %s\n",
+	    (long long)z->status.last_exit_time_ms / 1000,
+	    (long long)z->status.last_exit_time_ms % 1000, wait_status, reason);
+	record(z, "lastexited", text);
+}
+
+/* ---- down ---- */
+
+/* The machine is gone: give the resources back and be installed again. Answers everybody who waits. */
+static void
+zone_down(struct zoneadmd *z, const struct err *why)
+{
+	struct err e = { 0 };
+
+	z->intent = INTENT_NONE;
+	z->reset_pending = false;
+	z->status.init_pid = 0;
+	z->status.init_restarts = 0;
+	(void)mevent_timer_set(z->timer_restart, 0, 0);
+	if (zone_resources_undo(z, &e) != 0) {
+		z->state = ZONE_STATE_DOWN;
+		log_err("the zone is down, but %s", e.text);
+		(void)err_ctx(&e,
+		    "the zone is down, but not all of it could be removed (halt again to retry)");
+		waiters_answer(z, WAIT_HALTED, &e);
+		waiters_answer(z, WAIT_SHUTDOWN, &e);
+	} else {
+		z->state = ZONE_STATE_INSTALLED;
+		z->status.zoneid = -1;
+		events_tell(&z->events, "halted", why != NULL ? why->text : NULL);
+		waiters_answer(z, WAIT_HALTED, NULL);
+		waiters_answer(z, WAIT_SHUTDOWN, NULL);
+	}
+	(void)err_say(&e, ECANCELED, "the zone was halted while it booted");
+	waiters_answer(z, WAIT_RUNNING, why != NULL ? why : &e);
+	console_halted(z->console);
+	if (z->terminating)
+		mevent_stop(z->loop);
+	op_check_idle(z);
+}
+
+static void
+boot_failed(struct zoneadmd *z, const struct err *e)
+{
+	log_err("boot failed: %s", e->text);
+	events_tell(&z->events, "boot-failed", e->text);
+	console_notice(z->console, "Zone boot failed");
+	zone_down(z, e);
+}
+
+/* ---- up ---- */
+
+static int
+make_ready(struct zoneadmd *z, struct err *e)
+{
+	struct utsname u;
+	char text[sizeof(u.version) + 2];
+	int rc;
+
+	if (uname(&u) == 0) {
+		(void)snprintf(text, sizeof(text), "%s\n", u.version);
+		record(z, "lastbooted", text);
+	}
+	if ((rc = zone_resources_make(z, e)) != 0)
+		return (rc);
+	z->state = ZONE_STATE_READY;
+	z->status.zoneid = z->res.conf->did;
+	events_tell(&z->events, "ready", NULL);
+	return (0);
+}
+
+/* From installed or ready: the machine's start. Its success is told by op_vm_running. */
+static void
+start(struct zoneadmd *z)
+{
+	struct err e = { 0 };
+
+	z->intent = INTENT_NONE;
+	z->status.init_restarts = 0;
+	memset(z->reset_times, 0, sizeof(z->reset_times));
+	if ((z->state == ZONE_STATE_INSTALLED && make_ready(z, &e) != 0) || vm_start(z, &e) != 0)
+		boot_failed(z, &e);
+}
+
+void
+op_vm_running(struct zoneadmd *z)
+{
+	if (!z->reset_pending)
+		z->status.boot_time_ms = clock_real_ns() / NS_PER_MS;
+	z->reset_pending = false;
+	z->state = ZONE_STATE_RUNNING;
+	events_tell(&z->events, "running", NULL);
+	waiters_answer(z, WAIT_RUNNING, NULL);
+}
+
+/* ---- the guest's resets ---- */
+
+static void
+restart(struct zoneadmd *z)
+{
+	struct err e = { 0 };
+
+	if (vm_start(z, &e) != 0) {
+		(void)err_ctx(&e, "restart after a reset by the guest");
+		boot_failed(z, &e);
+	}
+}
+
+static void
+on_restart(int fd, enum mevent_type type, void *arg)
+{
+	struct zoneadmd *z = arg;
+
+	if (z->reset_pending && z->vm.phase == VM_NONE)
+		restart(z);
+}
+
+/* True when the guest resets itself so often that it should be slowed down. */
+static bool
+brake(struct zoneadmd *z)
+{
+	int64_t now = clock_mono_ns(), oldest = z->reset_times[0];
+
+	memmove(
+	    z->reset_times, z->reset_times + 1, sizeof(z->reset_times) - sizeof(z->reset_times[0]));
+	z->reset_times[NITEMS(z->reset_times) - 1] = now;
+	return (oldest != 0 && now - oldest < BRAKE_WINDOW);
+}
+
+static void
+guest_reset(struct zoneadmd *z)
+{
+	z->status.init_restarts++;
+	z->status.init_pid = 0;
+	z->reset_pending = true;
+	events_tell(&z->events, "guest-reset", z->vm.text[0] != '\0' ? z->vm.text : NULL);
+	console_notice(z->console, "Zone rebooting");
+	if (brake(z)) {
+		log_warn("the guest resets itself again and again: the next start waits");
+		(void)mevent_timer_set(z->timer_restart, BRAKE_DELAY_NS, 0);
+	} else {
+		restart(z);
+	}
+}
+
+/* ---- the machine's end ---- */
+
+/* What an exit means: the event, the word for lastexited, and a text for people. */
+static void
+judge(const struct zoneadmd *z, int status, enum vm_phase reached, const char **event,
+    const char **word, struct err *e)
+{
+	static const struct {
+		const char *event, *word, *text;
+	} by_code[] = {
+		[WIRE_STOP_RESET] = { "guest-reset", "reset", "the guest reset itself" },
+		[WIRE_STOP_POWEROFF] = { "guest-poweroff", "power-off", "the guest powered off" },
+		[WIRE_STOP_HALT] = { "guest-halt", "halt", "the guest halted" },
+		[WIRE_STOP_TRIPLE_FAULT] = { "triple-fault", "triple-fault",
+		    "the guest's CPU shut down (triple fault)" },
+		[WIRE_STOP_ERROR] = { "vmm-error", "error", "zhyve failed" },
+	};
+	const char *said = z->vm.text;
+	unsigned code = WIFEXITED(status) ? (unsigned)WEXITSTATUS(status) : WIRE_STOP_ERROR;
+
+	if (reached == VM_KILLED) { /* by us, for what it did or did not do */
+		*event = "vmm-crash";
+		*word = "crash";
+		(void)err_say(e, EIO, "zhyve had to be killed: %s", said);
+		return;
+	}
+	if (WIFSIGNALED(status)) {
+		*event = "vmm-crash";
+		*word = "crash";
+		(void)err_say(e, EIO, "zhyve was killed by signal %d (%s)%s%s", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)), said[0] != '\0' ? ": " : "", said);
+		return;
+	}
+	if (code >= NITEMS(by_code) || (reached != VM_RUNNING && reached != VM_STOPPED))
+		code = WIRE_STOP_ERROR; /* it never ran, so nothing the guest did */
+	*event = by_code[code].event;
+	*word = by_code[code].word;
+	if (z->vm.told && z->vm.stop == WIRE_STOP_PANIC && code == WIRE_STOP_HALT) {
+		*event = "guest-panic";
+		*word = "panic";
+		(void)err_say(e, EIO, "the guest panicked%s%s", said[0] != '\0' ? ": " : "", said);
+	} else if (code == WIRE_STOP_ERROR && said[0] == '\0') {
+		(void)err_say(e, EIO, "zhyve ended with status %d; see logs/platform.log",
+		    WEXITSTATUS(status));
+	} else {
+		(void)err_say(
+		    e, EIO, "%s%s%s", by_code[code].text, said[0] != '\0' ? ": " : "", said);
+	}
+}
+
+static void
+zone_ended(struct zoneadmd *z, int status, enum vm_phase reached)
+{
+	const char *event, *word;
+	struct err e = { 0 };
+
+	judge(z, status, reached, &event, &word, &e);
+	if (strcmp(event, "guest-reset") == 0) {
+		guest_reset(z);
+		return;
+	}
+	record_exit(z, word, status);
+	events_tell(&z->events, event, e.text);
+	if (strcmp(word, "power-off") != 0 && strcmp(word, "halt") != 0)
+		console_notice(z->console, "%s", e.text);
+	if (z->state == ZONE_STATE_READY)
+		boot_failed(z, &e); /* it did not get as far as running */
+	else
+		zone_down(z, &e);
+}
+
+void
+op_vm_ended(struct zoneadmd *z, int status, enum vm_phase reached)
+{
+	enum zone_intent intent = z->intent;
+	struct err e = { 0 };
+
+	if (intent == INTENT_NONE) {
+		zone_ended(z, status, reached);
+		return;
+	}
+	record_exit(z, "halted", status);
+	if (intent == INTENT_HALT) {
+		zone_down(z, NULL);
+		return;
+	}
+	z->intent = INTENT_NONE;
+	console_notice(z->console, "Zone rebooting");
+	if (zone_resources_undo(z, &e) != 0) {
+		boot_failed(z, &e);
+		return;
+	}
+	z->state = ZONE_STATE_INSTALLED;
+	start(z);
+}
+
+/* ---- what can be asked for ---- */
+
+static void
+refuse(struct varlink_conn *conn, int errnum, const char *text)
+{
+	struct err e = { 0 };
+
+	(void)err_say(&e, errnum, "%s", text);
+	ctl_fail(conn, &e);
+}
+
+void
+op_ready(struct zoneadmd *z, struct varlink_conn *conn)
+{
+	struct err e = { 0 };
+
+	if (z->state == ZONE_STATE_RUNNING)
+		refuse(conn, EINVAL, "zone is already booted");
+	else if (z->state == ZONE_STATE_READY)
+		refuse(conn, EINVAL, "zone is already ready");
+	else if (z->state != ZONE_STATE_INSTALLED)
+		refuse(conn, EBUSY, "zone is being halted");
+	else if (make_ready(z, &e) != 0)
+		ctl_fail(conn, &e);
+	else {
+		console_notice(z->console, "Zone readied");
+		ctl_ok(conn);
+	}
+	op_check_idle(z);
+}
+
+void
+op_boot(struct zoneadmd *z, struct varlink_conn *conn)
+{
+	if (z->state == ZONE_STATE_RUNNING) {
+		refuse(conn, EINVAL, "zone is already booted");
+	} else if (z->vm.phase != VM_NONE && z->state == ZONE_STATE_READY) {
+		refuse(conn, EBUSY, "zone is already being booted");
+	} else if (z->state != ZONE_STATE_INSTALLED && z->state != ZONE_STATE_READY) {
+		refuse(conn, EBUSY, "zone is being halted");
+	} else if (waiter_add(z, conn, WAIT_RUNNING) != NULL) {
+		events_tell(&z->events, "start-requested", NULL);
+		console_notice(z->console, "Zone booting up");
+		start(z);
+	}
+}
+
+/* End the machine, or, when there is none at the moment, go on without it. */
+static void
+end_machine(struct zoneadmd *z, enum zone_intent intent)
+{
+	z->intent = intent;
+	z->state = ZONE_STATE_SHUTTING_DOWN;
+	if (z->vm.phase != VM_NONE)
+		vm_kill(z, "");
+	else if (intent == INTENT_HALT)
+		zone_down(z, NULL);
+	else
+		op_vm_ended(z, 0, VM_NONE);
+}
+
+void
+op_halt(struct zoneadmd *z, struct varlink_conn *conn)
+{
+	if (z->state == ZONE_STATE_INSTALLED)
+		refuse(conn, EINVAL, "zone is already halted");
+	else if (waiter_add(z, conn, WAIT_HALTED) != NULL)
+		end_machine(z, INTENT_HALT);
+}
+
+void
+op_reboot(struct zoneadmd *z, struct varlink_conn *conn)
+{
+	if (z->state != ZONE_STATE_RUNNING) {
+		refuse(conn, EINVAL, "not running");
+	} else if (waiter_add(z, conn, WAIT_RUNNING) != NULL) {
+		events_tell(&z->events, "start-requested", "reboot");
+		end_machine(z, INTENT_REBOOT);
+	}
+}
+
+void
+op_shutdown(struct zoneadmd *z, struct varlink_conn *conn, unsigned timeout_s)
+{
+	struct err e = { 0 };
+	struct waiter *w;
+
+	if (z->state != ZONE_STATE_RUNNING) {
+		refuse(conn, EINVAL, "not running");
+		return;
+	}
+	if (z->vm.phase == VM_RUNNING && vm_wire_tell(z, WIRE_POWER_BUTTON, &e) != 0) {
+		ctl_fail(conn, &e);
+		return;
+	}
+	if ((w = waiter_add(z, conn, WAIT_SHUTDOWN)) == NULL)
+		return;
+	w->deadline_ns = clock_mono_ns() + (int64_t)MAX(timeout_s, 1) * NS_PER_S;
+	events_tell(&z->events, "power-button", NULL);
+	if (z->vm.phase == VM_NONE) /* between two lives: there is no guest to ask */
+		end_machine(z, INTENT_HALT);
+	else
+		on_waiters_timer(-1, EVF_TIMER, z);
+}
+
+void
+op_nmi(struct zoneadmd *z, struct varlink_conn *conn)
+{
+	struct err e = { 0 };
+
+	if (z->vm.phase != VM_RUNNING)
+		refuse(conn, EINVAL, "not running");
+	else if (vm_wire_tell(z, WIRE_NMI, &e) != 0)
+		ctl_fail(conn, &e);
+	else
+		ctl_ok(conn);
+}
+
+void
+op_terminate(struct zoneadmd *z)
+{
+	z->terminating = true;
+	if (z->state == ZONE_STATE_INSTALLED)
+		mevent_stop(z->loop);
+	else
+		end_machine(z, INTENT_HALT);
+	console_disconnect(z->console);
+}
+
+int
+op_init(struct zoneadmd *z, struct err *e)
+{
+	z->state = ZONE_STATE_INSTALLED;
+	z->status = (struct zone_status){ .zoneid = -1, .last_exit_status = -1 };
+	z->timer_waiters = mevent_add_timer(z->loop, 0, 0, on_waiters_timer, z);
+	z->timer_restart = mevent_add_timer(z->loop, 0, 0, on_restart, z);
+	z->timer_idle = mevent_add_timer(z->loop, IDLE_FIRST_NS, 0, on_idle, z);
+	if (z->timer_waiters == NULL || z->timer_restart == NULL || z->timer_idle == NULL)
+		return (err_set(e, errno, "cannot make timers"));
+	return (0);
+}

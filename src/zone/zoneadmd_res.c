@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The resources of a live zone, made in the order of DESIGN 5: cgroup, vnics, then descriptors of what exists already. Each that stands
+ * outside this process is in the ledger first. Descriptors are ours to close, so they need no entry. Runs in zoneadmd.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "zone/cgroup.h"
+#include "zone/image.h"
+#include "zone/jail.h"
+#include "zone/link.h"
+#include "zone/reconcile.h"
+#include "zone/volume.h"
+#include "zone/zoneadmd.h"
+
+#ifndef ZHYVE_BIN
+#define ZHYVE_BIN "/usr/sbin/zhyve"
+#endif
+
+void
+zone_resources_init(struct zone_resources *r)
+{
+	*r = (struct zone_resources){
+		.cgroup_fd = -1, .zhyve_fd = -1, .kernel_fd = -1, .initrd_fd = -1
+	};
+	for (size_t i = 0; i < NITEMS(r->disk_fd); i++)
+		r->disk_fd[i] = -1;
+	for (size_t i = 0; i < NITEMS(r->tap_fd); i++)
+		r->tap_fd[i] = -1;
+}
+
+/* The plan: configuration, image of the boot disk, brand. */
+static int
+make_plan(struct zoneadmd *z, struct err *e)
+{
+	struct zone_resources *r = &z->res;
+	struct image *image = NULL;
+	const char *uuid;
+	int rc;
+
+	if ((rc = zconf_load(z->name, &r->conf, e)) != 0)
+		return (rc);
+	if (r->conf->state != ZONE_STATE_INSTALLED)
+		return (err_say(e, EINVAL, "must be installed before boot."));
+	uuid = brand_boot_image(r->conf);
+	if (uuid != NULL && zconf_attr(r->conf, "kernel") == NULL) {
+		if ((image = calloc(1, sizeof(*image))) == NULL)
+			return (err_set(e, ENOMEM, "cannot read image %s", uuid));
+		rc = image_get(uuid, image, e);
+	}
+	if (rc == 0)
+		rc = brand_plan_make(r->conf, image, JAIL_FD_BASE, &r->plan, e);
+	free(image);
+	return (rc);
+}
+
+static int
+make_cgroup(struct zoneadmd *z, struct err *e)
+{
+	struct zone_resources *r = &z->res;
+	struct cgroup_limits lim;
+	int rc;
+
+	if ((rc = cgroup_limits_get(r->conf, r->plan->ram, &lim, e)) != 0 ||
+	    (rc = cgroup_path(z->name, r->cgroup, e)) != 0 ||
+	    (rc = ledger_add(z->ledger, "cgroup", r->cgroup, e)) != 0)
+		return (rc);
+	return (cgroup_create(r->cgroup, &lim, &r->cgroup_fd, e));
+}
+
+static int
+make_vnics(struct zoneadmd *z, struct err *e)
+{
+	struct zone_resources *r = &z->res;
+	struct nictag tag;
+	int rc;
+
+	for (size_t i = 0; i < r->plan->nnic; i++) {
+		const struct vnic_spec *v = &r->plan->nic[i];
+		if ((rc = nictag_get(v->tag, &tag, e)) != 0 || (rc = nictag_ensure(&tag, e)) != 0 ||
+		    (rc = ledger_add(z->ledger, "vnic", v->ifname, e)) != 0 ||
+		    (rc = vnic_create(v, &r->tap_fd[i], e)) != 0)
+			return (rc);
+	}
+	return (0);
+}
+
+/* Open a file the guest is started from: a regular file, and only for reading. */
+static int
+open_regular(const char *path, const char *what, int *fd, struct err *e)
+{
+	struct stat st;
+
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (*fd < 0)
+		return (err_set(e, errno, "cannot open %s '%s'", what, path));
+	if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return (err_say(e, EINVAL, "%s '%s' is not a regular file", what, path));
+	return (0);
+}
+
+static int
+open_all(struct zoneadmd *z, struct err *e)
+{
+	const char *zhyve = secure_getenv("ZHYVE_BIN");
+	struct zone_resources *r = &z->res;
+	uint64_t size;
+	int rc;
+
+	for (size_t i = 0; i < r->plan->ndisk; i++) {
+		r->disk_fd[i] =
+		    volume_open(r->plan->disk[i].path, r->plan->disk[i].readonly, &size, e);
+		if (r->disk_fd[i] < 0)
+			return (r->disk_fd[i]);
+	}
+	if ((rc = open_regular(zhyve != NULL ? zhyve : ZHYVE_BIN, "zhyve", &r->zhyve_fd, e)) != 0 ||
+	    (rc = open_regular(r->plan->kernel, "kernel", &r->kernel_fd, e)) != 0)
+		return (rc);
+	if (r->plan->initrd[0] != '\0')
+		return (open_regular(r->plan->initrd, "initrd", &r->initrd_fd, e));
+	return (0);
+}
+
+int
+zone_resources_make(struct zoneadmd *z, struct err *e)
+{
+	struct err undo = { 0 };
+	int rc;
+
+	zone_resources_init(&z->res);
+	if ((rc = make_plan(z, e)) == 0 && (rc = make_cgroup(z, e)) == 0 &&
+	    (rc = make_vnics(z, e)) == 0 && (rc = open_all(z, e)) == 0)
+		return (0);
+	if (zone_resources_undo(z, &undo) != 0)
+		log_err("after a failed start: %s", undo.text);
+	return (rc);
+}
+
+/* All entries of one kind, newest first. */
+static int
+undo_kind(struct zoneadmd *z, const char *kind, struct err *e)
+{
+	const char *k, *a;
+	char arg[LEDGER_ARG_MAX];
+	int first = 0, rc;
+
+	for (size_t i = ledger_count(z->ledger); i-- > 0;) {
+		ledger_entry(z->ledger, i, &k, &a);
+		if (strcmp(k, kind) != 0)
+			continue;
+		(void)snprintf(arg, sizeof(arg), "%s", a);
+		if ((rc = zone_ledger_undo(kind, arg, NULL, e)) == 0)
+			rc = ledger_gone(z->ledger, kind, arg, e);
+		if (rc != 0 && first == 0)
+			first = rc;
+	}
+	return (first);
+}
+
+/* The daemon's own entries (its sockets, kind "file") stay until it ends. */
+int
+zone_resources_undo(struct zoneadmd *z, struct err *e)
+{
+	static const char *const order[] = { "vm", "vnic", "cgroup" };
+	struct zone_resources *r = &z->res;
+	struct err one = { 0 };
+	int first = 0, rc;
+
+	for (size_t i = 0; i < NITEMS(r->disk_fd); i++)
+		fd_close(&r->disk_fd[i]);
+	for (size_t i = 0; i < NITEMS(r->tap_fd); i++)
+		fd_close(&r->tap_fd[i]);
+	fd_close(&r->kernel_fd);
+	fd_close(&r->initrd_fd);
+	fd_close(&r->zhyve_fd);
+	fd_close(&r->cgroup_fd);
+	for (size_t i = 0; i < NITEMS(order); i++) {
+		rc = undo_kind(z, order[i], &one);
+		if (rc != 0 && first == 0) {
+			first = rc;
+			if (e != NULL)
+				*e = one;
+		}
+	}
+	brand_plan_free(r->plan);
+	zconf_free(r->conf);
+	r->plan = NULL;
+	r->conf = NULL;
+	return (first);
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One life of zhyve: its ends of the wire and the COM ports, the jail, what it says, its end. zhyve is presumed taken over by its guest: a
+ * message that does not fit the moment ends it, its output is bounded in size and rate, and only its exit decides. Runs in zoneadmd.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "zone/jail.h"
+#include "zone/zoneadmd.h"
+
+#define NS_PER_S         1000000000ull
+#define BUILD_TIMEOUT_NS (60 * NS_PER_S)
+#define END_TIMEOUT_NS   (5 * NS_PER_S)
+#define KILL_TIMEOUT_NS  (10 * NS_PER_S)
+#define WIRE_ROUND       8
+#define LOG_BUDGET       (64u * 1024u)
+#define THREADS_SPARE    64 /* besides the vCPUs: I/O workers */
+
+void
+vm_init(struct zone_vm *vm)
+{
+	*vm = (struct zone_vm){ .pidfd = -1, .wire = -1, .log = -1 };
+}
+
+/* ---- its output ---- */
+
+static ssize_t
+take_log(struct zoneadmd *z)
+{
+	char buf[4096];
+	ssize_t n = read(z->vm.log, buf, sizeof(buf));
+
+	if (n > 0)
+		logfile_write(&z->platform, buf, (size_t)n);
+	return (n);
+}
+
+static void
+on_log(int fd, enum mevent_type type, void *arg)
+{
+	struct zoneadmd *z = arg;
+	ssize_t n = take_log(z);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		(void)mevent_disable(z->vm.log_ev);
+	} else if (n > 0 && throttle_take(&z->vm.log_throttle, (size_t)n, clock_mono_ns())) {
+		(void)mevent_disable(z->vm.log_ev);
+		(void)mevent_timer_set(z->vm.log_resume, THROTTLE_WINDOW_NS, 0);
+	}
+}
+
+static void
+on_log_resume(int fd, enum mevent_type type, void *arg)
+{
+	struct zoneadmd *z = arg;
+
+	(void)mevent_enable(z->vm.log_ev);
+}
+
+/* ---- its wire ---- */
+
+static void
+say(struct zone_vm *vm, const char *text)
+{
+	(void)snprintf(vm->text, sizeof(vm->text), "%s", text);
+}
+
+/* A message that does not fit the moment: not a mistake to be lenient with. */
+static void
+violation(struct zoneadmd *z, const char *what)
+{
+	log_warn("zhyve broke the protocol of its wire (%s)", what);
+	vm_kill(z, "it broke the protocol of its wire");
+}
+
+static void
+hardware_ready(struct zoneadmd *z, const struct wire_msg *m)
+{
+	char detail[80];
+
+	(void)snprintf(detail, sizeof(detail), "%u vcpus, %llu MiB", m->vcpus,
+	    (unsigned long long)(m->memory / MIB));
+	events_tell(&z->events, "hardware-ready", detail);
+	z->vm.phase = VM_STARTING;
+	(void)vm_wire_tell(z, WIRE_RUN, NULL); /* should it be gone already, its exit says why */
+}
+
+static void
+on_message(struct zoneadmd *z, const struct wire_msg *m)
+{
+	struct zone_vm *vm = &z->vm;
+
+	switch (m->type) {
+	case WIRE_HW_READY:
+		if (vm->phase == VM_BUILDING) {
+			hardware_ready(z, m);
+			return;
+		}
+		break;
+	case WIRE_RUNNING:
+		if (vm->phase == VM_STARTING) {
+			vm->phase = VM_RUNNING;
+			(void)mevent_timer_set(vm->deadline, 0, 0);
+			op_vm_running(z);
+			return;
+		}
+		break;
+	case WIRE_STOPPED:
+		if (vm->phase == VM_STARTING || vm->phase == VM_RUNNING) {
+			vm->phase = VM_STOPPED;
+			vm->told = true;
+			vm->stop = (enum wire_stop)m->stop;
+			say(vm, m->text);
+			(void)mevent_timer_set(vm->deadline, END_TIMEOUT_NS, 0);
+			return;
+		}
+		break;
+	case WIRE_FAILED:
+		if (vm->phase == VM_BUILDING || vm->phase == VM_STARTING) {
+			say(vm, m->text);
+			(void)mevent_timer_set(vm->deadline, END_TIMEOUT_NS, 0);
+			return;
+		}
+		break;
+	default:
+		break;
+	}
+	violation(z, "a message out of turn");
+}
+
+/* Take what is there; false when there will be no more. */
+static bool
+take_wire(struct zoneadmd *z)
+{
+	struct wire_msg m;
+	int rc;
+
+	for (int i = 0; i < WIRE_ROUND && z->vm.phase != VM_KILLED; i++) {
+		if ((rc = wire_recv(z->vm.wire, &m)) == -EAGAIN)
+			return (true);
+		if (rc == 0)
+			return (false);
+		if (rc < 0) {
+			violation(z, "a malformed message");
+			return (false);
+		}
+		on_message(z, &m);
+	}
+	return (z->vm.phase != VM_KILLED);
+}
+
+static void
+on_wire(int fd, enum mevent_type type, void *arg)
+{
+	struct zoneadmd *z = arg;
+
+	if (!take_wire(z)) {
+		(void)mevent_disable(z->vm.wire_ev);
+		/* It has closed its end: it is ending, or no longer to be reached. */
+		if (z->vm.phase != VM_KILLED)
+			(void)mevent_timer_set(z->vm.deadline, END_TIMEOUT_NS, 0);
+	}
+}
+
+int
+vm_wire_tell(struct zoneadmd *z, enum wire_type type, struct err *e)
+{
+	struct wire_msg m = { .type = (uint16_t)type };
+	int rc = wire_send(z->vm.wire, &m);
+
+	return (rc == 0 ? 0 : err_set(e, -rc, "cannot tell zhyve"));
+}
+
+/* ---- its end ---- */
+
+void
+vm_kill(struct zoneadmd *z, const char *why)
+{
+	struct zone_vm *vm = &z->vm;
+
+	if (vm->phase == VM_NONE || vm->phase == VM_KILLED)
+		return;
+	vm->phase = VM_KILLED;
+	say(vm, why);
+	/* It is the init of its pid namespace: the kernel takes every other process there along. */
+	(void)kill(vm->pid, SIGKILL);
+	(void)mevent_timer_set(vm->deadline, KILL_TIMEOUT_NS, 0);
+}
+
+static void
+on_deadline(int fd, enum mevent_type type, void *arg)
+{
+	struct zoneadmd *z = arg;
+
+	switch (z->vm.phase) {
+	case VM_BUILDING:
+	case VM_STARTING:
+		vm_kill(z, "it did not come up in time");
+		break;
+	case VM_RUNNING:
+	case VM_STOPPED:
+		vm_kill(z, "it did not end in time");
+		break;
+	case VM_KILLED:
+		log_err("zhyve (pid %d) does not end although killed; waiting", (int)z->vm.pid);
+		z->state = ZONE_STATE_DOWN;
+		break;
+	case VM_NONE:
+		break;
+	}
+}
+
+/* Close and forget everything of this life. */
+static void
+vm_clear(struct zoneadmd *z)
+{
+	struct zone_vm *vm = &z->vm;
+
+	mevent_delete(vm->pidfd_ev);
+	mevent_delete(vm->wire_ev);
+	mevent_delete(vm->log_ev);
+	mevent_delete(vm->log_resume);
+	mevent_delete(vm->deadline);
+	fd_close(&vm->pidfd);
+	fd_close(&vm->wire);
+	fd_close(&vm->log);
+	console_guest_detach(z->console);
+	metaport_detach(z->metaport);
+}
+
+static void
+on_end(int fd, enum mevent_type type, void *arg)
+{
+	struct zoneadmd *z = arg;
+	struct zone_vm last;
+	struct err e = { 0 };
+	int status;
+
+	/* Before its pid is given up: what it said last. */
+	if (z->vm.phase != VM_KILLED)
+		(void)take_wire(z);
+	if (waitpid(z->vm.pid, &status, WNOHANG) != z->vm.pid)
+		return;
+	for (int i = 0; i < 16 && take_log(z) > 0; i++)
+		continue;
+	if (ledger_gone(z->ledger, "vm", z->res.cgroup, &e) != 0)
+		log_err("%s", e.text);
+	vm_clear(z);
+	last = z->vm;
+	vm_init(&z->vm);
+	z->vm.told = last.told;
+	z->vm.stop = last.stop;
+	say(&z->vm, last.text);
+	op_vm_ended(z, status, last.phase);
+}
+
+/* ---- its start ---- */
+
+/* What the child is given, and what of it is to be closed here afterwards. */
+struct handout {
+	int com1[2], com2[2], wire[2], log[2]; /* [0] ours, [1] the child's */
+	int kvm, null;
+	int vhost[BRAND_NICS_MAX];
+	int fds[BRAND_FDS_MAX];
+};
+
+static void
+handout_init(struct handout *h)
+{
+	memset(h, 0xff, sizeof(*h)); /* every descriptor -1 */
+}
+
+static void
+handout_close(struct handout *h)
+{
+	for (int i = 0; i < 2; i++) {
+		fd_close(&h->com1[i]);
+		fd_close(&h->com2[i]);
+		fd_close(&h->wire[i]);
+		fd_close(&h->log[i]);
+	}
+	fd_close(&h->kvm);
+	fd_close(&h->null);
+	for (size_t i = 0; i < NITEMS(h->vhost); i++)
+		fd_close(&h->vhost[i]);
+}
+
+static int
+handout_open(struct handout *h, struct err *e)
+{
+	const int stream = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+
+	if (socketpair(AF_UNIX, stream, 0, h->com1) != 0 ||
+	    socketpair(AF_UNIX, stream, 0, h->com2) != 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, h->wire) != 0 ||
+	    fd_set_nonblock(h->wire[0]) != 0 || pipe2(h->log, O_CLOEXEC) != 0 ||
+	    fd_set_nonblock(h->log[0]) != 0)
+		return (err_set(e, errno, "cannot make the zone's channels"));
+	if ((h->null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0)
+		return (err_set(e, errno, "cannot open /dev/null"));
+	if ((h->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC)) < 0)
+		return (err_set(e, errno,
+		    "cannot open /dev/kvm (the host needs VT-x or AMD-V, switched on in its "
+		    "firmware, and the module "
+		    "kvm_intel or kvm_amd)"));
+	return (0);
+}
+
+static int
+handout_vhost(struct handout *h, unsigned index, struct err *e)
+{
+	h->vhost[index] = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+	if (h->vhost[index] < 0)
+		return (err_set(e, errno,
+		    "cannot open /dev/vhost-net (load vhost_net, or clear attr vhost-net)"));
+	return (0);
+}
+
+/* The plan's list, in its order. */
+static int
+handout_fill(struct handout *h, const struct zone_resources *r, struct err *e)
+{
+	const struct brand_plan *p = r->plan;
+	int rc;
+
+	for (size_t i = 0; i < p->nfd; i++) {
+		unsigned index = p->fd[i].index;
+		switch (p->fd[i].kind) {
+		case BRAND_FD_COM1:
+			h->fds[i] = h->com1[1];
+			break;
+		case BRAND_FD_COM2:
+			h->fds[i] = h->com2[1];
+			break;
+		case BRAND_FD_KERNEL:
+			h->fds[i] = r->kernel_fd;
+			break;
+		case BRAND_FD_INITRD:
+			h->fds[i] = r->initrd_fd;
+			break;
+		case BRAND_FD_DISK:
+			h->fds[i] = r->disk_fd[index];
+			break;
+		case BRAND_FD_TAP:
+			h->fds[i] = r->tap_fd[index];
+			break;
+		case BRAND_FD_VHOST:
+			if ((rc = handout_vhost(h, index, e)) != 0)
+				return (rc);
+			h->fds[i] = h->vhost[index];
+			break;
+		case BRAND_FD_KVM:
+			h->fds[i] = h->kvm;
+			break;
+		case BRAND_FD_WIRE:
+			h->fds[i] = h->wire[1];
+			break;
+		}
+	}
+	/* The last zhyve may have read these; offsets are shared with it. */
+	(void)lseek(r->kernel_fd, 0, SEEK_SET);
+	(void)lseek(r->initrd_fd, 0, SEEK_SET);
+	return (0);
+}
+
+/* Put our ends to work. From here on the machine is alive. */
+static int
+attach(struct zoneadmd *z, struct handout *h)
+{
+	struct zone_vm *vm = &z->vm;
+	int rc;
+
+	vm->wire = fd_steal(&h->wire[0]);
+	vm->log = fd_steal(&h->log[0]);
+	vm->log_throttle = (struct throttle){ .budget = LOG_BUDGET };
+	vm->pidfd_ev = mevent_add(z->loop, vm->pidfd, EVF_READ, on_end, z);
+	vm->wire_ev = mevent_add(z->loop, vm->wire, EVF_READ, on_wire, z);
+	vm->log_ev = mevent_add(z->loop, vm->log, EVF_READ, on_log, z);
+	vm->log_resume = mevent_add_timer(z->loop, 0, 0, on_log_resume, z);
+	vm->deadline = mevent_add_timer(z->loop, BUILD_TIMEOUT_NS, 0, on_deadline, z);
+	if (vm->pidfd_ev == NULL || vm->wire_ev == NULL || vm->log_ev == NULL ||
+	    vm->log_resume == NULL || vm->deadline == NULL)
+		return (-ENOMEM);
+	if ((rc = console_guest_attach(z->console, fd_steal(&h->com1[0]))) != 0)
+		return (rc);
+	return (metaport_attach(z->metaport, fd_steal(&h->com2[0])));
+}
+
+static int
+jail(struct zoneadmd *z, const struct handout *h, struct err *e)
+{
+	struct zone_resources *r = &z->res;
+	struct jail_spec spec = {
+		.hostname = z->name,
+		.uid = jail_uid(r->conf->did),
+		.cgroup_fd = r->cgroup_fd,
+		.exec_fd = r->zhyve_fd,
+		.argv = r->plan->argv,
+		.fds = h->fds,
+		.nfds = r->plan->nfd,
+		.in_fd = h->null,
+		.out_fd = h->log[1],
+		.threads = r->plan->vcpus + THREADS_SPARE,
+	};
+
+	return (jail_start(&spec, &z->vm.pid, &z->vm.pidfd, e));
+}
+
+int
+vm_start(struct zoneadmd *z, struct err *e)
+{
+	struct handout h;
+	char detail[64];
+	int rc;
+
+	vm_init(&z->vm);
+	handout_init(&h);
+	if ((rc = handout_open(&h, e)) != 0 || (rc = handout_fill(&h, &z->res, e)) != 0 ||
+	    (rc = ledger_add(z->ledger, "vm", z->res.cgroup, e)) != 0) {
+		handout_close(&h);
+		return (rc);
+	}
+	if ((rc = jail(z, &h, e)) != 0) {
+		(void)ledger_gone(z->ledger, "vm", z->res.cgroup, NULL);
+		handout_close(&h);
+		vm_init(&z->vm);
+		return (rc);
+	}
+	(void)snprintf(
+	    detail, sizeof(detail), "pid %d, uid %u", (int)z->vm.pid, jail_uid(z->res.conf->did));
+	events_tell(&z->events, "jailed", detail);
+	z->vm.phase = VM_BUILDING;
+	z->status.init_pid = z->vm.pid;
+	if (attach(z, &h) != 0) { /* no memory for events: it cannot be looked after */
+		(void)kill(z->vm.pid, SIGKILL);
+		(void)waitpid(z->vm.pid, NULL, 0);
+		(void)ledger_gone(z->ledger, "vm", z->res.cgroup, NULL);
+		vm_clear(z);
+		vm_init(&z->vm);
+		rc = err_set(e, ENOMEM, "cannot look after zhyve");
+	}
+	handout_close(&h);
+	return (rc);
+}

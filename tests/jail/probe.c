@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A program in zhyve's place ($ZHYVE_BIN), for the tests of the zone. It speaks zhyve's side of the wire; on the way up it tries to get out of
+ * the jail in every way it knows and reports each on COM1, one line each: "probe NAME: refused (reason)" or "probe NAME: DONE". Then it
+ * obeys lines read from COM1: reset, power-off, halt, triple-fault, error, panic, crash, wire-garbage, wire-order, silent (closes the wire),
+ * flood N (bytes on COM1), threads N, exit N, and echoes any other. The power button (WIRE_POWER_BUTTON) ends it as power-off unless "deaf" was
+ * said. With the kernel command line "fail" it refuses to come up, with "hang" it never does, with "die" it is killed by its own signal.
+ *
+ * Static, no dependency but the wire. It is no part of the product.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/parse.h"
+#include "wire/wire.h"
+
+static int com1 = -1, wire_fd = -1;
+static const char *cmdline = "";
+static bool deaf;
+
+static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void
+say(const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line) - 2, fmt, ap);
+	va_end(ap);
+	if (n > (int)sizeof(line) - 3)
+		n = (int)sizeof(line) - 3;
+	line[n++] = '\r';
+	line[n++] = '\n';
+	for (int at = 0; at < n;) {
+		ssize_t w = write(com1, line + at, (size_t)(n - at));
+		if (w > 0) {
+			at += (int)w;
+		} else {
+			struct pollfd p = { .fd = com1, .events = POLLOUT };
+			if (errno != EAGAIN || poll(&p, 1, 1000) <= 0)
+				return;
+		}
+	}
+}
+
+/* ---- ways out ---- */
+
+/* rc as of a system call: it must have failed. */
+static void
+tried(const char *name, long rc)
+{
+	if (rc < 0)
+		say("probe %s: refused (%s)", name, strerror(errno));
+	else
+		say("probe %s: DONE", name);
+}
+
+static void
+probe_files(void)
+{
+	static const char *const paths[] = { "/etc/passwd", "/proc/self/status", "/proc/1/mem",
+		"/dev/kvm", "/dev/null", "/sys/kernel", "/zones", "/run/zones",
+		"../../../../etc/passwd", "/proc/self/exe" };
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		char name[64];
+		(void)snprintf(name, sizeof(name), "open %s", paths[i]);
+		tried(name, open(paths[i], O_RDONLY));
+	}
+	tried("create /x", open("/x", O_RDWR | O_CREAT, 0600));
+	tried("mkdir /d", mkdir("/d", 0700));
+	tried("mknod /n", mknod("/n", S_IFCHR | 0600, 0));
+	tried("tmpfile", open("/", O_RDWR | O_TMPFILE, 0600));
+	tried("open_by_handle", syscall(SYS_open_by_handle_at, 0, NULL, O_RDONLY));
+	/* Whatever is listed in the root is too much. */
+	int fd = open("/", O_RDONLY | O_DIRECTORY);
+	char buf[1024];
+	long n = fd >= 0 ? syscall(SYS_getdents64, fd, buf, sizeof(buf)) : -1;
+	if (n > 48) /* "." and ".." */
+		say("probe list /: DONE (%ld bytes)", n);
+	else
+		say("probe list /: refused (%s)", fd < 0 ? strerror(errno) : "it is empty");
+}
+
+static void
+probe_privileges(void)
+{
+	tried("mount", mount("none", "/", "tmpfs", 0, NULL));
+	tried("remount", mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND, NULL));
+	tried("umount", umount2("/", MNT_DETACH));
+	tried("chroot", chroot("/"));
+	tried("unshare user", unshare(CLONE_NEWUSER));
+	tried("unshare mount", unshare(CLONE_NEWNS));
+	tried("sethostname", sethostname("x", 1));
+	tried("setuid 0", setuid(0));
+	tried("setgid 0", setgid(0));
+	tried("setgroups", syscall(SYS_setgroups, 0, NULL));
+	tried("keyctl", syscall(SYS_keyctl, 0, -3, 1));
+	tried("bpf", syscall(SYS_bpf, 0, NULL, 0));
+	tried("perf_event_open", syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0));
+	tried("init_module", syscall(SYS_init_module, NULL, 0, ""));
+	tried("reboot", syscall(SYS_reboot, 0xfee1dead, 672274793, 0, NULL));
+	tried("raise core", setrlimit(RLIMIT_CORE, &(struct rlimit){ 1, 1 }));
+	tried("raise nproc", setrlimit(RLIMIT_NPROC, &(struct rlimit){ 100000, 100000 }));
+	tried("new privileges", prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	tried("ptrace pid 2", ptrace(PTRACE_ATTACH, 2, NULL, NULL));
+	tried("kill others", kill(-1, SIGKILL));
+	tried("nice", setpriority(PRIO_PROCESS, 0, -10));
+}
+
+static void
+probe_sockets(void)
+{
+	struct sockaddr_un abstract = { .sun_family = AF_UNIX, .sun_path = "\0zhyve-probe" };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	/* A network of its own, with no interface up: nothing to reach. */
+	const unsigned char any[16] = { AF_INET & 0xff, 0, 0, 80, 127, 0, 0, 1 };
+
+	tried("raw socket", socket(AF_INET, SOCK_RAW, 1));
+	tried("packet socket", socket(AF_PACKET, SOCK_RAW, 0));
+	tried("connect",
+	    fd < 0 ? -1 : connect(fd, (const struct sockaddr *)(const void *)any, sizeof(any)));
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	tried("unix connect",
+	    fd < 0 ? -1 : connect(fd, (struct sockaddr *)&abstract, sizeof(abstract)));
+}
+
+/* Descriptors beyond those the command line names. */
+static void
+probe_descriptors(int highest)
+{
+	unsigned extra = 0;
+
+	for (int fd = highest + 1; fd < 4096; fd++)
+		extra += fcntl(fd, F_GETFD) >= 0;
+	if (extra != 0)
+		say("probe descriptors: DONE (%u beyond %d)", extra, highest);
+	else
+		say("probe descriptors: refused (none beyond %d)", highest);
+}
+
+static void
+probe_identity(char **envp)
+{
+	say("probe identity: uid %u gid %u pid %d groups %d env %s", getuid(), getgid(), getpid(),
+	    getgroups(0, NULL), envp[0] == NULL ? "empty" : envp[0]);
+}
+
+static void
+probe_all(int highest, char **envp)
+{
+	probe_descriptors(highest); /* before more are opened */
+	probe_identity(envp);
+	probe_files();
+	probe_privileges();
+	probe_sockets();
+	say("probe end");
+}
+
+/* ---- zhyve's side of the wire ---- */
+
+static void
+stop(enum wire_stop why, const char *text)
+{
+	struct wire_msg m = { .type = WIRE_STOPPED, .stop = why };
+
+	(void)snprintf(m.text, sizeof(m.text), "%s", text);
+	(void)wire_send(wire_fd, &m);
+	exit(why == WIRE_STOP_PANIC ? WIRE_STOP_HALT : (int)why);
+}
+
+static void
+flood(unsigned long n)
+{
+	char block[4096];
+
+	memset(block, 'x', sizeof(block));
+	for (; n > 0;) {
+		ssize_t w = write(com1, block, n < sizeof(block) ? n : sizeof(block));
+		struct pollfd p = { .fd = com1, .events = POLLOUT };
+		if (w > 0)
+			n -= (unsigned long)w;
+		else if (errno != EAGAIN || poll(&p, 1, 5000) <= 0)
+			return;
+	}
+	say("flood end");
+}
+
+static void
+fork_many(unsigned n)
+{
+	unsigned made = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			(void)pause();
+			_exit(0);
+		}
+		made += pid > 0;
+	}
+	say("forked %u of %u", made, n);
+}
+
+static void
+obey(char *line)
+{
+	static const char *const stops[] = { "reset", "power-off", "halt", "triple-fault", "error",
+		"panic" };
+	struct wire_msg m = { .type = WIRE_HW_READY };
+
+	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+		if (strcmp(line, stops[i]) == 0)
+			stop((enum wire_stop)i, "as told");
+	}
+	if (strcmp(line, "crash") == 0)
+		__builtin_trap();
+	else if (strcmp(line, "wire-garbage") == 0)
+		(void)!write(wire_fd, "garbage", 7);
+	else if (strcmp(line, "wire-order") == 0)
+		(void)wire_send(wire_fd, &m);
+	else if (strcmp(line, "silent") == 0)
+		(void)close(wire_fd);
+	else if (strcmp(line, "deaf") == 0)
+		deaf = true;
+	else if (strncmp(line, "flood ", 6) == 0)
+		flood(strtoul(line + 6, NULL, 10));
+	else if (strncmp(line, "fork ", 5) == 0)
+		fork_many((unsigned)strtoul(line + 5, NULL, 10));
+	else if (strncmp(line, "exit ", 5) == 0)
+		exit(atoi(line + 5));
+	else
+		say("heard '%s'", line);
+}
+
+static void
+serve(void)
+{
+	char line[256];
+	size_t len = 0;
+	struct wire_msg m;
+	char c;
+
+	for (;;) {
+		struct pollfd p[2] = { { .fd = com1, .events = POLLIN },
+			{ .fd = wire_fd, .events = POLLIN } };
+		if (poll(p, 2, -1) < 0)
+			exit(4);
+		while (p[0].revents != 0 && read(com1, &c, 1) == 1) {
+			if (c == '\r' || c == '\n') {
+				line[len] = '\0';
+				if (len > 0)
+					obey(line);
+				len = 0;
+			} else if (len < sizeof(line) - 1) {
+				line[len++] = c;
+			}
+		}
+		if (p[1].revents == 0)
+			continue;
+		if (wire_recv(wire_fd, &m) <= 0 || m.type == WIRE_QUIT)
+			exit(1);
+		if (m.type == WIRE_POWER_BUTTON && !deaf)
+			stop(WIRE_STOP_POWEROFF, "power button");
+		say("wire message %u", m.type);
+	}
+}
+
+/* Take in turn what zoneadmd's command line says. The highest descriptor named. */
+static int
+read_args(int argc, char **argv)
+{
+	int highest = 2, fd;
+
+	for (int i = 1; i < argc; i++) {
+		for (const char *p = argv[i]; (p = strstr(p, "fd:")) != NULL; p += 3) {
+			if ((fd = atoi(p + 3)) > highest)
+				highest = fd;
+		}
+		if (strncmp(argv[i], "com1,fd:", 8) == 0)
+			com1 = atoi(argv[i] + 8);
+		if (strncmp(argv[i], "wire=fd:", 8) == 0)
+			wire_fd = atoi(argv[i] + 8);
+		if (strncmp(argv[i], "boot.cmdline=", 13) == 0)
+			cmdline = argv[i] + 13;
+	}
+	return (highest);
+}
+
+int
+main(int argc, char **argv, char **envp)
+{
+	struct wire_msg m = { .type = WIRE_HW_READY, .vcpus = 1, .memory = 1 << 20 };
+	int highest = read_args(argc, argv);
+
+	(void)!write(1, "probe: started\n", 15);
+	if (strstr(cmdline, "fail") != NULL) {
+		m = (struct wire_msg){ .type = WIRE_FAILED, .text = "told to fail" };
+		(void)wire_send(wire_fd, &m);
+		return (4);
+	}
+	if (strstr(cmdline, "die") != NULL)
+		__builtin_trap();
+	while (strstr(cmdline, "hang") != NULL)
+		(void)pause();
+	struct pollfd p = { .fd = wire_fd, .events = POLLIN };
+	if (com1 < 0 || wire_fd < 0 || wire_send(wire_fd, &m) != 0 || poll(&p, 1, -1) != 1 ||
+	    wire_recv(wire_fd, &m) != 1 || m.type != WIRE_RUN)
+		return (4);
+	m = (struct wire_msg){ .type = WIRE_RUNNING };
+	(void)wire_send(wire_fd, &m);
+	if (strstr(cmdline, "loop") != NULL)
+		stop(WIRE_STOP_RESET, "told to loop");
+	if (strstr(cmdline, "quiet") == NULL)
+		probe_all(highest, envp);
+	say("ready");
+	serve();
+}

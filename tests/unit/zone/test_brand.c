@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The bhyve brand: configurations to command lines, and every fault the brand has to find. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/checked.h"
+#include "zone/brand.h"
+
+static struct zconf *conf;
+static struct image image;
+
+static int
+setup(void **state)
+{
+	conf = zconf_new("web1");
+	assert_non_null(conf);
+	conf->brand = strdup("bhyve");
+	conf->did = 7;
+	(void)snprintf(conf->uuid, sizeof(conf->uuid), "c8b7b6a4-9d3e-4a53-9f6c-3a1f0f2d4e11");
+	assert_int_equal(zconf_attr_set(conf, "ram", ZATTR_STRING, "1024"), 0);
+	assert_int_equal(zconf_attr_set(conf, "vcpus", ZATTR_STRING, "2"), 0);
+	image = (struct image){ .kernel = "/zones/images/i.kernel",
+		.initrd = "/zones/images/i.initrd",
+		.cmdline = "root=/dev/vda1" };
+	return (0);
+}
+
+static int
+teardown(void **state)
+{
+	zconf_free(conf);
+	return (0);
+}
+
+static struct zdevice *
+disk(const char *path, const char *slot, bool boot)
+{
+	struct zdevice *d = zconf_device_add(conf);
+
+	d->match = strdup(path);
+	(void)zprop_set(&d->prop, &d->nprop, "model", "virtio");
+	if (slot != NULL)
+		(void)zprop_set(&d->prop, &d->nprop, "pci-slot", slot);
+	if (boot)
+		(void)zprop_set(&d->prop, &d->nprop, "boot", "true");
+	return (d);
+}
+
+static struct znet *
+net(const char *mac, bool primary)
+{
+	struct znet *n = zconf_net_add(conf);
+
+	n->physical = strdup("net0");
+	n->global_nic = strdup("admin");
+	n->mac_addr = strdup(mac);
+	if (primary)
+		(void)zprop_set(&n->prop, &n->nprop, "primary", "true");
+	return (n);
+}
+
+/* All arguments in one line. */
+static const char *
+line(const struct brand_plan *p)
+{
+	static char text[4096];
+
+	text[0] = '\0';
+	for (size_t i = 0; i < p->argc; i++) {
+		strcat(text, i > 0 ? " " : "");
+		strcat(text, p->argv[i]);
+	}
+	assert_null(p->argv[p->argc]);
+	return (text);
+}
+
+static void
+refused(const char *why)
+{
+	struct brand_plan *p;
+	struct err e = { 0 };
+	int rc = brand_plan_make(conf, &image, 3, &p, &e);
+
+	assert_true(rc < 0);
+	if (strstr(e.text, why) == NULL)
+		fail_msg("'%s' does not say '%s'", e.text, why);
+}
+
+static void
+whole_line(void **state)
+{
+	struct brand_plan *p;
+	struct err e = { 0 };
+	static const enum brand_fd_kind kinds[] = { BRAND_FD_COM1, BRAND_FD_COM2, BRAND_FD_KERNEL,
+		BRAND_FD_INITRD, BRAND_FD_DISK, BRAND_FD_DISK, BRAND_FD_TAP, BRAND_FD_TAP,
+		BRAND_FD_KVM, BRAND_FD_WIRE };
+
+	(void)disk("/zones/web1/disk1.raw", NULL, false);
+	(void)disk("/zones/web1/disk0.raw", "0:4:0", true);
+	(void)net("2:8:20:aa:bb:c", false);
+	struct znet *second = net("02:08:20:00:00:02", true);
+	(void)zprop_set(&second->prop, &second->nprop, "mtu", "9000");
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_string_equal(line(p),
+	    "zhyve -H -U c8b7b6a4-9d3e-4a53-9f6c-3a1f0f2d4e11 -B "
+	    "1,manufacturer=Joyent,product=SmartDC HVM,version=7." ZHYVE_VERSION
+	    ",serial=web1,sku=001,family=Virtual Machine -s 31,lpc -l com1,fd:3 -l com2,fd:4 -l "
+	    "kernel,fd:5,initrd=fd:6"
+	    " -o boot.cmdline=root=/dev/vda1 -s 0,hostbridge,model=i440fx -c 2 -m 1024M -s "
+	    "5:0,virtio-blk,fd:7"
+	    " -s 4:0,virtio-blk,fd:8 -s 6:0,virtio-net-viona,fd:9,mac=02:08:20:00:00:02,mtu=9000"
+	    " -s 6:1,virtio-net-viona,fd:10,mac=02:08:20:aa:bb:0c -s 7,virtio-rnd -o kvm=fd:11 -o "
+	    "wire=fd:12 SYSbhyve-7");
+	assert_int_equal(p->nfd, NITEMS(kinds));
+	for (size_t i = 0; i < NITEMS(kinds); i++)
+		assert_int_equal(p->fd[i].kind, kinds[i]);
+	assert_int_equal(p->fd[5].index, 1);
+	assert_int_equal(p->ram, 1024 * MIB);
+	assert_string_equal(p->disk[0].path, "/zones/web1/disk1.raw");
+	assert_string_equal(p->nic[0].ifname, "z7n1"); /* by its place in the configuration */
+	assert_int_equal(p->nic[0].mtu, 9000);
+	assert_string_equal(p->nic[1].ifname, "z7n0");
+	brand_plan_free(p);
+}
+
+static void
+kernel_sources(void **state)
+{
+	struct brand_plan *p;
+	struct err e = { 0 };
+
+	/* The zone's own attributes win. */
+	(void)zconf_attr_set(conf, "kernel", ZATTR_STRING, "/boot/vmlinuz");
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_string_equal(p->kernel, "/boot/vmlinuz");
+	assert_string_equal(p->initrd, "");
+	assert_non_null(strstr(line(p), "-l kernel,fd:5 -o boot.cmdline=console=ttyS0 "));
+	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "bootargs", ZATTR_STRING, "quiet a=b,c");
+	assert_int_equal(brand_plan_make(conf, NULL, 3, &p, &e), 0);
+	assert_non_null(strstr(line(p), "-o boot.cmdline=quiet a=b,c "));
+	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "kernel", ZATTR_STRING, "vmlinuz");
+	refused("is not an absolute path");
+	(void)zconf_attr_set(conf, "kernel", ZATTR_STRING, NULL);
+	image.kernel[0] = '\0';
+	refused("nothing to boot");
+}
+
+static void
+disks(void **state)
+{
+	struct brand_plan *p;
+	struct err e = { 0 };
+	struct zdevice *d = disk("/cd.iso", NULL, false);
+
+	(void)zprop_set(&d->prop, &d->nprop, "media", "cdrom");
+	(void)disk("/a", NULL, false); /* the first that is no cdrom boots */
+	(void)disk("/b", "5:1", false);
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_non_null(strstr(
+	    line(p), "-s 3:0,virtio-blk,fd:7,ro -s 4:0,virtio-blk,fd:8 -s 5:1,virtio-blk,fd:9 "));
+	brand_plan_free(p);
+	(void)zprop_set(&conf->device[2].prop, &conf->device[2].nprop, "image-uuid", "X");
+	assert_null(brand_boot_image(conf));
+	(void)zprop_set(&conf->device[1].prop, &conf->device[1].nprop, "image-uuid", "Y");
+	assert_string_equal(brand_boot_image(conf), "Y");
+}
+
+static void
+disk_faults(void **state)
+{
+	struct zdevice *d = disk("/a", "0:4:0", true);
+
+	(void)disk("/b", "4", false);
+	refused("used twice");
+	(void)zprop_set(&conf->device[1].prop, &conf->device[1].nprop, "pci-slot", "4:0:0:0");
+	refused("malformed pci-slot");
+	(void)zprop_set(&conf->device[1].prop, &conf->device[1].nprop, "pci-slot", "32:0");
+	refused("malformed pci-slot");
+	(void)zprop_set(&conf->device[1].prop, &conf->device[1].nprop, "pci-slot", "1:4:0");
+	refused("bus 0 only");
+	(void)zprop_set(&conf->device[1].prop, &conf->device[1].nprop, "pci-slot", "31:0");
+	refused("used twice");
+	(void)zprop_set(&conf->device[1].prop, &conf->device[1].nprop, "pci-slot", NULL);
+	(void)zprop_set(&conf->device[1].prop, &conf->device[1].nprop, "boot", "true");
+	refused("more than one boot disk");
+	(void)zprop_set(&conf->device[1].prop, &conf->device[1].nprop, "boot", NULL);
+	(void)zprop_set(&conf->device[1].prop, &conf->device[1].nprop, "serial", "a,ro");
+	refused("comma");
+	(void)zprop_set(&conf->device[1].prop, &conf->device[1].nprop, "serial", NULL);
+	d = &conf->device[0];
+	(void)zprop_set(&d->prop, &d->nprop, "model", "ide");
+	refused("unknown model 'ide'");
+	(void)zprop_set(&d->prop, &d->nprop, "model", NULL);
+	refused("no model");
+}
+
+static void
+net_faults(void **state)
+{
+	struct znet *n = net("02:08:20:00:00:01", false);
+
+	refused("no primary net has been specified");
+	(void)zprop_set(&n->prop, &n->nprop, "primary", "true");
+	(void)net("02:08:20:00:00:02", true);
+	refused("two primary nets");
+	zconf_net_remove(conf, 1);
+	n = &conf->net[0];
+	free(n->mac_addr);
+	n->mac_addr = strdup("03:00:00:00:00:01");
+	refused("multicast");
+	free(n->mac_addr);
+	n->mac_addr = strdup("zz");
+	refused("no valid mac-addr");
+	free(n->mac_addr);
+	n->mac_addr = strdup("02:00:00:00:00:01");
+	(void)zprop_set(&n->prop, &n->nprop, "mtu", "70000");
+	refused("mtu '70000'");
+	(void)zprop_set(&n->prop, &n->nprop, "mtu", NULL);
+	(void)zprop_set(&n->prop, &n->nprop, "model", "e1000");
+	refused("unknown model 'e1000'");
+	free(n->global_nic);
+	n->global_nic = NULL;
+	(void)zprop_set(&n->prop, &n->nprop, "model", "virtio");
+	refused("no nic tag");
+}
+
+static void
+board(void **state)
+{
+	struct brand_plan *p;
+	struct err e = { 0 };
+
+	(void)zconf_attr_set(conf, "hostbridge", ZATTR_STRING, "none");
+	(void)zconf_attr_set(conf, "bhyve-extra-opts", ZATTR_STRING, "  -w   -o a=b ");
+	(void)zconf_attr_set(conf, "vhost-net", ZATTR_BOOLEAN, "true");
+	(void)net("02:00:00:00:00:01", true);
+	assert_int_equal(brand_plan_make(conf, &image, 10, &p, &e), 0);
+	assert_null(strstr(line(p), "hostbridge"));
+	assert_non_null(strstr(line(p), " -w -o a=b -o kvm="));
+	assert_non_null(strstr(line(p), "fd:14,mac=02:00:00:00:00:01,vhost=fd:15"));
+	assert_int_equal(p->fd[5].kind, BRAND_FD_VHOST);
+	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "vcpus", ZATTR_STRING, "0");
+	refused("attr vcpus");
+	(void)zconf_attr_set(conf, "vcpus", ZATTR_STRING, "1");
+	(void)zconf_attr_set(conf, "ram", ZATTR_STRING, "1g");
+	refused("attr ram");
+	(void)zconf_attr_set(conf, "ram", ZATTR_STRING, "1024");
+	free(conf->brand);
+	conf->brand = strdup("lx");
+	refused("brand 'lx'");
+}
+
+static void
+too_many(void **state)
+{
+	char opts[512] = "";
+
+	for (int i = 0; i < 100; i++)
+		strcat(opts, "-w ");
+	(void)zconf_attr_set(conf, "bhyve-extra-opts", ZATTR_STRING, opts);
+	refused("too many arguments");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(whole_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(kernel_sources, setup, teardown),
+		cmocka_unit_test_setup_teardown(disks, setup, teardown),
+		cmocka_unit_test_setup_teardown(disk_faults, setup, teardown),
+		cmocka_unit_test_setup_teardown(net_faults, setup, teardown),
+		cmocka_unit_test_setup_teardown(board, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_many, setup, teardown),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
