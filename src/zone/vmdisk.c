@@ -40,11 +40,18 @@ set_model(json_t *payload, size_t i, json_t *disk, struct err *e)
 		return (err_say(
 		    e, EINVAL, "missing .model option for disk: %s", text != NULL ? text : ""));
 	}
-	for (size_t k = 0; k < NITEMS(models); k++)
-		if (strcmp(model, models[k]) == 0)
-			return (json_object_set_new(disk, "model", json_string(model)) < 0
-				? err_set(e, ENOMEM, "cannot prepare disk %zu", i)
-				: 0);
+	(void)json_object_set_new(disk, "model", json_string(model));
+	model = text_of(disk, "model"); /* the old one may be gone with this */
+	for (size_t k = 0; k < NITEMS(models); k++) {
+		if (strcmp(model, models[k]) != 0)
+			continue;
+		if (k > 0)
+			return (err_say(e, ENOTSUP,
+			    "disk model \"%s\" is not supported by this version of zhyve; use "
+			    "virtio",
+			    model));
+		return (0);
+	}
 	return (err_say(e, EINVAL,
 	    "\"%s\" is not a valid disk model for bhyve brand. Valid are: virtio,ahci,nvme",
 	    model));
@@ -158,11 +165,10 @@ name_of(const json_t *disk, size_t i, char buf[32])
 }
 
 static int
-take_slot(
-    const json_t *disks, size_t i, const json_t *disk, size_t used[32][FUNCTIONS], struct err *e)
+take_slot(const json_t *disks, size_t i, json_t *disk, size_t used[32][FUNCTIONS], struct err *e)
 {
 	const char *text = text_of(disk, "pci_slot");
-	char a[32], b[32];
+	char a[32], b[32], whole[16];
 	unsigned slot[3] = { 0 };
 	int rc;
 
@@ -170,15 +176,16 @@ take_slot(
 		return (0);
 	if ((rc = parse_slot(text, slot, e)) < 0 || (rc = check_reserved(text, slot, e)) < 0)
 		return (rc);
-	if (slot[0] != 0)
-		return (0);
-	if (used[slot[1]][slot[2]] != 0) {
+	if (slot[0] == 0 && used[slot[1]][slot[2]] != 0) {
 		size_t other = used[slot[1]][slot[2]] - 1;
 
 		return (err_say(e, EINVAL, "VM has multiple disks in pci_slot \"%s\": %s, %s", text,
 		    name_of(json_array_get(disks, other), other, a), name_of(disk, i, b)));
 	}
-	used[slot[1]][slot[2]] = i + 1;
+	if (slot[0] == 0)
+		used[slot[1]][slot[2]] = i + 1;
+	(void)snprintf(whole, sizeof(whole), "%u:%u:%u", slot[0], slot[1], slot[2]);
+	(void)json_object_set_new(disk, "pci_slot", json_string(whole));
 	return (0);
 }
 

@@ -236,7 +236,7 @@ narrowed(const json_t *vms, const char *fields)
 			const json_t *v = field_value(vm, name);
 
 			if (v != NULL)
-				(void)json_object_set(o, name, json_deep_copy(v));
+				(void)json_object_set_new(o, name, json_deep_copy(v));
 		}
 		if (json_object_size(o) > 0)
 			(void)json_array_append(out, o);

@@ -225,7 +225,7 @@ test_disks(void **state)
 {
 	json_t *p = prepared(
 	    "{'disk_driver': 'virtio', 'disks': [{'size': 10},"
-	    "{'size': 10, 'boot': true, 'model': 'nvme'}, {'size': 10, 'pci_slot': '0:4:1'},"
+	    "{'size': 10, 'boot': true, 'model': 'virtio'}, {'size': 10, 'pci_slot': '4:1'},"
 	    "{'media': 'cdrom', 'path': '/x.iso'}, {'size': 10}]}");
 	static const char *const slots[] = { "0:4:2", "0:4:0", "0:4:1", "0:3:0", "0:4:3" };
 
@@ -234,7 +234,7 @@ test_disks(void **state)
 		assert_int_equal(strlen(text(element(p, "disks", i), "uuid")), UUID_TEXT_LEN);
 	}
 	assert_string_equal(text(element(p, "disks", 0), "model"), "virtio");
-	assert_string_equal(text(element(p, "disks", 1), "model"), "nvme");
+	assert_string_equal(text(element(p, "disks", 4), "model"), "virtio");
 	assert_string_equal(text(element(p, "disks", 0), "media"), "disk");
 	json_decref(p);
 }
@@ -268,6 +268,8 @@ static const struct {
 	{ "{'disks': [{'size': 1}]}", "missing .model option for disk: {\"size\":1" },
 	{ "{'disks': [{'size': 1, 'model': 'scsi'}]}",
 	    "\"scsi\" is not a valid disk model for bhyve brand. Valid are: virtio,ahci,nvme" },
+	{ "{'disks': [{'size': 1, 'model': 'nvme'}]}",
+	    "disk model \"nvme\" is not supported by this version of zhyve; use virtio" },
 	{ "{'disks': [{" DISK ", 'path': '/x'}]}",
 	    "you cannot specify a path for a disk unless you set nocreate=true" },
 	{ "{'disks': [{" DISK ", 'block_size': 1000}]}",
