@@ -123,11 +123,7 @@ verify_things(const struct zconf *c, struct err *e)
 	}
 	for (size_t i = 0; i < c->ndevice && rc == 0; i++) {
 		uint64_t size;
-		int fd = volume_open(c->device[i].match, 1, &size, e);
-		if (fd >= 0)
-			(void)close(fd);
-		else
-			rc = fd;
+		rc = volume_stat(c->device[i].match, &size, e); /* the zone may run on it */
 	}
 	return (rc);
 }
