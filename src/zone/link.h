@@ -27,8 +27,8 @@ struct nictag {
 };
 
 /*
- * Names, as nictagadm of SmartOS has them: 1 to 31 letters, digits and underscores, an etherstub's ends in a digit.
- * 0, or -EINVAL with "nic tag name is invalid" and the rule. Pure.
+ * Names, as nictagadm of SmartOS has them: 1 to 31 letters, digits and underscores, an etherstub's
+ * ends in a digit. 0, or -EINVAL with "nic tag name is invalid" and the rule. Pure.
  */
 int nictag_name_check(const char *name, bool etherstub, struct err *e);
 /*

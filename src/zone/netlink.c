@@ -21,7 +21,9 @@
 
 #include "base/parse.h"
 
-/* libmnl's loops over attributes cast const away, in macros: that is theirs, and only clang minds. */
+/*
+ * libmnl's loops over attributes cast const away, in macros: that is theirs, and only clang minds.
+ */
 #pragma GCC diagnostic ignored "-Wcast-qual"
 
 #define ANSWER_MAX 32768 /* what the kernel puts into one datagram of a dump */

@@ -34,8 +34,8 @@ int volume_destroy(const char *path, struct err *e); /* 0 also when it is gone a
  */
 int volume_open(const char *path, int readonly, uint64_t *size, struct err *e);
 /*
- * Is it there and of a kind that volume_open takes, and how large? Neither locks it nor minds a lock:
- * also for a disk that a zone runs on. 0 or -errno.
+ * Is it there and of a kind that volume_open takes, and how large? Neither locks it nor minds a
+ * lock: also for a disk that a zone runs on. 0 or -errno.
  */
 int volume_stat(const char *path, uint64_t *size, struct err *e);
 
