@@ -34,6 +34,9 @@ int vmcreate_prepare(json_t *payload, vm_image_get *images,
 /* Parts of it (vmnic.c, vmdisk.c), in place. */
 int vmnic_prepare(json_t *payload, struct err *e);
 int vmdisk_prepare(json_t *payload, struct err *e);
+/* Two nics of one VM; all nics of one VM, about VRRP. */
+int vmnic_check_pair(const json_t *a, const json_t *b, struct err *e);
+int vmnic_check_vrrp(const json_t *nics, struct err *e);
 /* Destinations and gateways of routes, against the VM's nics. */
 int vmnic_check_routes(const json_t *payload, struct err *e);
 
