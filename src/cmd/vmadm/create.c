@@ -77,13 +77,13 @@ check_others(const struct making *m, struct err *e)
 	json_t *others = NULL;
 	int rc;
 
-	if (zconf_load_uuid(uuid, &c, NULL) == 0 || zconf_load(m->name, &c, NULL) == 0) {
-		rc = err_say(e, EEXIST,
-		    strcmp(c->uuid, uuid) == 0 ? "VM with UUID %s already exists"
-					       : "zone %s already exists",
-		    strcmp(c->uuid, uuid) == 0 ? uuid : m->name);
+	if (zconf_load_uuid(uuid, &c, NULL) == 0) {
 		zconf_free(c);
-		return (rc);
+		return (err_say(e, EEXIST, "VM with UUID %s already exists", uuid));
+	}
+	if (zconf_load(m->name, &c, NULL) == 0) {
+		zconf_free(c);
+		return (err_say(e, EEXIST, "zone %s already exists", m->name));
 	}
 	if ((rc = vm_objects(&others, e)) == 0)
 		rc = vmnic_conflict(m->payload, others, e);
