@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The guest's metadata protocol as a machine: bytes in, lines judged one by one, one answer out per request. There is
- * no session: a line whose first word is "V2" is a frame, any other is version 1, at any time (a guest may reboot between two
- * lines). Runs in zoneadmd with a hostile guest on the other end: a line is bounded, what is not a request is dropped or refused,
- * nothing in it is ever a format, a path or a length that is believed.
+ * The guest's metadata protocol as a machine: bytes in, lines judged one by one, one answer out
+ * per request. There is no session: a line whose first word is "V2" is a frame, any other is
+ * version 1, at any time (a guest may reboot between two lines). Runs in zoneadmd with a
+ * hostile guest on the other end: a line is bounded, what is not a request is dropped or
+ * refused, nothing in it is ever a format, a path or a length that is believed.
  */
 #include "zone/metadata.h"
 
@@ -117,7 +118,10 @@ say(struct metadata *md, const char *text)
 	md->out(md->arg, text, strlen(text));
 }
 
-/* "SUCCESS", the value with every line that begins with a dot getting one more, a line with only a dot. */
+/*
+ * "SUCCESS", the value with every line that begins with a dot getting one more, a line with
+ * only a dot.
+ */
 static void
 v1_success(struct metadata *md, const char *value)
 {
@@ -210,7 +214,8 @@ v2_failure(struct metadata *md, const char *reqid, const char *text)
 }
 
 /*
- * Decode base64 into a string of its own, in place (it only gets shorter). -EINVAL when it is not base64, or not text.
+ * Decode base64 into a string of its own, in place (it only gets shorter). -EINVAL when it is
+ * not base64, or not text.
  */
 static int
 decode_text(char *s)

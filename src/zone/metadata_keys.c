@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The keys of the metadata service: see metadata_keys.h. Pure; runs in zoneadmd on a hostile guest's words. */
+/*
+ * The keys of the metadata service: see metadata_keys.h. Pure; runs in zoneadmd on a hostile
+ * guest's words.
+ */
 #include "zone/metadata_keys.h"
 
 #include <ctype.h>
@@ -80,8 +83,8 @@ json_text(const json_t *v, char **out)
 }
 
 /*
- * "disks.0.size", "tags.role": one step per dot. The names of tags and metadata may hold dots themselves, so what is
- * left is tried as one name before it is split.
+ * "disks.0.size", "tags.role": one step per dot. The names of tags and metadata may hold dots
+ * themselves, so what is left is tried as one name before it is split.
  */
 static const json_t *
 lookup_path(const json_t *v, const char *path)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a guest may ask for, and what it gets: key to value, over the VM object (vmobj.h, as `vmadm get` prints it).
+ * What a guest may ask for, and what it gets: key to value, over the VM object (vmobj.h, as
+ * `vmadm get` prints it).
  *
  *	sdc:PROPERTY      a property of the VM, read-only (never internal_metadata, but for the keys the protocol names)
  *	…_pw, NS:…        internal_metadata (NS: one of internal_metadata_namespaces, read-only)
@@ -22,8 +23,8 @@ int metadata_keys_get(const json_t *vm, const char *key, char **value);
 int metadata_keys_list(const json_t *vm, char **value);
 
 /*
- * Where a guest's PUT or DELETE of the key goes: "customer_metadata" or "internal_metadata" in *object. -EPERM with the
- * protocol's text for a namespace that is read-only.
+ * Where a guest's PUT or DELETE of the key goes: "customer_metadata" or "internal_metadata" in
+ * *object. -EPERM with the protocol's text for a namespace that is read-only.
  */
 int metadata_keys_place(const json_t *vm, const char *key, const char **object, struct err *e);
 

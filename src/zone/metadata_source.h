@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where the metadata machine has its values from. zoneadmd's source is the zone's own configuration (metadata_zone.c); a test's
- * is what the test says. Strings handed out are the machine's to free; keys are trimmed and hold no control characters.
+ * Where the metadata machine has its values from. zoneadmd's source is the zone's own
+ * configuration (metadata_zone.c); a test's is what the test says. Strings handed out are the
+ * machine's to free; keys are trimmed and hold no control characters.
  */
 #ifndef ZHYVE_ZONE_METADATA_SOURCE_H
 #define ZHYVE_ZONE_METADATA_SOURCE_H
@@ -11,7 +12,10 @@
 
 struct metadata_source {
 	void *arg;
-	/* 0; -ENOENT: the guest reads NOTFOUND; any other: FAILURE, with e's text when there is one (V2). */
+	/*
+	 * 0; -ENOENT: the guest reads NOTFOUND; any other: FAILURE, with e's text when there is
+	 * one (V2).
+	 */
 	int (*get)(void *arg, const char *key, char **value, struct err *e);
 	/* The keys a guest may list, separated by newlines. */
 	int (*keys)(void *arg, char **value, struct err *e);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The metadata service's source in zoneadmd: the zone's own VM object, made anew for each request, so that changes by vmadm
- * and by hand are seen at once. What goes wrong on the host is logged here and not told to the guest.
+ * The metadata service's source in zoneadmd: the zone's own VM object, made anew for each
+ * request, so that changes by vmadm and by hand are seen at once. What goes wrong on the host
+ * is logged here and not told to the guest.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -13,7 +14,10 @@
 #include "zone/metadata_source.h"
 #include "zone/vmobj.h"
 
-/* The guest is asking: its zone runs, and the answer may not depend on asking zoneadmd (ourselves). */
+/*
+ * The guest is asking: its zone runs, and the answer may not depend on asking zoneadmd
+ * (ourselves).
+ */
 static const struct zone_status running = { .state = ZONE_STATE_RUNNING, .zoneid = -1 };
 
 /* The VM object, or NULL after a line in the log. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A create payload into the model of a zone: see vmobj.h. The payload has been checked and normalised by then (vmcreate.h);
- * what is unset stays unset in the model. Pure; tools.
+ * A create payload into the model of a zone: see vmobj.h. The payload has been checked and
+ * normalised by then (vmcreate.h); what is unset stays unset in the model. Pure; tools.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -66,7 +66,10 @@ store_file(const char *zone, const char *file, const json_t *v, struct err *e)
 	return (file_replace(path, text, len, 0600, e));
 }
 
-/* Take (and own) a member of metadata.json; an empty object when it is missing or of another type. */
+/*
+ * Take (and own) a member of metadata.json; an empty object when it is missing or of another
+ * type.
+ */
 static json_t *
 member(const json_t *file, const char *name)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The three files beside a zone's configuration, <zonepath>/config/{metadata,tags,routes}.json: flat objects which the VM
- * object shows and the metadata service serves. Each file is replaced whole; changes of one key hold a lock. Tools and zoneadmd, root.
+ * The three files beside a zone's configuration, <zonepath>/config/{metadata,tags,routes}.json:
+ * flat objects which the VM object shows and the metadata service serves. Each file is replaced
+ * whole; changes of one key hold a lock. Tools and zoneadmd, root.
  */
 #ifndef ZHYVE_ZONE_VMCONFIG_H
 #define ZHYVE_ZONE_VMCONFIG_H
@@ -20,7 +21,10 @@ struct vmconfig {
 	json_t *routes;
 };
 
-/* Files that are not there are empty objects. -EINVAL, with the file and place, when one is broken. */
+/*
+ * Files that are not there are empty objects. -EINVAL, with the file and place, when one is
+ * broken.
+ */
 int vmconfig_load(const char *zone, struct vmconfig *out, struct err *e);
 void vmconfig_free(struct vmconfig *c);
 
@@ -28,8 +32,8 @@ void vmconfig_free(struct vmconfig *c);
 int vmconfig_store(const char *zone, const struct vmconfig *c, struct err *e);
 
 /*
- * Set (or with value NULL remove) one key of "customer_metadata" or "internal_metadata". -EFBIG when the file would get too big,
- * -EILSEQ when key or value is not UTF-8.
+ * Set (or with value NULL remove) one key of "customer_metadata" or "internal_metadata". -EFBIG
+ * when the file would get too big, -EILSEQ when key or value is not UTF-8.
  */
 int vmconfig_set(
     const char *zone, const char *object, const char *key, const char *value, struct err *e);

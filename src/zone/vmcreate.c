@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What create makes of a payload before anything on the host is touched: types mended, defaults filled in, unknown properties
- * taken out, rules between properties. See vmvalidate.h, and vmadm.md 2 to 5. Pure; tools.
+ * What create makes of a payload before anything on the host is touched: types mended, defaults
+ * filled in, unknown properties taken out, rules between properties. See vmvalidate.h, and
+ * vmadm.md 2 to 5. Pure; tools.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -38,7 +39,10 @@ is_unset(const json_t *v)
 
 /* ---- types ---- */
 
-/* A value of another type that means the same becomes one of the property's type; "" and null become unset. */
+/*
+ * A value of another type that means the same becomes one of the property's type; "" and null
+ * become unset.
+ */
 static int
 mend(json_t *o, const struct vmprop *p, struct err *e)
 {
@@ -143,7 +147,10 @@ set_defaults(json_t *payload)
 		set_number(payload, "cpu_shares", CPU_SHARES_MAX);
 }
 
-/* The memory of a VM in MiB: each limit has its default and is never so low that the guest could not run. */
+/*
+ * The memory of a VM in MiB: each limit has its default and is never so low that the guest
+ * could not run.
+ */
 static void
 set_memory(json_t *payload)
 {
@@ -264,7 +271,10 @@ asks(const struct vmprop *p, const json_t *v)
 	return (!json_is_array(v) || json_array_size(v) > 0);
 }
 
-/* What is accepted for the sake of SmartOS's payloads, but not acted on: refused where that would break a promise. */
+/*
+ * What is accepted for the sake of SmartOS's payloads, but not acted on: refused where that
+ * would break a promise.
+ */
 static int
 check_promises(json_t *payload, void (*warn)(const char *property, const char *what), struct err *e)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Disks of a create payload: models, PCI slots, UUIDs, and what a disk may not ask for (vmadm.md 5 and 7). See vmvalidate.h.
- * Pure; tools.
+ * Disks of a create payload: models, PCI slots, UUIDs, and what a disk may not ask for
+ * (vmadm.md 5 and 7). See vmvalidate.h. Pure; tools.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Nics of a create payload: hardware addresses, names, the two ways of writing an address, and what one nic may be (vmadm.md 5
- * and 6). What several have to do with each other is vmnic_check.c. See vmvalidate.h. Pure; tools.
+ * Nics of a create payload: hardware addresses, names, the two ways of writing an address, and
+ * what one nic may be (vmadm.md 5 and 6). What several have to do with each other is
+ * vmnic_check.c. See vmvalidate.h. Pure; tools.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -125,7 +126,10 @@ widen(json_t *nic, struct err *e)
 	return (json_object_set_new(nic, "ips", json_pack("[s]", text)));
 }
 
-/* And back: the first IPv4 address (or dhcp) is also ip and netmask, the first gateway also gateway. */
+/*
+ * And back: the first IPv4 address (or dhcp) is also ip and netmask, the first gateway also
+ * gateway.
+ */
 static void
 narrow(json_t *nic)
 {

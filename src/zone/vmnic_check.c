@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What nics have to do with each other: within one VM, with its routes, with other VMs (vmadm.md 5, netprot.md 6). See
- * vmvalidate.h. Pure; tools.
+ * What nics have to do with each other: within one VM, with its routes, with other VMs
+ * (vmadm.md 5, netprot.md 6). See vmvalidate.h. Pure; tools.
  */
 #include <arpa/inet.h>
 #include <errno.h>

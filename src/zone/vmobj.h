@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The VM object: one JSON object that says everything about a VM with vmadm's property names. `vmadm get` prints it,
- * list and lookup look into it, the metadata service answers sdc: keys out of it; and the other way, a payload of vmadm goes
- * into the model. Both ways walk the property table (vmprop.h). Pure but for stat(2) of what the object names; tools and zoneadmd.
+ * The VM object: one JSON object that says everything about a VM with vmadm's property names.
+ * `vmadm get` prints it, list and lookup look into it, the metadata service answers sdc: keys
+ * out of it; and the other way, a payload of vmadm goes into the model. Both ways walk the
+ * property table (vmprop.h). Pure but for stat(2) of what the object names; tools and zoneadmd.
  */
 #ifndef ZHYVE_ZONE_VMOBJ_H
 #define ZHYVE_ZONE_VMOBJ_H
@@ -22,8 +23,9 @@ int vmobj_build(const struct zconf *c, const struct vmconfig *vc, const struct z
 const char *vmobj_state(const struct zconf *c, enum zone_state zs);
 
 /*
- * Write a create payload (checked and normalised) into a new configuration: zone properties, attributes, rctls, nics, disks
- * in their order. What belongs into config/ *.json is vmobj_payload_config's.
+ * Write a create payload (checked and normalised) into a new configuration: zone properties,
+ * attributes, rctls, nics, disks in their order. What belongs into config/ *.json is
+ * vmobj_payload_config's.
  */
 int vmobj_apply(const json_t *payload, struct zconf *c, struct err *e);
 /* References to the payload's metadata, tags and routes; free with vmconfig_free. */

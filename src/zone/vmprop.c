@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The property table of VMs (brand bhyve), and the types in it: see vmprop.h. Pure; tools and zoneadmd. */
+/*
+ * The property table of VMs (brand bhyve), and the types in it: see vmprop.h. Pure; tools and
+ * zoneadmd.
+ */
 #include "zone/vmprop.h"
 
 #include <arpa/inet.h>
@@ -80,8 +83,8 @@ check_sectors(const char *s)
 #define MiB  (UINT64_C(1) << 20)
 
 /*
- * The rows follow the order of vmadm(8)'s own list. Properties with no flag but COL exist in SmartOS for other brands, or are
- * derived (vmobj.c).
+ * The rows follow the order of vmadm(8)'s own list. Properties with no flag but COL exist in
+ * SmartOS for other brands, or are derived (vmobj.c).
  */
 /* clang-format off */
 const struct vmprop vmprops[] = {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The properties of a VM, as one table: vmadm's names and types, who may set them, the default at create, where the model
- * keeps them, how list shows them. Validation, the VM object (get, sdc: keys), storing a payload, the columns of list and
- * the keys of lookup all walk it; adding a property is one line in vmprop.c. Pure; tools and zoneadmd.
+ * The properties of a VM, as one table: vmadm's names and types, who may set them, the default
+ * at create, where the model keeps them, how list shows them. Validation, the VM object (get,
+ * sdc: keys), storing a payload, the columns of list and the keys of lookup all walk it; adding
+ * a property is one line in vmprop.c. Pure; tools and zoneadmd.
  */
 #ifndef ZHYVE_ZONE_VMPROP_H
 #define ZHYVE_ZONE_VMPROP_H
@@ -69,10 +70,16 @@ extern const size_t nvmprops;
 /* The entry; of NULL: of the VM itself. NULL when there is none. */
 const struct vmprop *vmprop_find(const char *of, const char *name);
 
-/* Is the value of the property's type and within its rules? null and "" are unset, which strings, integers and lists may be. */
+/*
+ * Is the value of the property's type and within its rules? null and "" are unset, which
+ * strings, integers and lists may be.
+ */
 bool vmprop_valid(const struct vmprop *p, const json_t *v);
 
-/* Between the texts of the model and JSON. NULL when the text is no value of the type, or memory is short. */
+/*
+ * Between the texts of the model and JSON. NULL when the text is no value of the type, or
+ * memory is short.
+ */
 json_t *vmprop_from_text(const struct vmprop *p, const char *text);
 /* *out is to be freed; NULL for unset: null, "", [] and false. 0 or -ENOMEM, -EINVAL. */
 int vmprop_to_text(const struct vmprop *p, const json_t *v, char **out);

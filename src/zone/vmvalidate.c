@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* `vmadm validate`: the property table and the rules of disks applied to a payload; see vmvalidate.h. Tools. */
+/*
+ * `vmadm validate`: the property table and the rules of disks applied to a payload; see
+ * vmvalidate.h. Tools.
+ */
 #include "zone/vmvalidate.h"
 
 #include <stdarg.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Payloads of vmadm: `vmadm validate`, and what create does with a payload before anything is made. The table (vmprop.h) says
- * what a property may be; here stand the rules between properties and the defaults that are computed. Pure, but for asking for
- * images by the given function; tools.
+ * Payloads of vmadm: `vmadm validate`, and what create does with a payload before anything is
+ * made. The table (vmprop.h) says what a property may be; here stand the rules between
+ * properties and the defaults that are computed. Pure, but for asking for images by the given
+ * function; tools.
  */
 #ifndef ZHYVE_ZONE_VMVALIDATE_H
 #define ZHYVE_ZONE_VMVALIDATE_H
@@ -18,15 +19,17 @@
 typedef int vm_image_get(const char *uuid, struct image *out, struct err *e);
 
 /*
- * Judge a payload for an action (VMF_CREATE or VMF_UPDATE) and brand (NULL: missing). NULL when it is valid; else an object to be
- * freed: {"bad_brand": …} alone, or {"bad_values": […], "bad_properties": […], "missing_properties": […]}. A missing image_size is
- * filled in from the image's manifest.
+ * Judge a payload for an action (VMF_CREATE or VMF_UPDATE) and brand (NULL: missing). NULL when
+ * it is valid; else an object to be freed: {"bad_brand": …} alone, or {"bad_values": […],
+ * "bad_properties": […], "missing_properties": […]}. A missing image_size is filled in from the
+ * image's manifest.
  */
 json_t *vmvalidate(json_t *payload, unsigned action, const char *brand, vm_image_get *images);
 
 /*
- * Prepare a create payload in place, in vmadm's order: types, defaults, old names, validation, nics, disks, rules between
- * properties. Unknown properties are taken out and named to `warn`, as are those without effect. 0 or -EINVAL with vmadm's message.
+ * Prepare a create payload in place, in vmadm's order: types, defaults, old names, validation,
+ * nics, disks, rules between properties. Unknown properties are taken out and named to `warn`,
+ * as are those without effect. 0 or -EINVAL with vmadm's message.
  */
 int vmcreate_prepare(json_t *payload, vm_image_get *images,
     void (*warn)(const char *property, const char *what), struct err *e);
@@ -41,8 +44,8 @@ int vmnic_check_vrrp(const json_t *nics, struct err *e);
 int vmnic_check_routes(const json_t *payload, struct err *e);
 
 /*
- * Does the VM share a MAC, VRID, VNC port or static address (on one tag and VLAN) with one of `others` (an array of VM
- * objects)? 0 or -EEXIST with vmadm's message.
+ * Does the VM share a MAC, VRID, VNC port or static address (on one tag and VLAN) with one of
+ * `others` (an array of VM objects)? 0 or -EEXIST with vmadm's message.
  */
 int vmnic_conflict(const json_t *vm, const json_t *others, struct err *e);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* start, stop, reboot, kill, sysrq, console: what is done to a VM that exists. See vmadm.h, vmadm.md 11. */
+/*
+ * start, stop, reboot, kill, sysrq, console: what is done to a VM that exists. See vmadm.h,
+ * vmadm.md 11.
+ */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -37,7 +40,10 @@ check_tags(const struct vm *vm, struct err *e)
 
 /* ---- start ---- */
 
-/* "order=…", "cdrom=path,model", "disk=path,model": SmartOS checks their form, and for bhyve does nothing with them. */
+/*
+ * "order=…", "cdrom=path,model", "disk=path,model": SmartOS checks their form, and for bhyve
+ * does nothing with them.
+ */
 static int
 check_start_extras(int n, char **extras)
 {
@@ -233,7 +239,10 @@ kill_vm(const struct vm *vm, int sig, struct err *e)
 	return (0);
 }
 
-/* Options of kill: "-s SIG", "-SIG", "-15"; getopt knows only the first form. The signal's name, and *at past it. */
+/*
+ * Options of kill: "-s SIG", "-SIG", "-15"; getopt knows only the first form. The signal's
+ * name, and *at past it.
+ */
 static const char *
 kill_signal(int argc, char **argv, int *at)
 {

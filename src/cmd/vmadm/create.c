@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * create and validate. create makes in order: the zone's configuration, its folder, its volumes, its files; then boots it. Until the
- * last of these is done, everything made is undone on any failure, an interrupt included; killed for good in between, it leaves
- * a VM in state "provisioning" that delete removes. See vmadm.h, vmadm.md 2 to 4.
+ * create and validate. create makes in order: the zone's configuration, its folder, its
+ * volumes, its files; then boots it. Until the last of these is done, everything made is undone
+ * on any failure, an interrupt included; killed for good in between, it leaves a VM in state
+ * "provisioning" that delete removes. See vmadm.h, vmadm.md 2 to 4.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -272,7 +273,10 @@ make(struct making *m, struct err *e)
 	return (vmprop_truth(autoboot) ? zone_boot(m->name, e) : 0);
 }
 
-/* Back to how it was. What cannot be undone is said; the first failure's message stays the answer. */
+/*
+ * Back to how it was. What cannot be undone is said; the first failure's message stays the
+ * answer.
+ */
 static void
 unmake(struct making *m)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * delete: a VM and everything that is its own; nothing is left. Each step may have been done by a delete that was killed, so
- * that running it again ends the work. See vmadm.h, vmadm.md 13.
+ * delete: a VM and everything that is its own; nothing is left. Each step may have been done by
+ * a delete that was killed, so that running it again ends the work. See vmadm.h, vmadm.md 13.
  */
 #include <errno.h>
 #include <getopt.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which VMs, in which order: filters and sort keys of list and lookup, over VM objects (vmadm.md 16). Regular expressions are POSIX
- * extended ones, without case. See vmadm.h.
+ * Which VMs, in which order: filters and sort keys of list and lookup, over VM objects
+ * (vmadm.md 16). Regular expressions are POSIX extended ones, without case. See vmadm.h.
  */
 #include <regex.h>
 #include <stdio.h>

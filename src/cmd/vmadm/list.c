@@ -36,7 +36,10 @@ get_run(int argc, char **argv)
 	return (rc);
 }
 
-/* The VMs that match, sorted by `keys` (NULL: as the store has them). EXIT_DONE or an exit status after a message. */
+/*
+ * The VMs that match, sorted by `keys` (NULL: as the store has them). EXIT_DONE or an exit
+ * status after a message.
+ */
 static int
 choose(int argc, char **argv, const char *what, const char *keys, json_t **out)
 {
@@ -64,7 +67,10 @@ choose(int argc, char **argv, const char *what, const char *keys, json_t **out)
 
 /* ---- fields ---- */
 
-/* Each name in a comma list, with `skip` characters in front left out, must be a field; `kind` is order or sort. */
+/*
+ * Each name in a comma list, with `skip` characters in front left out, must be a field; `kind`
+ * is order or sort.
+ */
 static int
 check_fields(const char *list, const char *skip, const char *kind)
 {
@@ -115,7 +121,10 @@ trim_and_print(char *line)
 	(void)printf("%.*s\n", (int)n, line);
 }
 
-/* Add one cell to the line: padded to its width, two blanks between; with -p bare, a colon between. */
+/*
+ * Add one cell to the line: padded to its width, two blanks between; with -p bare, a colon
+ * between.
+ */
 static void
 add_cell(FILE *line, const struct columns *c, bool first, const char *text, int width)
 {

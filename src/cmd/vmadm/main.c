@@ -17,7 +17,10 @@
 static const struct subcommand *const groups[] = { create_commands, delete_commands,
 	control_commands, query_commands };
 
-/* SmartOS's subcommands that are not built yet: known, so that they are not taken for a typing error. */
+/*
+ * SmartOS's subcommands that are not built yet: known, so that they are not taken for a typing
+ * error.
+ */
 static const char *const later[] = { "create-snapshot", "delete-snapshot", "rollback-snapshot",
 	"update", "send", "receive", "recv", "install", "reprovision", "info", "events" };
 
@@ -102,8 +105,9 @@ is_later(const char *name)
 }
 
 /*
- * -d and -v may stand anywhere before "--" in any subcommand: take them out of the arguments. Options that have a value
- * (-f FILE, -t SECS, …) keep it, also when it looks like one of the two.
+ * -d and -v may stand anywhere before "--" in any subcommand: take them out of the arguments.
+ * Options that have a value (-f FILE, -t SECS, …) keep it, also when it looks like one of the
+ * two.
  */
 static int
 take_verbosity(int argc, char **argv)

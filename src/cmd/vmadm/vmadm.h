@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vmadm: SmartOS's tool for VMs, over the zone's model. One file per group of subcommands; main.c has the table of them. Data goes to
- * stdout, every message (success too) to stderr; exit 0, 1 (the operation failed) or 2 (usage). Root.
+ * vmadm: SmartOS's tool for VMs, over the zone's model. One file per group of subcommands;
+ * main.c has the table of them. Data goes to stdout, every message (success too) to stderr;
+ * exit 0, 1 (the operation failed) or 2 (usage). Root.
  */
 #ifndef ZHYVE_CMD_VMADM_VMADM_H
 #define ZHYVE_CMD_VMADM_VMADM_H
@@ -41,8 +42,8 @@ int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A message of success, on stderr; returns EXIT_DONE. */
 int success(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /*
- * The one operand of most subcommands: a UUID at argv[optind]. NULL, after a usage error, when it is missing, or has
- * another form, or more than `more` operands follow it.
+ * The one operand of most subcommands: a UUID at argv[optind]. NULL, after a usage error, when
+ * it is missing, or has another form, or more than `more` operands follow it.
  */
 const char *uuid_operand(int argc, char **argv, int more);
 
@@ -59,7 +60,10 @@ void vm_free(struct vm *vm);
 const char *vm_state(const struct vm *vm);
 /* The VM object (the caller's). */
 int vm_object(const struct vm *vm, json_t **out, struct err *e);
-/* The objects of all VMs, in the store's order, as an array. VMs that can't be read are named on stderr and left out. */
+/*
+ * The objects of all VMs, in the store's order, as an array. VMs that can't be read are named
+ * on stderr and left out.
+ */
 int vm_objects(json_t **out, struct err *e);
 /* Change the stored autoboot. */
 int vm_set_autoboot(const char *name, bool on, struct err *e);
@@ -73,14 +77,17 @@ int print_json(const json_t *v);
 /* ---- payloads (payload.c) ---- */
 
 /*
- * Read a payload from a file ("-": stdin) or, with NULL, from stdin. EXIT_DONE with an object, or the exit status after the
- * message; `verb` is for the message about a tty.
+ * Read a payload from a file ("-": stdin) or, with NULL, from stdin. EXIT_DONE with an object,
+ * or the exit status after the message; `verb` is for the message about a tty.
  */
 int payload_read(const char *file, const char *verb, json_t **out);
 
 /* ---- choosing and ordering (filter.c) ---- */
 
-/* A value in a VM object by a path such as "ram", "disks.0.size", "tags.role"; NULL when it has none. */
+/*
+ * A value in a VM object by a path such as "ram", "disks.0.size", "tags.role"; NULL when it has
+ * none.
+ */
 const json_t *field_value(const json_t *vm, const char *path);
 /* May the path be a column of list, a key of a filter? */
 bool field_known(const char *path);
@@ -91,7 +98,10 @@ struct filters {
 	struct filter *list;
 	size_t n;
 };
-/* From operands "key=value", "key=~regex". EXIT_DONE or the exit status after a message; `what` is "filter" or "lookup". */
+/*
+ * From operands "key=value", "key=~regex". EXIT_DONE or the exit status after a message; `what`
+ * is "filter" or "lookup".
+ */
 int filters_parse(int n, char **operands, const char *what, struct filters *out);
 bool filters_match(const struct filters *f, const json_t *vm);
 void filters_free(struct filters *f);

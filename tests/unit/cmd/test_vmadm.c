@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vmadm as a user has it: arguments, output, messages, exit codes, and what is on disk afterwards; below a root of its own. VMs are
- * made, looked at and deleted here, never started.
+ * vmadm as a user has it: arguments, output, messages, exit codes, and what is on disk
+ * afterwards; below a root of its own. VMs are made, looked at and deleted here, never started.
  */
 #include <dirent.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The metadata protocol machine: both versions as stock clients speak them, and everything a hostile guest may send
- * instead. The values come from a small table here.
+ * The metadata protocol machine: both versions as stock clients speak them, and everything a
+ * hostile guest may send instead. The values come from a small table here.
  */
 #include <errno.h>
 #include <inttypes.h>

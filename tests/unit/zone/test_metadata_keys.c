@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which key has which value, who may see it and where a guest's change goes; against a VM object as `vmadm get` prints it. */
+/*
+ * Which key has which value, who may see it and where a guest's change goes; against a VM
+ * object as `vmadm get` prints it.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

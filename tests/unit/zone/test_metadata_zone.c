@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The metadata service over a zone's own configuration and files, below a root of its own: values as `vmadm get` has them,
- * changes by the guest on disk, and how much it may store.
+ * The metadata service over a zone's own configuration and files, below a root of its own:
+ * values as `vmadm get` has them, changes by the guest on disk, and how much it may store.
  */
 #include <errno.h>
 #include <setjmp.h>

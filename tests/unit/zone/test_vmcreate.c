@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What create makes of a payload: defaults, nics, disks, and the message for each rule that is broken. Then the payload through
- * the model and back into a VM object. Single quotes stand for double ones.
+ * What create makes of a payload: defaults, nics, disks, and the message for each rule that is
+ * broken. Then the payload through the model and back into a VM object. Single quotes stand for
+ * double ones.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* `vmadm validate create` as a table: payload in, verdict out. Single quotes stand for double ones. */
+/*
+ * `vmadm validate create` as a table: payload in, verdict out. Single quotes stand for double
+ * ones.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Images for tests of payloads, in place of image_get: one of 2,048 MiB, one that is no disk. Header only. */
+/*
+ * Images for tests of payloads, in place of image_get: one of 2,048 MiB, one that is no disk.
+ * Header only.
+ */
 #ifndef ZHYVE_TESTS_VM_IMAGES_H
 #define ZHYVE_TESTS_VM_IMAGES_H
 
