@@ -93,7 +93,7 @@ const struct vmprop vmprops[] = {
 	{ "archive_on_delete", NULL, VMP_BOOLEAN, CUR|NO, VMS_ATTR, "archive-on-delete" },
 	{ "autoboot", NULL, VMP_BOOLEAN, CUR|COL|ALW, VMS_ZONE, "autoboot", .dflt = "true",
 	  .header = "AUTOBOOT", .width = 8 },
-	{ "bhyve_extra_opts", NULL, VMP_STRING, CUR|NOFX, VMS_ATTR, "bhyve-extra-opts" },
+	{ "bhyve_extra_opts", NULL, VMP_STRING, CUR, VMS_ATTR, "bhyve-extra-opts" },
 	{ "billing_id", NULL, VMP_STRING, CUR|COL, VMS_ATTR, "billing-id",
 	  .dflt = "\"00000000-0000-0000-0000-000000000000\"", .header = "BILLING_ID", .width = 36 },
 	{ "boot", NULL, VMP_STRING, CUR|NOFX, VMS_ATTR, "boot" },
