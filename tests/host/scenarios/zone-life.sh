@@ -1,0 +1,238 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# host: group=zone time=180
+#
+# The life of a zone, with tests/jail/probe in zhyve's place, which ends as it is told: every end of a guest is told from every other,
+# and whatever happens to whom, nothing is left behind. Needs no KVM; runs outside the virtual host as well:
+#   ZHYVE_ROOT=/tmp/x ZONEADMD_BIN=build/src/zone/zoneadmd PATH=build/src/cmd/zoneadm:…:$PATH bash tests/host/scenarios/zone-life.sh
+set -eu
+# shellcheck source=tests/host/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+root=${ZHYVE_ROOT:-}
+export ZHYVE_BIN=${PROBE:-$top/build/tests/jail/probe}
+z=life
+cg=$(awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts | sort | head -n 1)/zhyve
+mkdir -p "$root/etc/zones" "$root/zones" "$root/run/zones" "$T"
+echo kernel >"$T/kernel"
+
+state() { zoneadm -z $z list -p | cut -d: -f3; }
+daemon() { pgrep -f "zoneadmd -z $z -r" || true; }
+zhyve_pid() { [ ! -s "$cg/$z/cgroup.procs" ] || head -n 1 "$cg/$z/cgroup.procs"; }
+last() { cut -d' ' -f3 "$root/zones/$z/lastexited"; }
+events() { tail -n "$1" "$root/zones/$z/logs/events.jsonl" | jq -r .event | tr '\n' ' '; }
+daemon_gone() { [ -z "$(daemon)" ]; }
+# Type one line on the console, and watch until the zone halts (or 10 s).
+tell() { printf '%s\r' "$1" | timeout 10 zlogin -C -d $z 2>/dev/null | tail -n 12 | tr -d '\r' || true; }
+attr() { zonecfg -z $z "remove -F attr name=$1" && zonecfg -z $z "add attr; set name=$1; set type=string; set value=\"$2\"; end"; }
+nothing_left() { # TEXT
+	local left=
+	wait_for 5 daemon_gone || left+=" zoneadmd"
+	[ ! -e "$root/run/zones/$z" ] || left+=" $(echo "$root/run/zones/$z"/*)"
+	[ ! -e "$cg/$z" ] || left+=" $cg/$z"
+	! pgrep -f "SYSbhyve-$did\$" >/dev/null || left+=" zhyve"
+	t_is "$1: nothing is left" "$left" ""
+}
+t_atexit "zoneadm -z $z halt; zoneadm -z $z uninstall -F; zonecfg -z $z delete -F"
+
+# --- configured, installed ---
+t_run "a zone is configured" 0 zonecfg -z $z "create -b; set brand=bhyve; set zonepath=/zones/$z; set ip-type=exclusive;
+	add attr; set name=kernel; set type=string; set value=$T/kernel; end;
+	add attr; set name=bootargs; set type=string; set value=quiet; end;
+	add attr; set name=ram; set type=string; set value=64; end; commit"
+did=$(jq .did "$root/etc/zones/$z.json")
+t_run "boot of a zone that is not installed" 1 zoneadm -z $z boot
+t_like "says so" "$t_err" "^zoneadm: zone '$z': must be installed before boot.$"
+t_run "install" 0 zoneadm -z $z install
+t_is "its zone path is root's alone" "$(stat -c '%U %a' "$root/zones/$z")" "root 700"
+t_run "install again" 1 zoneadm -z $z install
+t_like "says so" "$t_err" 'is already installed'
+t_run "verify" 0 zoneadm -z $z verify
+for c in halt reboot shutdown; do
+	t_run "$c of a zone that is not running" 1 zoneadm -z $z $c
+	t_like "says so" "$t_err" "^zoneadm: zone '$z': (zone is already halted|not running)$"
+done
+nothing_left "refused commands"
+
+# --- ready ---
+t_run "ready" 0 zoneadm -z $z ready
+t_is "its state" "$(state)" ready
+t_is "it is in no plain list" "$(zoneadm list | grep -c "^$z\$")" 0
+t_run "ready again" 1 zoneadm -z $z ready
+t_like "says so" "$t_err" 'zone is already ready'
+t_run "boot of a ready zone" 0 zoneadm -z $z boot
+t_is "its state" "$(state)" running
+t_run "boot again" 1 zoneadm -z $z boot
+t_like "says so" "$t_err" 'zone is already booted'
+t_like "the list for programs has eight fields" "$(zoneadm list -p | grep ":$z:")" \
+	"^$did:$z:running:/zones/$z:[0-9a-f-]{36}:bhyve:excl:$did\$"
+t_run "uninstall of a running zone" 1 zoneadm -z $z uninstall -F
+t_like "says so" "$t_err" 'invalid for running zones'
+t_run "halt" 0 zoneadm -z $z halt
+t_is "what ended it" "$(last)" halted
+nothing_left "halt"
+
+# --- every end of a guest ---
+while read -r command word event; do
+	t_run "boot" 0 zoneadm -z $z boot
+	out=$(tell "$command")
+	t_is "$command: the zone is down" "$(state)" installed
+	t_is "$command: lastexited says" "$(last)" "$word"
+	t_like "$command: the event" "$(events 2)" "^$event halted"
+	t_like "$command: the viewer is told" "$out" 'NOTICE: Zone halted\.  Disconnecting'
+	nothing_left "$command"
+done <<-END
+	power-off power-off guest-poweroff
+	halt halt guest-halt
+	triple-fault triple-fault triple-fault
+	error error vmm-error
+	panic panic guest-panic
+	crash crash vmm-crash
+	wire-garbage crash vmm-crash
+	wire-order crash vmm-crash
+END
+
+# --- reset: the zone stands, only zhyve is new ---
+t_run "boot" 0 zoneadm -z $z boot
+first=$(zhyve_pid) owner=$(daemon)
+printf 'reset\r' | timeout 1 zlogin -C $z >/dev/null || true
+wait_for 5 sh -c "[ -s $cg/$z/cgroup.procs ]"
+t_is "after a reset the zone is running" "$(state)" running
+t_like "zhyve is a new one" "$(zhyve_pid)" "^[0-9]+\$"
+t_is "and not the old one" "$([ "$(zhyve_pid)" != "$first" ] && echo new)" new
+t_is "zoneadmd is the same" "$(daemon)" "$owner"
+t_like "the event" "$(grep -c guest-reset "$root/zones/$z/logs/events.jsonl")" '^1$'
+t_run "reboot" 0 zoneadm -z $z reboot
+t_is "the zone is running" "$(state)" running
+# kill -9 of zhyve is neither a halt nor a reset
+kill -9 "$(zhyve_pid)"
+wait_for 5 sh -c "zoneadm -z $z list -p | grep -q installed"
+t_is "kill -9 of zhyve: lastexited says" "$(last)" crash
+t_like "and the event" "$(events 2)" '^vmm-crash halted'
+nothing_left "kill -9 of zhyve"
+
+# --- the power button ---
+t_run "boot" 0 zoneadm -z $z boot
+t_run "shutdown" 0 zoneadm -z $z shutdown
+t_is "the guest powered off" "$(last)" power-off
+t_run "boot" 0 zoneadm -z $z boot
+t_run "shutdown -r" 0 zoneadm -z $z shutdown -r
+t_is "the zone is up again" "$(state)" running
+t_run "halt" 0 zoneadm -z $z halt
+
+# --- the console ---
+t_run "boot" 0 zoneadm -z $z boot
+(sleep 1.5) | timeout 5 zlogin -C $z >"$T/view1" &
+(sleep 0.3; printf 'one and all\r'; sleep 1; printf '\r~.') | timeout 5 zlogin -C $z >"$T/view2"
+t_like "a viewer sees the answer to what it typed" "$(cat "$T/view2")" "heard 'one and all'"
+t_like "and is told when it is disconnected" "$(cat "$T/view2")" "^\[Connection to zone '$z' console closed\]"
+t_like "another viewer sees it too" "$(cat "$T/view1")" "heard 'one and all'"
+t_run "halt" 0 zoneadm -z $z halt
+wait || true
+(sleep 0.3; printf '~.') | timeout 5 zlogin -C $z >"$T/view3"
+t_like "after a halt the history is there" "$(cat "$T/view3")" "heard 'one and all'"
+t_like "with the notice" "$(cat "$T/view3")" 'NOTICE: Zone halted'
+nothing_left "a look at a halted zone's console"
+t_run "zlogin without -C" 1 zlogin $z
+t_like "says why" "$t_err" "login allowed only to running zones"
+t_run "zlogin -l with -C" 2 zlogin -C -l root $z
+t_run "zlogin to no such zone" 1 zlogin -C nowhere
+t_like "says so" "$t_err" "^zlogin: zone 'nowhere' unknown$"
+t_run "a guest that floods its console" 0 zoneadm -z $z boot
+printf 'flood 3000000\r' | timeout 10 zlogin -C $z >"$T/flood" &
+wait_for 10 grep -qa 'flood end' "$root/zones/$z/logs/console.log"
+t_is "keeps its log in bounds" "$([ "$(cat "$root/zones/$z/logs"/console.log* | wc -c)" -le 524288 ] && echo yes)" yes
+t_run "halt" 0 zoneadm -z $z halt
+wait || true
+
+# --- starts that fail ---
+attr bootargs fail
+t_run "a machine that cannot be built" 1 zoneadm -z $z boot
+t_like "says why" "$t_err" "^zoneadm: zone '$z': .*told to fail"
+nothing_left "a failed boot"
+attr bootargs die
+t_run "a machine that crashes on the way" 1 zoneadm -z $z boot
+t_like "says so" "$t_err" "killed by signal 4"
+nothing_left "a crash on the way"
+attr bootargs hang
+zoneadm -z $z boot 2>"$T/err" &
+wait_for 5 sh -c "[ -s $cg/$z/cgroup.procs ]"
+t_run "a second boot meanwhile" 1 zoneadm -z $z boot
+t_like "says so" "$t_err" 'already being booted'
+t_run "halt while booting" 0 zoneadm -z $z halt
+wait $! && st=0 || st=$?
+t_is "the boot fails" "$st" 1
+t_like "and says why" "$(cat "$T/err")" 'halted while it booted'
+nothing_left "halt while booting"
+# zhyve that hangs, and zoneadmd killed: the kernel ends zhyve, the next command the rest.
+zoneadm -z $z boot 2>"$T/err" &
+wait_for 5 sh -c "[ -s $cg/$z/cgroup.procs ]"
+kill -9 "$(daemon)"
+wait $! && st=0 || st=$?
+t_is "the boot fails" "$st" 1
+t_is "a zoneadmd that was killed leaves the ledger" "$([ -s "$root/run/zones/$z/ledger.jsonl" ] && echo yes)" yes
+t_like "the next list cleans up" "$(zoneadm list -cp)" ":$z:installed:"
+nothing_left "kill -9 of zoneadmd while booting"
+attr bootargs loop
+t_run "a guest that resets itself for ever" 0 zoneadm -z $z boot
+sleep 1.5
+t_like "is slowed down" "$(grep -c guest-reset "$root/zones/$z/logs/events.jsonl")" '^[0-9]$|^1[0-9]$'
+t_is "and is running" "$(state)" running
+t_run "and can be halted" 0 zoneadm -z $z halt
+nothing_left "a loop of resets"
+rm "$T/kernel"
+attr bootargs quiet
+t_run "a kernel that is missing" 1 zoneadm -z $z boot
+t_like "says which" "$t_err" "cannot open kernel '$T/kernel': No such file"
+nothing_left "a missing kernel"
+echo kernel >"$T/kernel"
+t_run "a zhyve that is missing" 1 env ZHYVE_BIN="$T/none" zoneadm -z $z boot
+t_like "says so" "$t_err" "cannot open zhyve '$T/none'"
+t_run "a zoneadmd that is missing" 1 env ZONEADMD_BIN="$T/none" zoneadm -z $z boot
+t_like "says so" "$t_err" "cannot execute '$T/none'"
+nothing_left "missing programs"
+
+# --- zoneadmd killed at any moment ---
+for ms in $(seq 0 2 40); do
+	zoneadm -z $z boot >/dev/null 2>&1 &
+	wait_for 5 sh -c "pgrep -f 'zoneadmd -z $z -r'" || true
+	sleep "$(printf '0.%03d' "$ms")"
+	pids=$(daemon)
+	[ -z "$pids" ] || kill -9 $pids 2>/dev/null || true
+	wait $! || true
+	zoneadm list >/dev/null
+	[ ! -e "$root/run/zones/$z" ] && [ ! -e "$cg/$z" ] || {
+		nothing_left "killed after $ms ms"
+		break
+	}
+done
+nothing_left "zoneadmd killed at 21 moments of a boot"
+t_run "and the zone boots again" 0 zoneadm -z $z boot
+
+# --- two at once, uninstall ---
+t_run "halt" 0 zoneadm -z $z halt
+for i in 1 2 3 4; do (zoneadm -z $z boot 2>/dev/null && echo booted >>"$T/boots" || true) & done
+wait
+t_is "of four boots at once one wins" "$(wc -l <"$T/boots")" 1
+t_run "halt" 0 zoneadm -z $z halt
+(sleep 5) | timeout 5 zlogin -C $z >"$T/view4" &
+sleep 0.3
+t_run "uninstall without -F and without a terminal" 1 zoneadm -z $z uninstall
+t_run "uninstall" 0 zoneadm -z $z uninstall -F
+t_like "the viewer is told" "$(cat "$T/view4")" 'NOTICE: Zone is being uninstalled\.  Disconnecting'
+t_is "its zone path is gone" "$([ ! -e "$root/zones/$z" ] && echo gone)" gone
+t_is "its state" "$(zoneadm -z $z list -p | cut -d: -f3)" configured
+wait || true
+nothing_left "uninstall"
+t_run "mark needs its word" 2 zoneadm -z $z mark running
+t_run "an unknown subcommand" 2 zoneadm -z $z fly
+t_run "no zone" 1 zoneadm boot
+t_like "says so" "$t_err" '^zoneadm: no zone specified$'
+t_run "no such zone" 1 zoneadm -z nowhere boot
+t_like "says so" "$t_err" '^zoneadm: nowhere: No such zone configured$'
+t_run "the global zone" 1 zoneadm -z global boot
+t_like "says so" "$t_err" 'boot operation is invalid for the global zone'
+t_run "-p and -v" 1 zoneadm list -pv
+t_like "says so" "$t_err" 'list -p and -v are mutually exclusive'
+t_run "delete" 0 zonecfg -z $z delete -F
+t_done
