@@ -25,6 +25,7 @@
 #define ZONEADMD_BIN "/usr/lib/zones/zoneadmd"
 #endif
 #define CONNECT_WAIT_MS 5000 /* for one that somebody else has just started */
+#define BUSY_WAIT_MS    20
 #define CALL_TRIES      3
 
 /* ---- starting zoneadmd ---- */
@@ -44,9 +45,9 @@ static void __attribute__((noreturn)) exec_zoneadmd(const char *name, int report
 	_exit(127);
 }
 
-/* Start it and wait until it is ready. 0 also when another one was there first. */
+/* Start it and wait until it is ready. *busy: there was one already, perhaps not yet to be reached. */
 static int
-start_zoneadmd(const char *name, struct err *e)
+start_zoneadmd(const char *name, bool *busy, struct err *e)
 {
 	CLEANUP_FD int in = -1;
 	char text[ERR_TEXT_MAX] = "";
@@ -76,19 +77,14 @@ start_zoneadmd(const char *name, struct err *e)
 	text[len] = '\0';
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		continue;
-	if (strcmp(text, "ok") == 0)
+	*busy = strcmp(text, "busy") == 0;
+	if (*busy || strcmp(text, "ok") == 0)
 		return (0);
 	return (err_say(e, EIO, "%s",
 	    len > 0 ? text : "zoneadmd ended before it was ready; see logs/zoneadmd.log"));
 }
 
-static bool
-nobody_there(int rc)
-{
-	return (rc == -ENOENT || rc == -ECONNREFUSED || rc == -ENOTDIR);
-}
-
-/* Call a zoneadmd that is there. -ENOENT or -ECONNREFUSED when there is none. */
+/* Call a zoneadmd that is there. -ENOTCONN when there is none. */
 static int
 call_running(const char *name, const char *method, json_t *params, json_t **reply, struct err *e)
 {
@@ -98,26 +94,56 @@ call_running(const char *name, const char *method, json_t *params, json_t **repl
 	return (varlink_call(path_run(path, "%s/control", name), full, params, reply, e));
 }
 
-/* Call, starting one when there is none. One that was about to end while we called is started again. */
+/*
+ * The connection ended without an answer. 0: zoneadmd ended in peace, while we called, and another may be asked; else it was killed,
+ * perhaps in the middle of what we asked for: that is not to be repeated.
+ */
+static int
+look_after_reset(const char *name, struct err *e)
+{
+	bool killed = false;
+	int rc;
+
+	for (int waited = 0;; waited += BUSY_WAIT_MS) {
+		rc = zone_reconcile(name, &killed, e);
+		if (rc != -EBUSY || waited >= CONNECT_WAIT_MS)
+			break;
+		(void)poll(NULL, 0, BUSY_WAIT_MS); /* it is on its way out */
+	}
+	if (killed && rc == 0)
+		return (err_say(e, EIO,
+		    "zoneadmd was killed, and the zone with it; what was left has been cleaned "
+		    "up"));
+	return (rc == -EBUSY ? err_say(e, EIO, "zoneadmd does not answer") : rc);
+}
+
+/*
+ * Call, starting one when there is none. One that was about to end when we called is started again; one that somebody else is just
+ * starting is waited for.
+ */
 static int
 call_started(const char *name, const char *method, struct err *e)
 {
-	int rc = 0;
+	int resets = 0, starts = 0, waited = 0, rc;
+	bool busy;
 
-	for (int i = 0; i < CALL_TRIES; i++) {
-		for (int waited = 0; waited < CONNECT_WAIT_MS; waited += 20) {
-			rc = call_running(name, method, NULL, NULL, e);
-			if (!nobody_there(rc))
-				break;
-			if (waited == 0 && (rc = start_zoneadmd(name, e)) != 0)
+	for (;;) {
+		rc = call_running(name, method, NULL, NULL, e);
+		if (rc == -ECONNRESET && ++resets < CALL_TRIES) {
+			if ((rc = look_after_reset(name, e)) != 0)
 				return (rc);
-			if (waited > 0)
-				(void)poll(NULL, 0, 20);
+			continue;
 		}
-		if (rc != -ECONNRESET)
-			break;
+		if (rc != -ENOTCONN)
+			return (rc);
+		if ((rc = start_zoneadmd(name, &busy, e)) != 0)
+			return (rc);
+		if (busy && (waited += BUSY_WAIT_MS) < CONNECT_WAIT_MS)
+			(void)poll(NULL, 0, BUSY_WAIT_MS);
+		else if (busy || ++starts > CALL_TRIES)
+			return (err_say(
+			    e, EIO, "zoneadmd ends before it can be asked; see logs/zoneadmd.log"));
 	}
-	return (rc);
 }
 
 /* ---- state ---- */
@@ -180,9 +206,12 @@ zone_status_get(const char *name, struct zone_status *st, struct err *e)
 		return (0);
 	read_last_exit(name, st);
 	rc = call_running(name, "GetStatus", NULL, &reply, e);
-	if (nobody_there(rc) || rc == -ECONNRESET) {
-		err_clear(e);
-		return (geteuid() == 0 ? zone_reconcile(name, e) : 0);
+	if (rc == -ENOTCONN || rc == -ECONNRESET) {
+		if (geteuid() != 0 || (rc = zone_reconcile(name, NULL, e)) == -EBUSY)
+			rc = 0; /* it is just starting or ending: not live */
+		if (rc == 0)
+			err_clear(e);
+		return (rc);
 	}
 	if (rc == 0)
 		rc = take_status(reply, st, e);
@@ -224,8 +253,11 @@ change_live(const char *name, const char *what, const char *method, json_t *para
 
 	if (rc == 0) {
 		rc = call_running(name, method, params, NULL, e);
-		if (nobody_there(rc) && (rc = zone_reconcile(name, e)) == 0)
+		if (rc == -ENOTCONN && ((rc = zone_reconcile(name, NULL, e)) == 0 || rc == -EBUSY))
 			rc = err_say(e, EINVAL, "%s", not_live);
+		else if (rc == -ECONNRESET && (rc = look_after_reset(name, e)) == 0)
+			rc = err_say(e, EINVAL, "%s",
+			    not_live); /* only one that is not live ends in peace */
 	}
 	json_decref(params);
 	return (rc);

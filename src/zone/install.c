@@ -162,12 +162,13 @@ release(const char *name, struct err *e)
 
 	(void)path_run(path, "%s/control", name);
 	rc = varlink_call(path, "org.zhyve.Zone.Release", NULL, NULL, e);
-	if (rc != 0 && rc != -ENOENT && rc != -ECONNREFUSED && rc != -ECONNRESET && rc != -ENOTDIR)
+	if (rc != 0 && rc != -ENOTCONN && rc != -ECONNRESET)
 		return (rc);
 	for (int waited = 0; waited < RELEASE_WAIT_MS && access(path, F_OK) == 0; waited += 20)
 		(void)poll(NULL, 0, 20);
 	err_clear(e);
-	return (zone_reconcile(name, e));
+	rc = zone_reconcile(name, NULL, e);
+	return (rc == -EBUSY ? err_say(e, EBUSY, "its zoneadmd does not end") : rc);
 }
 
 int

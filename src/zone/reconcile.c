@@ -34,12 +34,14 @@ zone_ledger_undo(const char *kind, const char *arg, void *ctx, struct err *e)
 }
 
 int
-zone_reconcile(const char *name, struct err *e)
+zone_reconcile(const char *name, bool *killed, struct err *e)
 {
 	char path[PATH_MAX];
 	struct ledger *l;
 	int rc;
 
+	if (killed != NULL)
+		*killed = false;
 	rc = ledger_open(path_run(path, "%s/ledger.jsonl", name), false, &l, e);
 	if (rc == -ENOENT || rc == -ENOTDIR) {
 		(void)rmdir(
@@ -47,9 +49,11 @@ zone_reconcile(const char *name, struct err *e)
 		return (0);
 	}
 	if (rc == -EBUSY)
-		return (0);
+		return (rc);
 	if (rc != 0)
 		return (err_ctx(e, "zone '%s'", name));
+	if (killed != NULL)
+		*killed = ledger_count(l) > 0;
 	if (ledger_count(l) > 0)
 		log_info("zone '%s': its zoneadmd was killed; cleaning up %zu resources", name,
 		    ledger_count(l));
@@ -75,8 +79,8 @@ zone_reconcile_all(struct err *e)
 	while ((de = readdir(d)) != NULL) {
 		if (de->d_name[0] == '.' || zconf_name_check(de->d_name, NULL) != 0)
 			continue;
-		rc = zone_reconcile(de->d_name, &one);
-		if (rc != 0 && first == 0) {
+		rc = zone_reconcile(de->d_name, NULL, &one);
+		if (rc != 0 && rc != -EBUSY && first == 0) {
 			first = rc;
 			if (e != NULL)
 				*e = one;

@@ -70,9 +70,9 @@ void varlink_error(struct varlink_conn *conn, const char *error, json_t *paramet
 /* ---- client ---- */
 
 /*
- * Connect, call, wait for the one answer. 0 with *reply (a new reference; may be NULL to ignore); -ECONNREFUSED or -ENOENT when nobody
- * listens; -ECONNRESET when the connection ended without an answer; for an error answer -errno and text from its parameters
- * "errno" and "text".
+ * Connect, call, wait for the one answer. 0 with *reply (a new reference; may be NULL to ignore); -ENOTCONN when nobody listens;
+ * -ECONNRESET when the connection ended without an answer; for an error answer -errno and text from its parameters "errno" and "text"
+ * (never one of the former two).
  */
 int varlink_call(
     const char *path, const char *method, json_t *parameters, json_t **reply, struct err *e);

@@ -25,7 +25,8 @@ take_error(const char *name, json_t *params, struct err *e)
 	const char *text = json_string_value(json_object_get(params, "text"));
 	json_int_t code = json_integer_value(json_object_get(params, "errno"));
 
-	if (code <= 0 || code > 4095)
+	/* These two are said of the connection only. */
+	if (code <= 0 || code > 4095 || code == ENOTCONN || code == ECONNRESET)
 		code = EIO;
 	return (err_say(e, (int)code, "%s", text != NULL ? text : name));
 }
@@ -89,6 +90,8 @@ converse(const char *path, const char *method, json_t *parameters, struct answer
 	ssize_t n;
 	int rc;
 
+	if (fd == -ENOENT || fd == -ECONNREFUSED || fd == -ENOTDIR)
+		return (-ENOTCONN);
 	if (fd < 0)
 		return (fd);
 	rc = send_call(fd, method, parameters, a->cb != NULL);

@@ -28,13 +28,14 @@
 #include "zone/reconcile.h"
 #include "zone/zoneadmd.h"
 
-#define LEDGER_WAIT_MS 1000 /* a tool that reconciles holds the ledger for a moment */
+#define LEDGER_WAIT_MS 200 /* a tool that reconciles holds the ledger for a moment */
 
 static void __attribute__((noreturn)) usage(void)
 {
 	(void)fprintf(stderr,
 	    "usage: zoneadmd -z ZONE [-r FD]\n"
-	    "\t-r FD  write \"ok\" or the reason of a failure to this descriptor when ready\n"
+	    "\t-r FD  write \"ok\", \"busy\" (there is one) or the reason of a failure to this "
+	    "descriptor when ready\n"
 	    "\tzoneadmd is started by zoneadm, zlogin and vmadm; there is no need to start it by "
 	    "hand.\n");
 	exit(2);
@@ -222,10 +223,8 @@ tear_down(struct zoneadmd *z)
 /* ---- main ---- */
 
 static void
-report(int fd, const struct err *e)
+report(int fd, const char *text)
 {
-	const char *text = e != NULL ? e->text : "ok";
-
 	if (fd >= 0) {
 		(void)fd_write_full(fd, text, strlen(text));
 		(void)close(fd);
@@ -240,18 +239,18 @@ run(struct zoneadmd *z, int ready_fd)
 
 	if ((rc = clean_process(&ready_fd, &e)) != 0 || (rc = check_zone(z, &e)) != 0 ||
 	    (rc = take_ledger(z, &e)) != 0) {
-		/* Another one lives: not a failure, whoever started us will find it. */
-		report(ready_fd, rc == -EBUSY ? NULL : &e);
+		/* Another one lives: not a failure, whoever started us will ask that one. */
+		report(ready_fd, rc == -EBUSY ? "busy" : e.text);
 		return (1);
 	}
 	open_log(z);
 	cgroup_daemon_enter();
 	if ((rc = set_up(z, &e)) == 0) {
-		report(ready_fd, NULL);
+		report(ready_fd, "ok");
 		rc = mevent_dispatch(z->loop);
 	} else {
 		log_err("%s", e.text);
-		report(ready_fd, &e);
+		report(ready_fd, e.text);
 	}
 	tear_down(z);
 	return (rc == 0 ? 0 : 1);
@@ -277,7 +276,7 @@ main(int argc, char **argv)
 	if (optind != argc || z.name[0] == '\0')
 		usage();
 	if (detach(&e) != 0) {
-		report(has_ready_fd ? (int)ready_fd : -1, &e);
+		report(has_ready_fd ? (int)ready_fd : -1, e.text);
 		return (1);
 	}
 	return (run(&z, has_ready_fd ? (int)ready_fd : -1));

@@ -99,6 +99,9 @@ serve_call(void *arg, struct varlink_conn *conn, const struct varlink_call *call
 	} else if (strcmp(call->method, "t.Fail") == 0) {
 		varlink_error(
 		    conn, "t.Failed", json_pack("{s:i,s:s}", "errno", EBUSY, "text", "it is busy"));
+	} else if (strcmp(call->method, "t.Lie") ==
+	    0) { /* an answer cannot pass for a broken connection */
+		varlink_error(conn, "t.Failed", json_pack("{s:i}", "errno", ENOTCONN));
 	} else if (strcmp(call->method, "t.Count") == 0) {
 		for (int i = 1; i <= 3; i++)
 			varlink_reply(conn, json_pack("{s:i}", "n", i), i < 3);
@@ -149,7 +152,7 @@ both_sides(void **state)
 
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(path, sizeof(path), "%s/s", dir);
-	assert_int_equal(varlink_call(path, "t.Echo", NULL, NULL, &e), -ENOENT);
+	assert_int_equal(varlink_call(path, "t.Echo", NULL, NULL, &e), -ENOTCONN);
 	assert_int_equal(mevent_loop_create(&loop), 0);
 	assert_int_equal(varlink_server_create(loop, path, &ops, NULL, &s, &e), 0);
 	assert_int_equal(pthread_create(&thread, NULL, serve, NULL), 0);
@@ -160,6 +163,7 @@ both_sides(void **state)
 	json_decref(params);
 	assert_int_equal(varlink_call(path, "t.Fail", NULL, NULL, &e), -EBUSY);
 	assert_string_equal(e.text, "it is busy");
+	assert_int_equal(varlink_call(path, "t.Lie", NULL, NULL, &e), -EIO);
 	assert_int_equal(varlink_call(path, "t.Nothing", NULL, NULL, &e), -EIO);
 	assert_int_equal(varlink_call_more(path, "t.Count", NULL, add_up, &sum, &e), 0);
 	assert_int_equal(sum, 6);
