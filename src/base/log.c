@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/parse.h"
+
 static struct {
 	const char *ident;
 	int fd;
@@ -31,17 +33,15 @@ log_stamps(int on)
 }
 
 static size_t
-put_stamp(char *buf, size_t size)
+put_stamp(char *buf)
 {
 	struct timespec now;
-	struct tm tm;
-	size_t len;
 
-	if (clock_gettime(CLOCK_REALTIME, &now) != 0 || gmtime_r(&now.tv_sec, &tm) == NULL)
+	if (clock_gettime(CLOCK_REALTIME, &now) != 0 || now.tv_sec < 0)
 		return (0);
-	len = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &tm);
-	len += (size_t)snprintf(buf + len, size - len, ".%03ldZ ", now.tv_nsec / 1000000);
-	return (len);
+	format_utc((uint64_t)now.tv_sec, (unsigned)(now.tv_nsec / 1000000), buf);
+	buf[UTC_TEXT_LEN] = ' ';
+	return (UTC_TEXT_LEN + 1);
 }
 
 void
@@ -56,7 +56,7 @@ log_msg(enum log_level level, const char *fmt, ...)
 	if (level > log_state.level)
 		return;
 	if (log_state.stamps)
-		len = put_stamp(line, sizeof(line));
+		len = put_stamp(line);
 	if (log_state.ident != NULL)
 		len += (size_t)snprintf(line + len, sizeof(line) - len, "%.64s: ", log_state.ident);
 	len += (size_t)snprintf(line + len, sizeof(line) - len, "%s", prefix[level]);

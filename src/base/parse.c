@@ -193,3 +193,29 @@ format_mac(const uint8_t m[6], char out[MAC_TEXT_LEN + 1])
 	(void)snprintf(out, MAC_TEXT_LEN + 1, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2],
 	    m[3], m[4], m[5]);
 }
+
+/*
+ * gmtime and strftime would bring libc's locales and time zones into static programs. Years are counted from March, so that
+ * the leap day is the last of a year; 719468 days lie between the first of March of year 0 and 1970; 400 years are an era
+ * of 146097 days.
+ */
+void
+format_utc(uint64_t seconds, unsigned ms, char out[UTC_TEXT_LEN + 1])
+{
+	unsigned in_day = (unsigned)(seconds % 86400);
+	uint64_t days = seconds / 86400 + 719468;
+	unsigned day = (unsigned)(days % 146097), year, month;
+	uint64_t era = days / 146097;
+	char text[64];
+
+	year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	day -= 365 * year + year / 4 - year / 100;
+	month = (5 * day + 2) / 153; /* 0: March */
+	day -= (153 * month + 2) / 5;
+	year = (unsigned)MIN(era * 400 + year + (month >= 10), 9999u);
+	month = month < 10 ? month + 3 : month - 9;
+	(void)snprintf(text, sizeof(text), "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year, month,
+	    day + 1, in_day / 3600, in_day / 60 % 60, in_day % 60, ms % 1000);
+	memcpy(out, text, UTC_TEXT_LEN);
+	out[UTC_TEXT_LEN] = '\0';
+}

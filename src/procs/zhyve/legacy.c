@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "backend/chardev.h"
 #include "devices/lpc.h"
@@ -110,16 +112,16 @@ create_rtc(struct machine *m, struct err *e)
 	struct legacy *l = m->legacy;
 	struct irq_line irq = machine_irq(m, LPC_IRQ_RTC);
 	uint64_t low = m->gm.range[0].len, high = m->gm.nranges > 1 ? m->gm.range[1].len : 0;
-	time_t now = (time_t)m->clock.wall_s(m->clock.ctx);
+	struct timezone tz = { 0 };
 	int64_t offset = 0;
-	struct tm tm;
 	bool local;
 	int rc;
 
 	if ((rc = config_bool(m->config, "rtc.use_localtime", true, &local, e)) != 0)
 		return (rc);
-	if (local && localtime_r(&now, &tm) != NULL)
-		offset = tm.tm_gmtoff;
+	/* The kernel's own idea of local time, which is UTC unless the host keeps its clock otherwise. */
+	if (local && syscall(SYS_gettimeofday, NULL, &tz) == 0)
+		offset = -60 * (int64_t)tz.tz_minuteswest;
 	(void)pthread_mutex_init(&l->rtc_lock.mutex, NULL);
 	if ((rc = machine_timer(m, &l->rtc_timer, &l->rtc_lock, e)) != 0)
 		return (rc);

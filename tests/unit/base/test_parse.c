@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -114,6 +116,24 @@ test_fd(void **state)
 	assert_int_equal(parse_fd("/fd:1", &fd), -EINVAL);
 }
 
+static void
+test_utc(void **state)
+{
+	char got[UTC_TEXT_LEN + 1], want[64];
+	struct tm tm;
+
+	(void)state;
+	/* Every 11 hours and some from 1970 to 2420: leap years, centuries, an era's end. */
+	for (time_t t = 0; t < 14200000000; t += 39983) {
+		format_utc((uint64_t)t, 7, got);
+		assert_non_null(gmtime_r(&t, &tm));
+		(void)strftime(want, sizeof(want), "%Y-%m-%dT%H:%M:%S.007Z", &tm);
+		assert_string_equal(got, want);
+	}
+	format_utc(UINT64_MAX, 4999, got);
+	assert_int_equal(strlen(got), UTC_TEXT_LEN);
+}
+
 int
 main(void)
 {
@@ -125,6 +145,7 @@ main(void)
 		cmocka_unit_test(test_uuid),
 		cmocka_unit_test(test_mac),
 		cmocka_unit_test(test_fd),
+		cmocka_unit_test(test_utc),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
