@@ -27,8 +27,7 @@ deps-%:
 	@tools/deps $(subst -, ,$*)
 	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD)
 
-demo: deps-build-host-image-demo
-	@ninja -C $(BUILD)
+demo:
 	@tools/demo
 
 check: deps-build-check-host-image-demo
