@@ -28,6 +28,9 @@ pci_bus_create(const struct pci_host_ops *host, uint64_t mem32_base, uint64_t me
 	bus->mem32 = (struct pci_window){ mem32_base, mem32_end, mem32_base };
 	bus->mem64 = (struct pci_window){ mem64_base, mem64_end, mem64_base };
 	bus->enable_bars = true;
+	for (unsigned i = 0; i < PCI_INTX_GSIS; i++)
+		bus->intx[i].out =
+		    (struct irq_line){ host->intx, host->ctx, PCI_INTX_GSI_BASE + i };
 	return (bus);
 }
 
@@ -357,25 +360,6 @@ pci_bus_master(const struct pci_dev *d)
 	return ((d->cfg[PCIR_COMMAND] & PCI_COMMAND_MASTER) != 0);
 }
 
-/*
- * Several devices share a line, each entered by its own thread. After driving it we look again:
- * if another thread changed the count meanwhile, the later call here leaves the line as the count
- * says.
- */
-static void
-intx_drive(struct pci_bus *bus, unsigned gsi, int change)
-{
-	unsigned *holders = &bus->intx_holders[gsi - PCI_INTX_GSI_BASE];
-	bool level, now;
-
-	now = __atomic_add_fetch(holders, (unsigned)change, __ATOMIC_SEQ_CST) != 0;
-	do {
-		level = now;
-		bus->host.intx(bus->host.ctx, gsi, level);
-		now = __atomic_load_n(holders, __ATOMIC_SEQ_CST) != 0;
-	} while (now != level);
-}
-
 void
 pci_intx_update(struct pci_dev *d)
 {
@@ -385,7 +369,10 @@ pci_intx_update(struct pci_dev *d)
 	if (d->gsi == 0 || out == d->intx_out)
 		return;
 	d->intx_out = out;
-	intx_drive(d->bus, d->gsi, out ? 1 : -1);
+	if (out)
+		irq_share_hold(&d->bus->intx[d->gsi - PCI_INTX_GSI_BASE]);
+	else
+		irq_share_release(&d->bus->intx[d->gsi - PCI_INTX_GSI_BASE]);
 }
 
 void

@@ -3,6 +3,7 @@
 #ifndef ZHYVE_DEVICES_PCI_INTERNAL_H
 #define ZHYVE_DEVICES_PCI_INTERNAL_H
 
+#include "devices/irq_share.h"
 #include "devices/pci.h"
 
 #define PCI_DEVFNS 256 /* of one bus */
@@ -20,8 +21,7 @@ struct pci_bus {
 	const struct bus_ops *reset_ops; /* 0xCF9, may be NULL */
 	void *reset_dev;
 	bool enable_bars;
-	/* Devices that hold each INTx line up; changed by atomic operations, from any thread. */
-	unsigned intx_holders[PCI_INTX_GSIS];
+	struct irq_share intx[PCI_INTX_GSIS];
 };
 
 /* Make decoding of d's BARs follow its registers. True when room may have become free. */

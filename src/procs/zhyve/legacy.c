@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "backend/chardev.h"
+#include "devices/irq_share.h"
 #include "devices/lpc.h"
 #include "devices/pm.h"
 #include "devices/rtc.h"
@@ -27,6 +28,7 @@ struct legacy {
 		struct uart uart;
 		struct chardev *chardev; /* NULL: no backend */
 	} com[LPC_COMS];
+	struct irq_share com_irq[2]; /* of COM1 and 3, of COM2 and 4 */
 	struct lock pm_lock;
 	struct pm pm;
 	struct lock rtc_lock;
@@ -50,7 +52,8 @@ static int
 create_com(struct machine *m, unsigned i, struct err *e)
 {
 	struct com *com = &m->legacy->com[i];
-	struct irq_line irq = machine_irq(m, lpc_com[i].irq);
+	struct irq_share *share = &m->legacy->com_irq[i % 2];
+	struct irq_line irq;
 	const char *path;
 	char name[32];
 
@@ -60,6 +63,8 @@ create_com(struct machine *m, unsigned i, struct err *e)
 	if (path != NULL && chardev_open(&com->chardev, path, m->loop, &com->lock, e) != 0)
 		return (err_ctx(e, "Unable to initialize backend '%s' for LPC device %s", path,
 		    lpc_com[i].name));
+	share->out = machine_irq(m, lpc_com[i].irq);
+	irq = irq_share_line(share);
 	uart_init(&com->uart, &irq, com->chardev);
 	return (claim(
 	    m, lpc_com[i].name, lpc_com[i].port, UART_PORTS, &uart_ops, &com->uart, &com->lock, e));
