@@ -115,7 +115,10 @@ probe_privileges(void)
 	tried("setuid 0", setuid(0));
 	tried("setgid 0", setgid(0));
 	tried("setgroups", syscall(SYS_setgroups, 0, NULL));
-	tried("keyctl", syscall(SYS_keyctl, 0, -3, 1));
+	tried("caller's session keyring",
+	    syscall(SYS_keyctl, 11 /* READ */, -3 /* session */, NULL, 0) > 0
+		? 0
+		: (errno = ENOKEY, -1));
 	tried("bpf", syscall(SYS_bpf, 0, NULL, 0));
 	tried("perf_event_open", syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0));
 	tried("init_module", syscall(SYS_init_module, NULL, 0, ""));

@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# host: group=zone time=120
+#
+# The jail: what /proc says of zhyve in it, the limits of its cgroup, and tests/jail/probe, which tries to get out before any system-call filter
+# is on. Runs outside the virtual host as well (see zone-life.sh).
+set -eu
+# shellcheck source=tests/host/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+root=${ZHYVE_ROOT:-}
+probe=${PROBE:-$top/build/tests/jail/probe}
+zhyve=${ZHYVE:-$top/build/src/procs/zhyve/zhyve}
+payload=$top/build/tests/guest/idle.elf
+z=jail
+v2=$(awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts | sort | head -n 1)
+cg=$v2/zhyve/$z
+mkdir -p "$root/etc/zones" "$root/zones" "$root/run/zones"
+cp "$payload" "$T/kernel"
+daemon_gone() { ! pgrep -f "zoneadmd -z $z -r" >/dev/null; } # what it was started with stays with it
+t_atexit "zoneadm -z $z halt; zoneadm -z $z uninstall -F; zonecfg -z $z delete -F"
+
+limits=
+for c in cpu memory pids; do grep -qw $c "$v2/cgroup.controllers" || limits=no; done
+rctls='add rctl; set name=zone.cpu-cap; add value (priv=privileged,limit=150,action=deny); end;
+	add rctl; set name=zone.cpu-shares; add value (priv=privileged,limit=300,action=none); end;
+	add rctl; set name=zone.max-physical-memory; add value (priv=privileged,limit=268435456,action=deny); end;
+	add rctl; set name=zone.max-swap; add value (priv=privileged,limit=268435456,action=deny); end;
+	add rctl; set name=zone.max-lwps; add value (priv=privileged,limit=40,action=deny); end;'
+[ -z "$limits" ] || rctls=
+t_run "a zone" 0 zonecfg -z $z "create -b; set brand=bhyve; set zonepath=/zones/$z; set ip-type=exclusive;
+	add attr; set name=kernel; set type=string; set value=$T/kernel; end;
+	add attr; set name=vcpus; set type=string; set value=2; end;
+	add attr; set name=ram; set type=string; set value=64; end; $rctls commit"
+t_run "install" 0 zoneadm -z $z install
+did=$(jq .did "$root/etc/zones/$z.json")
+uid=$((0x70000000 + did))
+
+# --- zhyve itself, with a guest that runs ---
+if [ -w /dev/kvm ]; then
+	t_run "boot with zhyve" 0 env ZHYVE_BIN="$zhyve" zoneadm -z $z boot
+	pid=$(sort -n "$cg/cgroup.procs" | head -n 1)
+	t_is "one process is in the zone" "$(wc -l <"$cg/cgroup.procs")" 1
+	# Fields of status that must be the same in every thread: "Name value".
+	while read -r field want; do
+		have=$(sed -n "s/^$field:[[:space:]]*//p" "/proc/$pid/task"/*/status | tr '\t' ' ' | sort -u | paste -sd '|')
+		t_is "$field of each of $(ls "/proc/$pid/task" | wc -l) threads" "${have%% }" "${want//_/ }"
+	done <<-END
+		Uid ${uid}_${uid}_${uid}_${uid}
+		Gid ${uid}_${uid}_${uid}_${uid}
+		Groups
+		CapInh 0000000000000000
+		CapPrm 0000000000000000
+		CapEff 0000000000000000
+		CapBnd 0000000000000000
+		CapAmb 0000000000000000
+		NoNewPrivs 1
+		Seccomp 2
+	END
+	t_like "it is the init of its pid namespace" "$(grep NSpid "/proc/$pid/status")" '[[:space:]]1$'
+	for ns in cgroup ipc mnt net pid user uts; do
+		t_is "it has a $ns namespace of its own" \
+			"$([ "$(readlink "/proc/$pid/ns/$ns")" != "$(readlink "/proc/self/ns/$ns")" ] && echo own)" own
+	done
+	t_is "its uid map is one line, its own" "$(awk '{ print $1, $2, $3 }' "/proc/$pid/uid_map")" "$uid $uid 1"
+	t_is "one mount is in its tree" "$(wc -l <"/proc/$pid/mountinfo")" 1
+	t_like "an empty read-only one" "$(cat "/proc/$pid/mountinfo")" ' / / ro,nosuid,nodev,noexec.* tmpfs '
+	t_is "nothing is in its root" "$(ls -A "/proc/$pid/root/")" ""
+	t_is "its environment is empty" "$(wc -c <"/proc/$pid/environ")" 0
+	t_is "its hostname is the zone's" "$(nsenter -t "$pid" -u hostname)" $z
+	t_like "its interfaces: only a loopback, down" "$(nsenter -t "$pid" -n ip -br link)" '^lo +DOWN'
+	t_is "a descriptor leads to a path of this host only if it is" \
+		"$(find "/proc/$pid/fd" -type l -printf '%l\n' | grep '^/' | grep -v '^/memfd:' | sort | paste -sd ' ')" \
+		"/dev/kvm /dev/null"
+	t_like "no core file" "$(cat "/proc/$pid/limits")" '^Max core file size +0 +0'
+	t_like "bounded threads" "$(cat "/proc/$pid/limits")" '^Max processes +66 +66'
+	t_run "halt" 0 zoneadm -z $z halt
+else
+	t_skip "zhyve in its jail" "no access to /dev/kvm"
+fi
+
+# --- limits ---
+if [ -z "$limits" ]; then
+	wait_for 5 daemon_gone
+	t_run "boot with the probe" 0 env ZHYVE_BIN="$probe" zoneadm -z $z boot
+	while read -r file want; do
+		t_is "$file" "$(cat "$cg/$file")" "${want//_/ }"
+	done <<-END
+		cpu.max 150000_100000
+		cpu.weight 300
+		memory.max 268435456
+		memory.oom.group 1
+		pids.max 40
+	END
+	printf 'fork 1000\r' | timeout 2 zlogin -C $z >"$T/fork" || true
+	t_like "a fork bomb ends at the limit" "$(cat "$T/fork")" 'forked [123][0-9] of 1000'
+	t_run "halt" 0 zoneadm -z $z halt
+	t_run "a cap below the guest's memory" 0 zonecfg -z $z "select rctl name=zone.max-physical-memory; remove value
+		(priv=privileged,limit=268435456,action=deny); add value (priv=privileged,limit=33554432,action=deny); end"
+	t_run "is refused" 1 zoneadm -z $z boot
+	t_like "with what to do" "$t_err" 'is less than the guest.s memory .*raise the cap or lower ram'
+	t_run "and back" 0 zonecfg -z $z "select rctl name=zone.max-physical-memory; remove value
+		(priv=privileged,limit=33554432,action=deny); add value (priv=privileged,limit=268435456,action=deny); end"
+else
+	t_skip "limits of the zone" "cgroup v2 has no controllers here"
+	t_run "a limit" 0 zonecfg -z $z "add rctl; set name=zone.cpu-cap; add value (priv=privileged,limit=150,action=deny); end"
+	t_run "that cannot be set" 1 zoneadm -z $z boot
+	t_like "is an error with what to do" "$t_err" 'cgroup v2 has no cpu controller here'
+	t_run "without it" 0 zonecfg -z $z "remove -F rctl name=zone.cpu-cap"
+fi
+
+# --- the ways out ---
+wait_for 5 daemon_gone
+t_run "boot with the probe" 0 env ZHYVE_BIN="$probe" zoneadm -z $z boot
+wait_for 10 grep -qa '^probe end' "$root/zones/$z/logs/console.log"
+tr -d '\r' <"$root/zones/$z/logs/console.log" | grep -a '^probe ' | sort -u >"$T/probes"
+t_is "the probe is uid, gid, pid, groups, environment" "$(grep -a '^probe identity' "$T/probes")" \
+	"probe identity: uid $uid gid $uid pid 1 groups 0 env empty"
+n=0
+while read -r line; do
+	n=$((n + 1))
+	case $line in
+	*': refused '*) t_ok "${line%%: refused*}" ;;
+	*) t_fail "${line%%: *}" "$line" ;;
+	esac
+done < <(grep -av '^probe identity\|^probe end' "$T/probes")
+t_is "all its ways were tried" "$([ $n -ge 40 ] && echo yes || echo "only $n")" yes
+t_run "halt" 0 zoneadm -z $z halt
+t_is "no cgroup is left" "$([ ! -e "$cg" ] && echo none)" none
+t_done
