@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The bhyve brand: see brand.h. Order and names of the arguments are those of the brand's boot program (zones.md 12); where the boot ROM
- * would be named stands the kernel to start. Pure; runs in zoneadmd.
+ * The bhyve brand: see brand.h. Order and names of the arguments are those of the brand's boot
+ * program (zones.md 12); where the boot ROM would be named stands the kernel to start. Pure; runs
+ * in zoneadmd.
  */
 #include "zone/brand.h"
 
@@ -437,7 +438,10 @@ add_nics(struct maker *m, uint8_t used[32])
 		slot_take(m, used, "nets", 0, 6, f);
 }
 
-/* bhyve-extra-opts: split at blanks, no quoting (zones.md 12). What has a path there fails in the jail: it has none. */
+/*
+ * bhyve-extra-opts: split at blanks, no quoting (zones.md 12). What has a path there fails in the
+ * jail: it has none.
+ */
 static void
 add_extra(struct maker *m)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The bhyve brand: from a zone's configuration to what zhyve is started with (zones.md 12, the boot program). Pure: opens nothing; the
- * same configuration gives the same plan. Wherever bhyve's command line has a path, the plan has fd:N and a list that says what N must be.
+ * The bhyve brand: from a zone's configuration to what zhyve is started with (zones.md 12, the boot
+ * program). Pure: opens nothing; the same configuration gives the same plan. Wherever bhyve's
+ * command line has a path, the plan has fd:N and a list that says what N must be.
  */
 #ifndef ZHYVE_ZONE_BRAND_H
 #define ZHYVE_ZONE_BRAND_H
@@ -59,8 +60,9 @@ struct brand_plan {
 };
 
 /*
- * Make the plan. `image` is that of the boot disk, or NULL; `first_fd` the number of the first descriptor. The plan refers to strings of the
- * configuration, which must outlive it. -EINVAL with the fault in the configuration, in the words of the brand.
+ * Make the plan. `image` is that of the boot disk, or NULL; `first_fd` the number of the first
+ * descriptor. The plan refers to strings of the configuration, which must outlive it. -EINVAL with
+ * the fault in the configuration, in the words of the brand.
  */
 int brand_plan_make(const struct zconf *c, const struct image *image, int first_fd,
     struct brand_plan **out, struct err *e);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The zone's cgroup: see cgroup.h. Facts: Linux Documentation/admin-guide/cgroup-v2.rst. Uses no cgroup v1, and refuses a limit it
- * cannot enforce rather than run without. Runs in zoneadmd, as root.
+ * The zone's cgroup: see cgroup.h. Facts: Linux Documentation/admin-guide/cgroup-v2.rst. Uses no
+ * cgroup v1, and refuses a limit it cannot enforce rather than run without. Runs in zoneadmd, as
+ * root.
  */
 #include "zone/cgroup.h"
 
@@ -166,7 +167,10 @@ parent_of(const char *path, char out[PATH_MAX])
 	*strrchr(out, '/') = '\0';
 }
 
-/* Hand the controllers down to the children of `dir`. One that is not there is missed where a limit needs it. */
+/*
+ * Hand the controllers down to the children of `dir`. One that is not there is missed where a limit
+ * needs it.
+ */
 static void
 hand_down(const char *dir)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The zone's cgroup (v2): <cgroup2>/zhyve/<zone>/, a leaf that holds the zone's processes and carries its resource controls. The folder
- * zhyve/ itself holds no process, so its controllers can be handed down. Runs in zoneadmd, as root.
+ * The zone's cgroup (v2): <cgroup2>/zhyve/<zone>/, a leaf that holds the zone's processes and
+ * carries its resource controls. The folder zhyve/ itself holds no process, so its controllers can
+ * be handed down. Runs in zoneadmd, as root.
  */
 #ifndef ZHYVE_ZONE_CGROUP_H
 #define ZHYVE_ZONE_CGROUP_H
@@ -37,22 +38,29 @@ struct cgroup_setting {
 size_t cgroup_settings(
     const struct cgroup_limits *lim, struct cgroup_setting out[CGROUP_SETTINGS_MAX]);
 
-/* Where the zone's cgroup is or would be. -ENODEV when cgroup v2 is not mounted, with what to do about it. */
+/*
+ * Where the zone's cgroup is or would be. -ENODEV when cgroup v2 is not mounted, with what to do
+ * about it.
+ */
 int cgroup_path(const char *zone, char out[PATH_MAX], struct err *e);
 
 /*
- * Make it (an empty one that stands is taken) and set the limits. *fd is the folder, close-on-exec, for CLONE_INTO_CGROUP; the caller's. A
- * limit whose controller cgroup v2 does not have here is an error that says so.
+ * Make it (an empty one that stands is taken) and set the limits. *fd is the folder, close-on-exec,
+ * for CLONE_INTO_CGROUP; the caller's. A limit whose controller cgroup v2 does not have here is an
+ * error that says so.
  */
 int cgroup_create(const char *path, const struct cgroup_limits *lim, int *fd, struct err *e);
-/* Kill every process in it and below, and wait until they are gone. 0 also when it does not exist. */
+/*
+ * Kill every process in it and below, and wait until they are gone. 0 also when it does not exist.
+ */
 int cgroup_kill(const char *path, struct err *e);
 /* Remove it (and the then empty zhyve/). 0 also when it does not exist. */
 int cgroup_remove(const char *path, struct err *e);
 
 /*
- * Move this process to zhyve/.daemons, so that the end of the session it was started from does not take it along; and back, removing the
- * folder when it was the last. Nothing happens where that is not possible.
+ * Move this process to zhyve/.daemons, so that the end of the session it was started from does not
+ * take it along; and back, removing the folder when it was the last. Nothing happens where that is
+ * not possible.
  */
 void cgroup_daemon_enter(void);
 void cgroup_daemon_leave(void);

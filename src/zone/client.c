@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the tools ask of a zone: see client.h. Talks to the zone's zoneadmd, starts it when it is needed, and cleans up after one that
- * was killed. Does nothing itself to a zone that lives. Runs in the tools, as root.
+ * What the tools ask of a zone: see client.h. Talks to the zone's zoneadmd, starts it when it is
+ * needed, and cleans up after one that was killed. Does nothing itself to a zone that lives. Runs
+ * in the tools, as root.
  */
 #include "zone/client.h"
 
@@ -45,7 +46,9 @@ static void __attribute__((noreturn)) exec_zoneadmd(const char *name, int report
 	_exit(127);
 }
 
-/* Start it and wait until it is ready. *busy: there was one already, perhaps not yet to be reached. */
+/*
+ * Start it and wait until it is ready. *busy: there was one already, perhaps not yet to be reached.
+ */
 static int
 start_zoneadmd(const char *name, bool *busy, struct err *e)
 {
@@ -95,8 +98,9 @@ call_running(const char *name, const char *method, json_t *params, json_t **repl
 }
 
 /*
- * The connection ended without an answer. 0: zoneadmd ended in peace, while we called, and another may be asked; else it was killed,
- * perhaps in the middle of what we asked for: that is not to be repeated.
+ * The connection ended without an answer. 0: zoneadmd ended in peace, while we called, and another
+ * may be asked; else it was killed, perhaps in the middle of what we asked for: that is not to be
+ * repeated.
  */
 static int
 look_after_reset(const char *name, struct err *e)
@@ -118,8 +122,8 @@ look_after_reset(const char *name, struct err *e)
 }
 
 /*
- * Call, starting one when there is none. One that was about to end when we called is started again; one that somebody else is just
- * starting is waited for.
+ * Call, starting one when there is none. One that was about to end when we called is started again;
+ * one that somebody else is just starting is waited for.
  */
 static int
 call_started(const char *name, const char *method, struct err *e)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the tools ask of a zone: its state, and the changes of state, through the zone's zoneadmd (varlink over /run/zones/<name>/control,
- * interface org.zhyve.Zone), which is started when it is needed. State is derived from what lives (zoneadmd answering, ledger, kernel) and, below
- * ready, from the stored configuration; what a killed zoneadmd left is cleaned up on the way (reconcile). Tools; root.
+ * What the tools ask of a zone: its state, and the changes of state, through the zone's zoneadmd
+ * (varlink over /run/zones/<name>/control, interface org.zhyve.Zone), which is started when it is
+ * needed. State is derived from what lives (zoneadmd answering, ledger, kernel) and, below ready,
+ * from the stored configuration; what a killed zoneadmd left is cleaned up on the way (reconcile).
+ * Tools; root.
  */
 #ifndef ZHYVE_ZONE_CLIENT_H
 #define ZHYVE_ZONE_CLIENT_H
@@ -20,8 +22,11 @@ struct zone_status {
 	pid_t init_pid;         /* zhyve's pid in the host's namespace, 0: none */
 	int64_t boot_time_ms;   /* CLOCK_REALTIME of the last boot, 0: none */
 	uint32_t init_restarts; /* resets by the guest since boot */
-	char last_exit
-	    [32]; /* "power-off", "halt", "triple-fault", "error", "crash", "halted" (by the operator), "" */
+	/*
+	 * "power-off", "halt", "panic", "triple-fault", "error", "crash", "halted" (by the
+	 * operator), ""
+	 */
+	char last_exit[32];
 	int last_exit_status;      /* wait status of zhyve, -1: none */
 	int64_t last_exit_time_ms; /* CLOCK_REALTIME */
 };
@@ -29,33 +34,48 @@ struct zone_status {
 /* 0, -ENOENT (not configured). Never starts a zoneadmd. */
 int zone_status_get(const char *name, struct zone_status *st, struct err *e);
 
-/* Each returns when it is done; 0 or -errno with zoneadmd's own text (without a program's name in front). */
+/*
+ * Each returns when it is done; 0 or -errno with zoneadmd's own text (without a program's name in
+ * front).
+ */
 int zone_ready(const char *name, struct err *e);
 int zone_boot(
     const char *name, struct err *e); /* from installed or ready; returns when the vCPUs run */
 int zone_halt(const char *name, struct err *e);   /* abrupt */
 int zone_reboot(const char *name, struct err *e); /* abrupt halt and boot */
-/* Power button, then wait: 0 when the zone is down; -ETIMEDOUT after timeout_s (the zone still runs). */
+/*
+ * Power button, then wait: 0 when the zone is down; -ETIMEDOUT after timeout_s (the zone still
+ * runs).
+ */
 int zone_shutdown(const char *name, unsigned timeout_s, struct err *e);
 int zone_nmi(const char *name, struct err *e);
 
 /*
- * Connect to the zone's console, installed or live; zoneadmd is started when it is not there. flags: CONSOLE_FLAG_* (console.h). The
- * descriptor (blocking, close-on-exec) gives the history first, then what comes; what is written goes to the guest. fd or -errno.
+ * Connect to the zone's console, installed or live; zoneadmd is started when it is not there.
+ * flags: CONSOLE_FLAG_* (console.h). The descriptor (blocking, close-on-exec) gives the history
+ * first, then what comes; what is written goes to the guest. fd or -errno.
  */
 int zone_console_connect(const char *name, unsigned flags, struct err *e);
 
-/* Make the zone path (root/, config/, logs/), state installed. / Remove them, state configured; refuses a live zone. */
+/*
+ * Make the zone path (root/, config/, logs/), state installed. / Remove them, state configured;
+ * refuses a live zone.
+ */
 int zone_install(const char *name, struct err *e);
 int zone_uninstall(const char *name, struct err *e);
 
-/* Clean up whatever a killed zoneadmd of any zone left behind (ledgers without a live owner). Called by `zoneadm list` and on every change. */
+/*
+ * Clean up whatever a killed zoneadmd of any zone left behind (ledgers without a live owner).
+ * Called by `zoneadm list` and on every change.
+ */
 int zone_reconcile_all(struct err *e);
 
 /*
  * Events as they happen, one JSON text each, until cb returns false or the connection ends:
- * {"date","zone","event","detail","mono_ns"}; event: start-requested, ready, jailed, hardware-ready, running, power-button, boot-failed, first-console-byte, guest-reset, guest-poweroff,
- * guest-halt, guest-panic, triple-fault, vmm-error, vmm-crash, halted. They are also kept in <zonepath>/logs/events.jsonl (bounded).
+ * {"date","zone","event","detail","mono_ns"}; event: start-requested, ready, jailed,
+ * hardware-ready, running, power-button, boot-failed, first-console-byte, guest-reset,
+ * guest-poweroff, guest-halt, guest-panic, triple-fault, vmm-error, vmm-crash, halted. They are
+ * also kept in <zonepath>/logs/events.jsonl (bounded).
  */
 int zone_watch(const char *name, bool (*cb)(const char *json, void *arg), void *arg, struct err *e);
 

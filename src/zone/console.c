@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The zone's console: see console.h. Knows bytes and viewers, nothing of zones. Runs in zoneadmd. */
+/*
+ * The zone's console: see console.h. Knows bytes and viewers, nothing of zones. Runs in zoneadmd.
+ */
 #include "zone/console.h"
 
 #include <errno.h>
@@ -72,7 +74,10 @@ viewer_close(struct viewer *v)
 	c->ops->viewers(c->arg);
 }
 
-/* Watch for writing as long as there is something to send, for reading as long as there is room for it. */
+/*
+ * Watch for writing as long as there is something to send, for reading as long as there is room for
+ * it.
+ */
 static void
 viewer_rearm(struct viewer *v)
 {
@@ -147,7 +152,10 @@ guest_type(struct console *c, const char *data, size_t len)
 	(void)mevent_enable(c->guest_wr);
 }
 
-/* Bytes of a viewer that has not been accepted yet. Returns how many belong to its first line, 0: it was closed. */
+/*
+ * Bytes of a viewer that has not been accepted yet. Returns how many belong to its first line, 0:
+ * it was closed.
+ */
 static size_t
 take_ident(struct viewer *v, const char *data, size_t len)
 {
@@ -180,7 +188,9 @@ hung_up(int fd)
 	return (poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0);
 }
 
-/* Viewers whose input is over are not read from any more, so their end is looked for now and then. */
+/*
+ * Viewers whose input is over are not read from any more, so their end is looked for now and then.
+ */
 static void
 on_sweep(int fd, enum mevent_type type, void *arg)
 {
@@ -277,7 +287,10 @@ put(struct console *c, const void *data, size_t len)
 	rearm_all(c);
 }
 
-/* Take up to one buffer of the guest's output; the bytes taken, 0 when there is none, -1 when its end is gone. */
+/*
+ * Take up to one buffer of the guest's output; the bytes taken, 0 when there is none, -1 when its
+ * end is gone.
+ */
 static ssize_t
 take_output(struct console *c)
 {

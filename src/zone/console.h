@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The zone's console: what the guest writes to COM1, kept in a ring and a bounded file, and shown to any number of viewers (up to
- * CONSOLE_VIEWERS_MAX) at once. A viewer gets the history first, whenever it comes; what any viewer types goes to the guest. The
- * console outlives the guest: history, viewers and notices go on over resets, halts and boots (zones.md 9).
+ * The zone's console: what the guest writes to COM1, kept in a ring and a bounded file, and shown
+ * to any number of viewers (up to CONSOLE_VIEWERS_MAX) at once. A viewer gets the history first,
+ * whenever it comes; what any viewer types goes to the guest. The console outlives the guest:
+ * history, viewers and notices go on over resets, halts and boots (zones.md 9).
  *
- * Protocol: the viewer sends "IDENT <locale> <flags>\n" (flag bit 0: disconnect at halt), gets "OK\n", then raw bytes both ways.
- * A guest or a viewer can neither block zoneadmd nor make it hold more than the ring. Runs in zoneadmd.
+ * Protocol: the viewer sends "IDENT <locale> <flags>\n" (flag bit 0: disconnect at halt), gets
+ * "OK\n", then raw bytes both ways. A guest or a viewer can neither block zoneadmd nor make it hold
+ * more than the ring. Runs in zoneadmd.
  */
 #ifndef ZHYVE_ZONE_CONSOLE_H
 #define ZHYVE_ZONE_CONSOLE_H
@@ -31,8 +33,8 @@ struct console_ops {
 };
 
 /*
- * Listen for viewers on `path`. `log_path` is the bounded file the output is kept in; what it holds already is the beginning of
- * the history. `ops` is kept by reference.
+ * Listen for viewers on `path`. `log_path` is the bounded file the output is kept in; what it holds
+ * already is the beginning of the history. `ops` is kept by reference.
  */
 int console_create(struct mevent_loop *loop, const char *path, const char *log_path,
     const struct console_ops *ops, void *arg, struct console **out, struct err *e);

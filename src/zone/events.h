@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What happens to a zone, told as it happens: one JSON object a line, kept in <zonepath>/logs/events.jsonl (bounded) and handed to
- * whoever watches. {"date","zone","event","detail","mono_ns"}: date is UTC with milliseconds, mono_ns CLOCK_MONOTONIC, so that times
- * of one boot can be subtracted. Runs in zoneadmd.
+ * What happens to a zone, told as it happens: one JSON object a line, kept in
+ * <zonepath>/logs/events.jsonl (bounded) and handed to whoever watches.
+ * {"date","zone","event","detail","mono_ns"}: date is UTC with milliseconds, mono_ns
+ * CLOCK_MONOTONIC, so that times of one boot can be subtracted. Runs in zoneadmd.
  */
 #ifndef ZHYVE_ZONE_EVENTS_H
 #define ZHYVE_ZONE_EVENTS_H
@@ -25,7 +26,10 @@ struct events {
 	void *arg;
 };
 
-/* `zone` and `arg` are kept by reference. A log that cannot be opened is an error; the events work all the same. */
+/*
+ * `zone` and `arg` are kept by reference. A log that cannot be opened is an error; the events work
+ * all the same.
+ */
 int events_open(struct events *ev, const char *zone, const char *path,
     void (*watch)(void *arg, const char *json), void *arg, struct err *e);
 /* Tell it. `detail` may be NULL; bytes in it that are not printable ASCII become '?'. */

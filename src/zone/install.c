@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Install and uninstall: the zone path, /zones/<name>, and the stored state around it. incomplete is what a half-done install or
- * uninstall leaves, so that it is seen and can be repeated. Nothing below the zone path is followed out of it: no symbolic link, no other
- * filesystem. Runs in the tools, as root.
+ * Install and uninstall: the zone path, /zones/<name>, and the stored state around it. incomplete
+ * is what a half-done install or uninstall leaves, so that it is seen and can be repeated. Nothing
+ * below the zone path is followed out of it: no symbolic link, no other filesystem. Runs in the
+ * tools, as root.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The jail's stages, in order. zoneadmd (root) makes the child and maps its uid; all else the child does to itself before it
- * executes the program. Any stage that fails ends the child: there is no weaker jail to fall back to. Only Landlock may be missing, for not
- * every kernel has it, and everything it forbids is out of reach without it as well.
+ * The jail's stages, in order. zoneadmd (root) makes the child and maps its uid; all else the child
+ * does to itself before it executes the program. Any stage that fails ends the child: there is no
+ * weaker jail to fall back to. Only Landlock may be missing, for not every kernel has it, and
+ * everything it forbids is out of reach without it as well.
  *
- *   parent  1 clone     namespaces (user, pid, mount, net, ipc, uts, cgroup), straight into the zone's cgroup
- *           2 map       uid and gid: one line, the zone's own number onto itself; host root is not mapped
+ *   parent  1 clone     namespaces (user, pid, mount, net, ipc, uts, cgroup), into the zone's cgroup
+ *           2 map       uid and gid: one line, the zone's own number onto itself, not host root's
  *   child   3 session   signals to their defaults, own session, hostname
  *           4 fds       the named descriptors to their numbers, every other one closed
  *           5 identity  no supplementary group, gid, uid
  *           6 parting   a keyring of its own
- *           7 root      an empty read-only tmpfs is the root, the old tree is detached; no /proc, no /dev
- *           8 limits    no further namespace; no core, bounded descriptors, threads and locked memory
+ *           7 root      an empty read-only tmpfs is the root, the old tree is detached; no /proc
+ *           8 limits    no further namespace; no core, bounded descriptors, threads, locked memory
  *           9 caps      bounding, ambient, inheritable, permitted, effective: all empty
  *          10 sealed    no_new_privs, killed with zoneadmd, Landlock: no file, no port
  *          11 exec      by descriptor, empty environment
  *
- * The program is executed from the file zoneadmd opened for reading: it is neither writable to the zone's uid nor can it be reopened
- * for writing without /proc, and zones share its pages (a sealed copy in a memfd, which runc needs, would cost each zone a copy).
+ * The program is executed from the file zoneadmd opened for reading: it is neither writable to the
+ * zone's uid nor can it be reopened for writing without /proc, and zones share its pages (a sealed
+ * copy in a memfd, which runc needs, would cost each zone a copy).
  */
 #include "zone/jail.h"
 
@@ -102,7 +104,10 @@ stage_session(const struct jail_spec *s)
 	return (sethostname(s->hostname, strlen(s->hostname)) != 0 ? -errno : 0);
 }
 
-/* 4: first all out of the way, then each to its number, so that none is overwritten before it was moved. */
+/*
+ * 4: first all out of the way, then each to its number, so that none is overwritten before it was
+ * moved.
+ */
 static int
 stage_fds(const struct jail_spec *s, int *exec_fd, int *report_fd)
 {
@@ -136,7 +141,10 @@ stage_fds(const struct jail_spec *s, int *exec_fd, int *report_fd)
 	return (0);
 }
 
-/* 5: the map knows one uid and one gid; taking them leaves the capabilities of the new user namespace, needed until stage 9. */
+/*
+ * 5: the map knows one uid and one gid; taking them leaves the capabilities of the new user
+ * namespace, needed until stage 9.
+ */
 static int
 stage_identity(const struct jail_spec *s)
 {
@@ -146,7 +154,10 @@ stage_identity(const struct jail_spec *s)
 	return (0);
 }
 
-/* 6: the caller's session keyring stays behind; the limits of stage 8 can be named only while the host's /proc is seen. */
+/*
+ * 6: the caller's session keyring stays behind; the limits of stage 8 can be named only while the
+ * host's /proc is seen.
+ */
 static const char *const namespace_kinds[] = { "user", "mnt", "pid", "net", "ipc", "uts", "cgroup",
 	"time" };
 
@@ -166,7 +177,9 @@ stage_parting(int limit_fd[NITEMS(namespace_kinds)])
 	return (0);
 }
 
-/* 7: the platform table of this brand is empty, so the root can be read-only from the first moment. */
+/*
+ * 7: the platform table of this brand is empty, so the root can be read-only from the first moment.
+ */
 static int
 stage_root(void)
 {
@@ -185,7 +198,10 @@ stage_root(void)
 	    0x1 | 0x2 | 0x4 | 0x8 /* MOUNT_ATTR_RDONLY, NOSUID, NODEV, NOEXEC */);
 	if (mnt < 0)
 		return (-errno);
-	/* It is laid over the old root, becomes the root, and the old one, now over it, is taken away whole. */
+	/*
+	 * It is laid over the old root, becomes the root, and the old one, now over it, is taken
+	 * away whole.
+	 */
 	if (syscall(SYS_move_mount, mnt, "", AT_FDCWD, "/", 4 /* MOVE_MOUNT_F_EMPTY_PATH */) != 0 ||
 	    fchdir(mnt) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
 	    umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
@@ -196,8 +212,9 @@ stage_root(void)
 }
 
 /*
- * 8: inside a nested user namespace a process would be its root, and reach kernel code that only root reaches. These limits are our user
- * namespace's own; only its CAP_SYS_RESOURCE, gone with stage 9, could raise them.
+ * 8: inside a nested user namespace a process would be its root, and reach kernel code that only
+ * root reaches. These limits are our user namespace's own; only its CAP_SYS_RESOURCE, gone with
+ * stage 9, could raise them.
  */
 static int
 stage_namespaces(const int limit_fd[NITEMS(namespace_kinds)])
@@ -243,7 +260,10 @@ stage_rlimits(const struct jail_spec *s)
 	return (0);
 }
 
-/* 9: the bounding set first, for that needs CAP_SETPCAP. It ends at the first number the kernel does not know. */
+/*
+ * 9: the bounding set first, for that needs CAP_SETPCAP. It ends at the first number the kernel
+ * does not know.
+ */
 static int
 stage_caps(void)
 {
@@ -260,8 +280,10 @@ stage_caps(void)
 	return (0);
 }
 
-/* Landlock (Documentation/userspace-api/landlock.rst): everything its version knows is forbidden, but
- * for executing (which is opening for reading and executing) the one program file. */
+/*
+ * Landlock (Documentation/userspace-api/landlock.rst): everything its version knows is forbidden,
+ * but for executing (which is opening for reading and executing) the one program file.
+ */
 static int
 landlock(int exec_fd)
 {

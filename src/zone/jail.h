@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The jail: a process as init of its own namespaces, in the zone's cgroup, with the zone's own uid, no capability, an empty
- * read-only root, no path to open and exactly the descriptors named; then it executes the program behind one more descriptor, with an
- * empty environment. System-call filters are the program's own (they differ by thread, procs/). Runs in zoneadmd, as root, which
+ * The jail: a process as init of its own namespaces, in the zone's cgroup, with the zone's own uid,
+ * no capability, an empty read-only root, no path to open and exactly the descriptors named; then
+ * it executes the program behind one more descriptor, with an empty environment. System-call
+ * filters are the program's own (they differ by thread, procs/). Runs in zoneadmd, as root, which
  * must have one thread only.
  */
 #ifndef ZHYVE_ZONE_JAIL_H
@@ -18,8 +19,8 @@
 #define JAIL_FDS_MAX 64
 
 /*
- * Zones' uids: this + the zone's did. The range 1879048192..2147483647 is given to nobody by systemd's and Debian's
- * conventions (users, containers and dynamic services all lie elsewhere).
+ * Zones' uids: this + the zone's did. The range 1879048192..2147483647 is given to nobody by
+ * systemd's and Debian's conventions (users, containers and dynamic services all lie elsewhere).
  */
 #define JAIL_UID_BASE 0x70000000u
 #define JAIL_UID_SPAN 0x0fff0000u
@@ -38,8 +39,8 @@ struct jail_spec {
 };
 
 /*
- * Start it. Returns when the program has been executed: 0 with its pid (in our namespace) and a pidfd (close-on-exec,
- * the caller's), or -errno naming the stage that failed, and nothing is left.
+ * Start it. Returns when the program has been executed: 0 with its pid (in our namespace) and a
+ * pidfd (close-on-exec, the caller's), or -errno naming the stage that failed, and nothing is left.
  */
 int jail_start(const struct jail_spec *spec, pid_t *pid, int *pidfd, struct err *e);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ledger of a live zone: see ledger.h. Knows nothing of what the kinds mean. Runs in zoneadmd and the tools.
+ * The ledger of a live zone: see ledger.h. Knows nothing of what the kinds mean. Runs in zoneadmd
+ * and the tools.
  */
 #include "zone/ledger.h"
 
@@ -69,7 +70,10 @@ forget(struct ledger *l, size_t i)
 	l->n--;
 }
 
-/* One line of the file into the list. A line that cannot be understood is an error: guessing would leak a resource. */
+/*
+ * One line of the file into the list. A line that cannot be understood is an error: guessing would
+ * leak a resource.
+ */
 static int
 replay_line(struct ledger *l, const char *line)
 {
@@ -108,13 +112,19 @@ replay(struct ledger *l, struct err *e)
 			return (err_set(
 			    e, -rc, "ledger '%s', line %u, cannot be understood", l->path, number));
 	}
-	/* What a dead owner did not finish writing is cut off, so that the next line begins at its own beginning. */
+	/*
+	 * What a dead owner did not finish writing is cut off, so that the next line begins at its
+	 * own beginning.
+	 */
 	if (*line != '\0' && ftruncate(l->fd, (off_t)(line - text)) != 0)
 		return (err_set(e, errno, "cannot mend ledger '%s'", l->path));
 	return (0);
 }
 
-/* Open and lock; the file we hold must be the one that is named: its last owner removes it while holding the lock. */
+/*
+ * Open and lock; the file we hold must be the one that is named: its last owner removes it while
+ * holding the lock.
+ */
 static int
 open_locked(const char *path, bool create)
 {

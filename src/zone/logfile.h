@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Log files that cannot grow without end: what is written is appended to PATH; when it would pass `max` bytes the file
- * becomes PATH.0 (the older PATH.0 is gone) and a new one begins. So at most 2 * max bytes stand on the disk, whatever a
- * guest says. Runs in zoneadmd.
+ * Log files that cannot grow without end: what is written is appended to PATH; when it would pass
+ * `max` bytes the file becomes PATH.0 (the older PATH.0 is gone) and a new one begins. So at most 2
+ * * max bytes stand on the disk, whatever a guest says. Runs in zoneadmd.
  */
 #ifndef ZHYVE_ZONE_LOGFILE_H
 #define ZHYVE_ZONE_LOGFILE_H
@@ -22,9 +22,15 @@ struct logfile {
 
 /* Open for appending, mode 0600; a symbolic link in the last place is refused. 0 or -errno. */
 int logfile_open(struct logfile *lf, const char *path, uint64_t max, struct err *e);
-/* Append; rotates before, when there is no room. A failure to write (a full disk) is not an error: the bytes are lost. */
+/*
+ * Append; rotates before, when there is no room. A failure to write (a full disk) is not an error:
+ * the bytes are lost.
+ */
 void logfile_write(struct logfile *lf, const void *data, size_t len);
-/* The last bytes, at most `size`, of the older file and this one together; their number. For a start with history. */
+/*
+ * The last bytes, at most `size`, of the older file and this one together; their number. For a
+ * start with history.
+ */
 size_t logfile_tail(const char *path, void *buf, size_t size);
 void logfile_close(struct logfile *lf);
 

@@ -31,7 +31,10 @@ struct metaport {
 	size_t out_len, out_cap;
 };
 
-/* The machine's answer. One that cannot be kept is dropped whole by the guest's time-out; it asks again. */
+/*
+ * The machine's answer. One that cannot be kept is dropped whole by the guest's time-out; it asks
+ * again.
+ */
 static void
 on_answer(void *arg, const void *buf, size_t len)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How much of a jailed process's output zoneadmd takes per time: a process that has been taken over must not be able to keep zoneadmd (or the
- * disk its logs are on) busy. Header only, pure; zoneadmd.
+ * How much of a jailed process's output zoneadmd takes per time: a process that has been taken over
+ * must not be able to keep zoneadmd (or the disk its logs are on) busy. Header only, pure;
+ * zoneadmd.
  */
 #ifndef ZHYVE_ZONE_THROTTLE_H
 #define ZHYVE_ZONE_THROTTLE_H
@@ -18,7 +19,10 @@ struct throttle {
 	size_t used;
 };
 
-/* Count `len` bytes taken at `now`. True when the budget is used up: take no more before the window ends. */
+/*
+ * Count `len` bytes taken at `now`. True when the budget is used up: take no more before the window
+ * ends.
+ */
 static inline bool
 throttle_take(struct throttle *t, size_t len, int64_t now)
 {

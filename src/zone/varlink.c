@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* varlink's framing and server: see varlink.h. The client stands in varlink_client.c. Runs in zoneadmd. */
+/*
+ * varlink's framing and server: see varlink.h. The client stands in varlink_client.c. Runs in
+ * zoneadmd.
+ */
 #include "zone/varlink.h"
 
 #include <errno.h>
@@ -143,7 +146,10 @@ conn_close(struct varlink_conn *c, bool tell)
 	*c = (struct varlink_conn){ .fd = -1 };
 }
 
-/* Give a connection up. It is closed from the loop, not from under whoever is using it: the shutdown makes it readable. */
+/*
+ * Give a connection up. It is closed from the loop, not from under whoever is using it: the
+ * shutdown makes it readable.
+ */
 static void
 conn_break(struct varlink_conn *c)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * varlink (varlink.org): JSON objects, each ended by a zero byte, over a UNIX stream socket. A call is {"method","parameters","more",
- * "oneway"}; an answer is {"parameters","continues"} or {"error","parameters"}. Here: the framing, a server in an event loop for
- * zoneadmd, and a blocking client for the tools. Everything received is bounded and checked; a peer that breaks the rules is
+ * varlink (varlink.org): JSON objects, each ended by a zero byte, over a UNIX stream socket. A call
+ * is {"method","parameters","more", "oneway"}; an answer is {"parameters","continues"} or
+ * {"error","parameters"}. Here: the framing, a server in an event loop for zoneadmd, and a blocking
+ * client for the tools. Everything received is bounded and checked; a peer that breaks the rules is
  * disconnected, one that does not read its answers as well.
  */
 #ifndef ZHYVE_ZONE_VARLINK_H
@@ -27,8 +28,9 @@ struct varlink_reader {
 	size_t len, cap;
 };
 /*
- * Feed bytes; msg is called for each whole message (its text is valid during the call only) and returns false to stop reading. 0;
- * -EMSGSIZE when a message would be longer than VARLINK_MSG_MAX; -ECANCELED when msg stopped it; -ENOMEM.
+ * Feed bytes; msg is called for each whole message (its text is valid during the call only) and
+ * returns false to stop reading. 0; -EMSGSIZE when a message would be longer than VARLINK_MSG_MAX;
+ * -ECANCELED when msg stopped it; -ENOMEM.
  */
 int varlink_feed(struct varlink_reader *r, const void *data, size_t len,
     bool (*msg)(void *arg, const char *text, size_t len), void *arg);
@@ -63,20 +65,27 @@ int varlink_server_create(struct mevent_loop *loop, const char *path, const stru
 void varlink_server_destroy(struct varlink_server *s);
 unsigned varlink_server_conns(const struct varlink_server *s);
 
-/* Answer; takes over the reference to `parameters` (NULL: none). With `continues` more answers to the same call will follow. */
+/*
+ * Answer; takes over the reference to `parameters` (NULL: none). With `continues` more answers to
+ * the same call will follow.
+ */
 void varlink_reply(struct varlink_conn *conn, json_t *parameters, bool continues);
 void varlink_error(struct varlink_conn *conn, const char *error, json_t *parameters);
 
 /* ---- client ---- */
 
 /*
- * Connect, call, wait for the one answer. 0 with *reply (a new reference; may be NULL to ignore); -ENOTCONN when nobody listens;
- * -ECONNRESET when the connection ended without an answer; for an error answer -errno and text from its parameters "errno" and "text"
- * (never one of the former two).
+ * Connect, call, wait for the one answer. 0 with *reply (a new reference; may be NULL to ignore);
+ * -ENOTCONN when nobody listens; -ECONNRESET when the connection ended without an answer; for an
+ * error answer -errno and text from its parameters "errno" and "text" (never one of the former
+ * two).
  */
 int varlink_call(
     const char *path, const char *method, json_t *parameters, json_t **reply, struct err *e);
-/* The same with "more": cb for the parameters of each answer until it returns false (0) or the connection ends (0). */
+/*
+ * The same with "more": cb for the parameters of each answer until it returns false (0) or the
+ * connection ends (0).
+ */
 int varlink_call_more(const char *path, const char *method, json_t *parameters,
     bool (*cb)(void *arg, json_t *parameters), void *arg, struct err *e);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zoneadmd: the daemon of one live zone (zones.md 10). Started on demand by the tools (client.c); the only privileged process of the zone.
- * It owns /run/zones/<name>/, everything in the ledger there, and zhyve. It ends by itself when the zone is back to installed and
- * nobody looks at its console.
+ * zoneadmd: the daemon of one live zone (zones.md 10). Started on demand by the tools (client.c);
+ * the only privileged process of the zone. It owns /run/zones/<name>/, everything in the ledger
+ * there, and zhyve. It ends by itself when the zone is back to installed and nobody looks at its
+ * console.
  *
- * When it is killed, the zone goes with it: zhyve gets SIGKILL from the kernel (and sees its wire close), and the next command that
- * asks for the zone finds the ledger without an owner and undoes the rest. There is no taking over of a running zone.
+ * When it is killed, the zone goes with it: zhyve gets SIGKILL from the kernel (and sees its wire
+ * close), and the next command that asks for the zone finds the ledger without an owner and undoes
+ * the rest. There is no taking over of a running zone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,7 +68,10 @@ detach(struct err *e)
 	return (0);
 }
 
-/* Nothing of the caller's process state may reach the zone: descriptors, umask, groups, limits, signals. */
+/*
+ * Nothing of the caller's process state may reach the zone: descriptors, umask, groups, limits,
+ * signals.
+ */
 static int
 clean_process(int *ready_fd, struct err *e)
 {

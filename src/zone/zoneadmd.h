@@ -2,9 +2,9 @@
 /*
  * zoneadmd's own: the parts of the daemon of one live zone, in one thread around one event loop.
  *
- *	zoneadmd.c       main: becoming a daemon, setting up, ending when there is nothing left to look after
+ *	zoneadmd.c       main: becoming a daemon, setting up, ending when there is nothing left to do
  *	zoneadmd_ctl.c   the varlink interface org.zhyve.Zone
- *	zoneadmd_op.c    what was asked for (boot, halt, …), who waits for it, what state the zone is in
+ *	zoneadmd_op.c    what was asked for (boot, halt, …), who waits for it, the zone's state
  *	zoneadmd_res.c   the zone's resources: made at ready, undone at halt, all through the ledger
  *	zoneadmd_vm.c    one life of zhyve: started in the jail, its wire, its end
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The control socket of a zone: varlink interface org.zhyve.Zone on /run/zones/<name>/control, for root. Its description is in the text
- * below and is what GetInterfaceDescription answers. Runs in zoneadmd.
+ * The control socket of a zone: varlink interface org.zhyve.Zone on /run/zones/<name>/control, for
+ * root. Its description is in the text below and is what GetInterfaceDescription answers. Runs in
+ * zoneadmd.
  */
 #include <errno.h>
 #include <string.h>

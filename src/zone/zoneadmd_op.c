@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What was asked of the zone, who waits for it, and what state the zone is in: zones.md 7 and 10. Nothing here blocks: a call is answered
- * when the machine has reached what was asked for, or failed to. Runs in zoneadmd.
+ * What was asked of the zone, who waits for it, and what state the zone is in: zones.md 7 and 10.
+ * Nothing here blocks: a call is answered when the machine has reached what was asked for, or
+ * failed to. Runs in zoneadmd.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -146,7 +147,9 @@ record_exit(struct zoneadmd *z, const char *reason, int wait_status)
 
 /* ---- down ---- */
 
-/* The machine is gone: give the resources back and be installed again. Answers everybody who waits. */
+/*
+ * The machine is gone: give the resources back and be installed again. Answers everybody who waits.
+ */
 static void
 zone_down(struct zoneadmd *z, const struct err *why)
 {

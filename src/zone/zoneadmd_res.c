@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The resources of a live zone, made in the order of DESIGN 5: cgroup, vnics, then descriptors of what exists already. Each that stands
- * outside this process is in the ledger first. Descriptors are ours to close, so they need no entry. Runs in zoneadmd.
+ * The resources of a live zone, made in the order of DESIGN 5: cgroup, vnics, then descriptors of
+ * what exists already. Each that stands outside this process is in the ledger first. Descriptors
+ * are ours to close, so they need no entry. Runs in zoneadmd.
  */
 #include <errno.h>
 #include <fcntl.h>

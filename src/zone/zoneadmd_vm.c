@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One life of zhyve: its ends of the wire and the COM ports, the jail, what it says, its end. zhyve is presumed taken over by its guest: a
- * message that does not fit the moment ends it, its output is bounded in size and rate, and only its exit decides. Runs in zoneadmd.
+ * One life of zhyve: its ends of the wire and the COM ports, the jail, what it says, its end. zhyve
+ * is presumed taken over by its guest: a message that does not fit the moment ends it, its output
+ * is bounded in size and rate, and only its exit decides. Runs in zoneadmd.
  */
 #include <errno.h>
 #include <fcntl.h>

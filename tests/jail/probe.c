@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A program in zhyve's place ($ZHYVE_BIN), for the tests of the zone. It speaks zhyve's side of the wire; on the way up it tries to get out of
- * the jail in every way it knows and reports each on COM1, one line each: "probe NAME: refused (reason)" or "probe NAME: DONE". Then it
- * obeys lines read from COM1: reset, power-off, halt, triple-fault, error, panic, crash, wire-garbage, wire-order, silent (closes the wire),
- * flood N (bytes on COM1), threads N, exit N, and echoes any other. The power button (WIRE_POWER_BUTTON) ends it as power-off unless "deaf" was
- * said. With the kernel command line "fail" it refuses to come up, with "hang" it never does, with "die" it is killed by its own signal.
+ * A program in zhyve's place ($ZHYVE_BIN), for the tests of the zone. It speaks zhyve's side of the
+ * wire; on the way up it tries to get out of the jail in every way it knows and reports each on
+ * COM1, one line each: "probe NAME: refused (reason)" or "probe NAME: DONE". Then it obeys lines
+ * read from COM1: reset, power-off, halt, triple-fault, error, panic, crash, wire-garbage,
+ * wire-order, silent (closes the wire), flood N (bytes on COM1), threads N, exit N, and echoes any
+ * other. The power button (WIRE_POWER_BUTTON) ends it as power-off unless "deaf" was said. With the
+ * kernel command line "fail" it refuses to come up, with "hang" it never does, with "die" it is
+ * killed by its own signal.
  *
  * Static, no dependency but the wire. It is no part of the product.
  */

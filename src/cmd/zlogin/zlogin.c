@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zlogin: the console of a zone (zones.md 9). A zone of the bhyve brand has no processes to log into, so only -C does something; the other
- * forms are parsed and refused with the reason. The terminal is in raw mode while connected, and set back however the session ends.
+ * zlogin: the console of a zone (zones.md 9). A zone of the bhyve brand has no processes to log
+ * into, so only -C does something; the other forms are parsed and refused with the reason. The
+ * terminal is in raw mode while connected, and set back however the session ends.
  */
 #include <errno.h>
 #include <getopt.h>

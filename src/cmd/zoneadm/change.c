@@ -8,7 +8,10 @@
 
 #define SHUTDOWN_TIMEOUT_S 180
 
-/* Options that are taken and mean nothing to this brand: -X (tracing of hooks), -f, and boot arguments after "--". */
+/*
+ * Options that are taken and mean nothing to this brand: -X (tracing of hooks), -f, and boot
+ * arguments after "--".
+ */
 static bool
 only_ignored(int argc, char **argv, const char *options, bool *r)
 {

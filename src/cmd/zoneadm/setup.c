@@ -20,7 +20,10 @@ cmd_install(const struct subcommand *sc, const char *zone, int argc, char **argv
 	struct err e = { 0 };
 	int c;
 
-	/* Options of the SmartOS brand's installer that its tools pass; a zone here has no dataset, template or quota. */
+	/*
+	 * Options of the SmartOS brand's installer that its tools pass; a zone here has no dataset,
+	 * template or quota.
+	 */
 	optind = 1;
 	while ((c = getopt(argc, argv, "x:t:q:U:R:")) != -1) {
 		if (c == '?')

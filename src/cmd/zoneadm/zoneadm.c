@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zoneadm: administers zones (zones.md 7). Reads arguments, makes the checks common to all subcommands, and leaves the rest to the zone's
- * zoneadmd (zone/client.h). Runs as root, except for list, help and verify.
+ * zoneadm: administers zones (zones.md 7). Reads arguments, makes the checks common to all
+ * subcommands, and leaves the rest to the zone's zoneadmd (zone/client.h). Runs as root, except for
+ * list, help and verify.
  */
 #include "cmd/zoneadm/zoneadm.h"
 

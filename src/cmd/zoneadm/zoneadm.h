@@ -20,7 +20,9 @@ struct subcommand {
 	const char *name;
 	const char *usage; /* after the name */
 	const char *help;
-	/* argv[0] is the name; `zone` is checked to exist (NULL for list and help). An exit status. */
+	/*
+	 * argv[0] is the name; `zone` is checked to exist (NULL for list and help). An exit status.
+	 */
 	int (*run)(const struct subcommand *sc, const char *zone, int argc, char **argv);
 	bool no_zone;      /* -z is not needed */
 	bool unprivileged; /* anybody may */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The console: history, several viewers, input, notices, and what a viewer or a guest may do wrong. */
+/*
+ * The console: history, several viewers, input, notices, and what a viewer or a guest may do wrong.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ledger: what was noted is found again by the next owner whatever moment the first was killed at, and undone newest first.
+ * The ledger: what was noted is found again by the next owner whatever moment the first was killed
+ * at, and undone newest first.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -167,7 +167,10 @@ both_sides(void **state)
 	assert_int_equal(varlink_call(path, "t.Nothing", NULL, NULL, &e), -EIO);
 	assert_int_equal(varlink_call_more(path, "t.Count", NULL, add_up, &sum, &e), 0);
 	assert_int_equal(sum, 6);
-	/* What is not varlink, and one that never reads: disconnected, and the others are served on. */
+	/*
+	 * What is not varlink, and one that never reads: disconnected, and the others are served
+	 * on.
+	 */
 	fd = unix_connect(path, SOCK_STREAM, &e);
 	assert_int_equal(fd_write_full(fd, "GET / HTTP/1.0\r\n\r\n\0", 19), 0);
 	assert_int_not_equal(read(fd, &c, 1), 1);
