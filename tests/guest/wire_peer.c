@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * usage: wire_peer ZHYVE KERNEL SCENARIO
+ *
+ * Stands in zoneadmd's place: starts zhyve with every file as a descriptor and speaks the wire to it. Scenarios: run, quit (before it
+ * runs), quit-running, gone (the wire is closed while the guest runs), garbage (a malformed message), button. Exit status
+ * 0 when all came as wire.h says; else says what did not.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "wire/wire.h"
+
+static int wire, com;
+static pid_t child;
+
+static void __attribute__((noreturn, format(printf, 1, 2))) bad(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fputc('\n', stderr);
+	(void)kill(child, SIGKILL);
+	exit(1);
+}
+
+static void
+expect(enum wire_type type, struct wire_msg *msg)
+{
+	int rc = wire_recv(wire, msg);
+
+	if (rc != 1)
+		bad("message of type %d expected, wire_recv gave %d", (int)type, rc);
+	if (msg->type != type)
+		bad("message of type %d expected, %u came: %s", (int)type, msg->type, msg->text);
+}
+
+static void
+tell(enum wire_type type)
+{
+	struct wire_msg msg = { .type = (uint16_t)type };
+
+	if (wire_send(wire, &msg) != 0)
+		bad("cannot send a message of type %d", (int)type);
+}
+
+/* Read the console until `text` has come. */
+static void
+console_says(const char *text)
+{
+	static char buf[4096];
+	size_t len = 0;
+	ssize_t n;
+
+	while (strstr(buf, text) == NULL) {
+		if ((n = read(com, buf + len, sizeof(buf) - 1 - len)) <= 0)
+			bad("the console ended before '%s': %s", text, buf);
+		len += (size_t)n;
+		buf[len] = '\0';
+	}
+}
+
+static void
+start(const char *zhyve, const char *kernel)
+{
+	int w[2], c[2], kvm = open("/dev/kvm", O_RDWR), k = open(kernel, O_RDONLY);
+	char kvm_arg[32], wire_arg[32], com_arg[32], kernel_arg[32];
+
+	if (kvm < 0 || k < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, w) != 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM, 0, c) != 0)
+		bad("cannot set up: %s", strerror(errno));
+	(void)snprintf(kvm_arg, sizeof(kvm_arg), "kvm=fd:%d", kvm);
+	(void)snprintf(wire_arg, sizeof(wire_arg), "wire=fd:%d", w[1]);
+	(void)snprintf(com_arg, sizeof(com_arg), "com1,fd:%d", c[1]);
+	(void)snprintf(kernel_arg, sizeof(kernel_arg), "kernel,fd:%d", k);
+	if ((child = fork()) < 0)
+		bad("cannot fork");
+	if (child == 0) {
+		(void)close(w[0]);
+		(void)close(c[0]);
+		(void)execl(zhyve, zhyve, "-m", "32m", "-c", "2", "-o", kvm_arg, "-o", wire_arg,
+		    "-l", com_arg, "-l", kernel_arg, "wired", (char *)NULL);
+		_exit(127);
+	}
+	(void)close(w[1]);
+	(void)close(c[1]);
+	wire = w[0];
+	com = c[0];
+}
+
+static void
+ends_with(int want)
+{
+	int status;
+
+	if (waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
+	    WEXITSTATUS(status) != want)
+		bad("wait status 0x%x, exit status %d expected", (unsigned)status, want);
+}
+
+static void
+stopped(enum wire_stop why, int status)
+{
+	struct wire_msg msg;
+
+	expect(WIRE_STOPPED, &msg);
+	if (msg.stop != why)
+		bad("stopped by %s: %s", wire_stop_name(msg.stop), msg.text);
+	ends_with(status);
+}
+
+/* Built, told so, and has not run: nothing on the console yet. */
+static void
+ready(void)
+{
+	struct wire_msg msg;
+	char byte;
+
+	expect(WIRE_HW_READY, &msg);
+	if (msg.vcpus != 2 || msg.memory != 32 << 20)
+		bad("ready with %u vCPUs and %llu bytes", msg.vcpus,
+		    (unsigned long long)msg.memory);
+	(void)usleep(50000);
+	if (recv(com, &byte, 1, MSG_DONTWAIT) >= 0)
+		bad("the guest ran before it was told to");
+}
+
+static void
+go(void)
+{
+	struct wire_msg msg;
+
+	ready();
+	tell(WIRE_RUN);
+	expect(WIRE_RUNNING, &msg);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *scenario = argc == 4 ? argv[3] : "";
+
+	if (argc != 4)
+		return (2);
+	(void)alarm(30);
+	start(argv[1], argv[2]);
+	if (strcmp(scenario, "run") == 0) {
+		go();
+		console_says("ok\n");
+		stopped(WIRE_STOP_POWEROFF, 1);
+	} else if (strcmp(scenario, "quit") == 0) {
+		ready();
+		tell(WIRE_QUIT);
+		ends_with(1);
+	} else if (strcmp(scenario, "quit-running") == 0) {
+		go();
+		console_says("ready\n");
+		tell(WIRE_QUIT);
+		stopped(WIRE_STOP_POWEROFF, 1);
+	} else if (strcmp(scenario, "gone") == 0) {
+		go();
+		console_says("ready\n");
+		(void)close(wire);
+		ends_with(4);
+	} else if (strcmp(scenario, "garbage") == 0) {
+		go();
+		console_says("ready\n");
+		if (send(wire, "garbage", 7, 0) != 7)
+			bad("cannot send");
+		stopped(WIRE_STOP_ERROR, 4);
+	} else if (strcmp(scenario, "button") == 0) {
+		go();
+		console_says("ready\n");
+		tell(WIRE_POWER_BUTTON);
+		console_says("ok\n");
+		stopped(WIRE_STOP_POWEROFF, 1);
+	} else if (strcmp(scenario, "term") == 0) {
+		go();
+		console_says("ready\n");
+		(void)kill(child, SIGTERM);
+		console_says("ok\n");
+		stopped(WIRE_STOP_POWEROFF, 1);
+	} else {
+		bad("no such scenario");
+	}
+	return (0);
+}
