@@ -14,8 +14,9 @@
 #include "devices/virtio/net.h"
 
 /* What concerns the rings; the kernel's other bits (logging, its own header) are of no use here. */
-#define RING_FEATURES \
-	(VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_NET_F_MRG_RXBUF)
+#define RING_FEATURES                                                                \
+	(VIRTIO_FEAT_VERSION_1 | VIRTIO_FEAT_INDIRECT_DESC | VIRTIO_FEAT_EVENT_IDX | \
+	    VIRTIO_NET_F_MRG_RXBUF)
 
 struct vhost_net {
 	struct virtio_extern x; /* softc: this */

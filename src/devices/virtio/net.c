@@ -177,8 +177,8 @@ fill_config(struct virtio_net *net)
 static int
 offer_features(struct virtio_net *net)
 {
-	const uint64_t rings = VIRTIO_NET_F_MRG_RXBUF | VIRTIO_F_INDIRECT_DESC |
-	    VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1;
+	const uint64_t rings = VIRTIO_NET_F_MRG_RXBUF | VIRTIO_FEAT_INDIRECT_DESC |
+	    VIRTIO_FEAT_EVENT_IDX | VIRTIO_FEAT_VERSION_1;
 
 	net->vd.offered |= VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MRG_RXBUF |
 	    VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX;
@@ -187,7 +187,7 @@ offer_features(struct virtio_net *net)
 	net->vd.offered |= net->backend->offload_features & VIRTIO_NET_OFFLOADS;
 	if (net->extern_drv != NULL)
 		net->vd.offered &= ~(rings & ~net->extern_drv->features);
-	return ((net->vd.offered & VIRTIO_F_VERSION_1) != 0 ? 0 : -EINVAL);
+	return ((net->vd.offered & VIRTIO_FEAT_VERSION_1) != 0 ? 0 : -EINVAL);
 }
 
 static int

@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 
-#define FEATURES_ALL (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1)
+#define FEATURES_ALL (VIRTIO_FEAT_INDIRECT_DESC | VIRTIO_FEAT_EVENT_IDX | VIRTIO_FEAT_VERSION_1)
 
 int
 virtio_init(struct virtio_dev *vd, const struct virtio_dev_ops *ops, void *softc,
@@ -96,14 +96,14 @@ accept_features(struct virtio_dev *vd)
 {
 	uint64_t f = vd->proposed;
 
-	if ((f & VIRTIO_F_VERSION_1) == 0 || (f & ~vd->offered) != 0)
+	if ((f & VIRTIO_FEAT_VERSION_1) == 0 || (f & ~vd->offered) != 0)
 		return;
 	if (vd->ops->negotiate != NULL && vd->ops->negotiate(vd, f) < 0)
 		return;
 	vd->features = f;
 	for (unsigned i = 0; i < vd->nqueues; i++) {
-		vd->queue[i].indirect = (f & VIRTIO_F_INDIRECT_DESC) != 0;
-		vd->queue[i].event_idx = (f & VIRTIO_F_EVENT_IDX) != 0;
+		vd->queue[i].indirect = (f & VIRTIO_FEAT_INDIRECT_DESC) != 0;
+		vd->queue[i].event_idx = (f & VIRTIO_FEAT_EVENT_IDX) != 0;
 	}
 	vd->status |= VIRTIO_STATUS_FEATURES_OK;
 }

@@ -33,12 +33,15 @@
 #define VIRTIO_STATUS_NEEDS_RESET 0x40
 #define VIRTIO_STATUS_FAILED      0x80
 
-/* Feature bits of every device, 6 */
-#define VIRTIO_F_INDIRECT_DESC (1ull << 28)
-#define VIRTIO_F_EVENT_IDX     (1ull << 29)
-#define VIRTIO_F_VERSION_1     (1ull << 32)
+/*
+ * Feature bits of every device, 6. As masks, and so not by the names that linux/virtio_config.h gives to
+ * their numbers.
+ */
+#define VIRTIO_FEAT_INDIRECT_DESC (1ull << 28)
+#define VIRTIO_FEAT_EVENT_IDX     (1ull << 29)
+#define VIRTIO_FEAT_VERSION_1     (1ull << 32)
 
-#define VIRTIO_QUEUES_MAX      64
+#define VIRTIO_QUEUES_MAX         64
 
 struct virtio_dev;
 

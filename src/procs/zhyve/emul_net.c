@@ -82,7 +82,7 @@ make_device(struct net_emul *n, struct machine *m, uint64_t mask, unsigned bdf, 
 
 	if ((rc = virtio_net_init(&n->net, &m->gm, n->tap, n->vhost)) != 0)
 		return (err_set(e, -rc, "cannot make the device"));
-	n->net.vd.offered &= ~(mask & ~VIRTIO_F_VERSION_1);
+	n->net.vd.offered &= ~(mask & ~VIRTIO_FEAT_VERSION_1);
 	if ((rc = virtio_glue_attach(&n->glue, &n->net.vd, bdf, e)) != 0 || n->vhost == NULL)
 		return (rc);
 	return (virtio_glue_lendable(&n->glue, VIRTIO_NET_RX, 2, e));

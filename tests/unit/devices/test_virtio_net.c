@@ -518,18 +518,18 @@ test_extern(void **state)
 {
 	static const struct virtio_extern_ops ops = { x_start, x_stop };
 	struct virtio_extern x = { .ops = &ops,
-		.features = VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX };
+		.features = VIRTIO_FEAT_VERSION_1 | VIRTIO_FEAT_EVENT_IDX };
 
 	x_started = x_stopped = 0;
 	x_answer = 0;
 	setup_with(&x);
-	assert_true((net.vd.offered & VIRTIO_F_INDIRECT_DESC) == 0);
+	assert_true((net.vd.offered & VIRTIO_FEAT_INDIRECT_DESC) == 0);
 	assert_true((net.vd.offered & VIRTIO_NET_F_MRG_RXBUF) == 0);
-	assert_true((net.vd.offered & VIRTIO_F_EVENT_IDX) != 0);
+	assert_true((net.vd.offered & VIRTIO_FEAT_EVENT_IDX) != 0);
 	bring_up(BASIC);
 	assert_int_equal(x_started, 1);
 	assert_int_equal(lent_count, 2);
-	assert_int_equal(x_features, VIRTIO_F_VERSION_1);
+	assert_int_equal(x_features, VIRTIO_FEAT_VERSION_1);
 	assert_int_equal(x_queue[1].size, 64);
 	assert_int_equal(x_queue[1].desc, tx.desc);
 	assert_int_equal(x_queue[1].kick_fd, 101);

@@ -198,7 +198,7 @@ static void
 bring_up(void)
 {
 	wr(COMMON + 0x14, 1, 3);
-	propose(VIRTIO_F_VERSION_1 | TOY_F);
+	propose(VIRTIO_FEAT_VERSION_1 | TOY_F);
 	wr(COMMON + 0x14, 1, 0xb);
 	assert_int_equal(rd(COMMON + 0x14, 1), 0xb);
 	queue_set(0, 16);
@@ -281,9 +281,9 @@ static void
 test_features_refused(void **state)
 {
 	static const uint64_t bad[] = {
-		TOY_F,                           /* no VERSION_1 */
-		VIRTIO_F_VERSION_1 | 1ull << 50, /* never offered */
-		VIRTIO_F_VERSION_1 | TOY_F2,     /* the device says no */
+		TOY_F,                              /* no VERSION_1 */
+		VIRTIO_FEAT_VERSION_1 | 1ull << 50, /* never offered */
+		VIRTIO_FEAT_VERSION_1 | TOY_F2,     /* the device says no */
 	};
 
 	for (unsigned i = 0; i < NITEMS(bad); i++) {
@@ -301,8 +301,8 @@ test_features_refused(void **state)
 	wr(COMMON + 0x14, 1, 0);
 	bring_up();
 	propose(0);
-	assert_int_equal(vd.features, VIRTIO_F_VERSION_1 | TOY_F);
-	assert_int_equal(vd.proposed, VIRTIO_F_VERSION_1 | TOY_F);
+	assert_int_equal(vd.features, VIRTIO_FEAT_VERSION_1 | TOY_F);
+	assert_int_equal(vd.proposed, VIRTIO_FEAT_VERSION_1 | TOY_F);
 }
 
 /* CVE-2026-5747: ring registers changed under a running device. */
@@ -336,7 +336,7 @@ static void
 test_bad_queue(void **state)
 {
 	wr(COMMON + 0x14, 1, 3);
-	propose(VIRTIO_F_VERSION_1);
+	propose(VIRTIO_FEAT_VERSION_1);
 	wr(COMMON + 0x14, 1, 0xb);
 	ring.desc = RAM;
 	queue_set(0, 16);
