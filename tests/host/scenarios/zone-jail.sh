@@ -39,12 +39,27 @@ uid=$((0x70000000 + did))
 # --- zhyve itself, with a guest that runs ---
 if [ -w /dev/kvm ]; then
 	t_run "boot with zhyve" 0 env ZHYVE_BIN="$zhyve" zoneadm -z $z boot
-	pid=$(sort -n "$cg/cgroup.procs" | head -n 1)
-	t_is "one process is in the zone" "$(wc -l <"$cg/cgroup.procs")" 1
+	# The guest powers off after five seconds: everything is collected first and looked at after.
+	p=/proc/$(sort -n "$cg/cgroup.procs" | head -n 1)
+	cat "$p/task"/*/status >"$T/status"
+	for ns in cgroup ipc mnt net pid user uts; do readlink "$p/ns/$ns" "/proc/self/ns/$ns"; done | paste - - >"$T/ns"
+	cat "$p/uid_map" >"$T/uid_map"
+	cat "$p/mountinfo" >"$T/mountinfo"
+	cat "$p/environ" >"$T/environ"
+	cat "$p/limits" >"$T/limits"
+	ls -A "$p/root/" >"$T/ls"
+	find "$p/fd" -type l -printf '%l\n' >"$T/fd"
+	nsenter -t "${p#/proc/}" -u hostname >"$T/hostname"
+	nsenter -t "${p#/proc/}" -n ip -br link >"$T/links"
+	for i in $(cat "$cg/cgroup.procs"); do [ ! -e "/proc/$i/exe" ] || readlink "/proc/$i/exe"; done >"$T/processes" || true
+	t_is "it ran all the while" "$(zoneadm -z $z list -p | cut -d: -f3)" running
+
+	t_is "one process is in the zone (besides the kernel's own)" "$(wc -l <"$T/processes")" 1
+	threads=$(grep -c ^Pid: "$T/status")
 	# Fields of status that must be the same in every thread: "Name value".
 	while read -r field want; do
-		have=$(sed -n "s/^$field:[[:space:]]*//p" "/proc/$pid/task"/*/status | tr '\t' ' ' | sort -u | paste -sd '|')
-		t_is "$field of each of $(ls "/proc/$pid/task" | wc -l) threads" "${have%% }" "${want//_/ }"
+		have=$(sed -n "s/^$field:[[:space:]]*//p" "$T/status" | tr '\t' ' ' | sort -u | paste -sd '|')
+		t_is "$field of each of $threads threads" "${have%% }" "${want//_/ }"
 	done <<-END
 		Uid ${uid}_${uid}_${uid}_${uid}
 		Gid ${uid}_${uid}_${uid}_${uid}
@@ -57,23 +72,22 @@ if [ -w /dev/kvm ]; then
 		NoNewPrivs 1
 		Seccomp 2
 	END
-	t_like "it is the init of its pid namespace" "$(grep NSpid "/proc/$pid/status")" '[[:space:]]1$'
-	for ns in cgroup ipc mnt net pid user uts; do
-		t_is "it has a $ns namespace of its own" \
-			"$([ "$(readlink "/proc/$pid/ns/$ns")" != "$(readlink "/proc/self/ns/$ns")" ] && echo own)" own
-	done
-	t_is "its uid map is one line, its own" "$(awk '{ print $1, $2, $3 }' "/proc/$pid/uid_map")" "$uid $uid 1"
-	t_is "one mount is in its tree" "$(wc -l <"/proc/$pid/mountinfo")" 1
-	t_like "an empty read-only one" "$(cat "/proc/$pid/mountinfo")" ' / / ro,nosuid,nodev,noexec.* tmpfs '
-	t_is "nothing is in its root" "$(ls -A "/proc/$pid/root/")" ""
-	t_is "its environment is empty" "$(wc -c <"/proc/$pid/environ")" 0
-	t_is "its hostname is the zone's" "$(nsenter -t "$pid" -u hostname)" $z
-	t_like "its interfaces: only a loopback, down" "$(nsenter -t "$pid" -n ip -br link)" '^lo +DOWN'
-	t_is "a descriptor leads to a path of this host only if it is" \
-		"$(find "/proc/$pid/fd" -type l -printf '%l\n' | grep '^/' | grep -v '^/memfd:' | sort | paste -sd ' ')" \
+	t_like "it is the init of its pid namespace" "$(grep NSpid "$T/status" | head -n 1)" '[[:space:]]1$'
+	while read -r its ours; do
+		t_is "it has a ${its%%:*} namespace of its own" "$([ "$its" != "$ours" ] && echo own)" own
+	done <"$T/ns"
+	t_is "its uid map is one line, its own" "$(awk '{ print $1, $2, $3 }' "$T/uid_map")" "$uid $uid 1"
+	t_is "one mount is in its tree" "$(wc -l <"$T/mountinfo")" 1
+	t_like "an empty read-only one" "$(cat "$T/mountinfo")" ' / / ro,nosuid,nodev,noexec.* tmpfs '
+	t_is "nothing is in its root" "$(cat "$T/ls")" ""
+	t_is "its environment is empty" "$(wc -c <"$T/environ")" 0
+	t_is "its hostname is the zone's" "$(cat "$T/hostname")" $z
+	t_like "its interfaces: only a loopback, down" "$(cat "$T/links")" '^lo +DOWN'
+	t_is "and no other" "$(wc -l <"$T/links")" 1
+	t_is "its descriptors of files of this host" "$(grep '^/' "$T/fd" | grep -v '^/memfd:' | sort | paste -sd ' ')" \
 		"/dev/kvm /dev/null"
-	t_like "no core file" "$(cat "/proc/$pid/limits")" '^Max core file size +0 +0'
-	t_like "bounded threads" "$(cat "/proc/$pid/limits")" '^Max processes +66 +66'
+	t_like "no core file" "$(cat "$T/limits")" '^Max core file size +0 +0'
+	t_like "bounded threads" "$(cat "$T/limits")" '^Max processes +66 +66'
 	t_run "halt" 0 zoneadm -z $z halt
 else
 	t_skip "zhyve in its jail" "no access to /dev/kvm"
