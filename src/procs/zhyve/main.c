@@ -148,6 +148,8 @@ main(int argc, char **argv)
 	int rc;
 
 	log_open("zhyve", STDERR_FILENO, LOG_LVL_WARN);
+	/* Executed by descriptor, older kernels call it by that number. */
+	(void)prctl(PR_SET_NAME, "zhyve", 0, 0, 0);
 	if ((m->config = config_create()) == NULL)
 		return (ZHYVE_EXIT_OS);
 	if ((rc = options_parse(m->config, argc, argv)) != OPTIONS_GO_ON)

@@ -55,6 +55,7 @@ if [ -w /dev/kvm ]; then
 	t_is "it ran all the while" "$(zoneadm -z $z list -p | cut -d: -f3)" running
 
 	t_is "one process is in the zone (besides the kernel's own)" "$(wc -l <"$T/processes")" 1
+	t_is "its name" "$(sed -n 's/^Name:[[:space:]]*//p' "$T/status" | head -n 1)" zhyve
 	threads=$(grep -c ^Pid: "$T/status")
 	# Fields of status that must be the same in every thread: "Name value".
 	while read -r field want; do
