@@ -409,6 +409,10 @@ vcpus_nmi(struct vcpus *s)
 {
 	for (unsigned i = 0; i < s->n; i++) {
 		/* The ioctl would wait for the vCPU to leave KVM_RUN; a message of delivery mode NMI does not. */
-		vm_msi(s->vm, 0xfee00000u | (s->cpu[i].id & 0xff) << 12, 4u << 8);
+		uint64_t id =
+		    s->cpu[i]
+			.id; /* its upper bits go into the upper half (7.5, 32-bit identifiers) */
+
+		vm_msi(s->vm, (id & ~0xffull) << 32 | 0xfee00000u | (id & 0xff) << 12, 4u << 8);
 	}
 }

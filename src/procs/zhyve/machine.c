@@ -176,6 +176,26 @@ configure_memory(struct machine *m, struct err *e)
 	return (0);
 }
 
+/* What bhyve has and we do not: said, rather than left out in silence. */
+static int
+refuse_unsupported(struct machine *m, struct err *e)
+{
+	bool suspended, msix;
+	int rc;
+
+	if ((rc = config_bool(m->config, "suspend_at_boot", false, &suspended, e)) != 0 ||
+	    (rc = config_bool(m->config, "virtio.msix", true, &msix, e)) != 0)
+		return (rc);
+	if (suspended)
+		return (err_say(e, ENOTSUP,
+		    "suspend_at_boot (-d) is not supported: there is no debugger to resume from"));
+	if (!msix)
+		return (err_say(e, ENOTSUP,
+		    "virtio.msix=false (-W) is not supported: virtio devices have MSI-X and INTx, "
+		    "not MSI"));
+	return (0);
+}
+
 int
 machine_configure(struct machine *m, struct err *e)
 {
@@ -183,7 +203,7 @@ machine_configure(struct machine *m, struct err *e)
 
 	m->name = config_text(m->config, "name", "");
 	m->clock = (struct clock){ .now_ns = now_ns, .wall_s = wall_s };
-	if ((rc = configure_cpus(m, e)) != 0)
+	if ((rc = refuse_unsupported(m, e)) != 0 || (rc = configure_cpus(m, e)) != 0)
 		return (rc);
 	return (configure_memory(m, e));
 }

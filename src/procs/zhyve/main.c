@@ -97,9 +97,14 @@ drop_code(struct dl_phdr_info *info, size_t size, void *arg)
 static int
 stage_confine(struct machine *m, struct err *e)
 {
+	uint32_t omit;
 	int rc;
 
 	(void)dl_iterate_phdr(drop_code, NULL);
+	if ((rc = config_number(
+		 m->config, "seccomp.without", 0, UINT32_MAX, SECCOMP_OMIT_NONE, &omit, e)) != 0)
+		return (rc);
+	seccomp_omit(omit);
 	if ((rc = vcpus_start(&m->vcpus, e)) != 0)
 		return (rc);
 	if (m->seccomp && (rc = seccomp_enter(SECCOMP_MAIN)) != 0)
@@ -163,7 +168,11 @@ main(int argc, char **argv)
 		control_failed(m->wire, &e);
 		return (ZHYVE_EXIT_START);
 	}
-	if ((rc = control_wait_run(m)) != 1)
-		return (rc == 0 ? WIRE_STOP_POWEROFF : ZHYVE_EXIT_START);
+	if ((rc = control_wait_run(m)) == 0)
+		return (WIRE_STOP_POWEROFF);
+	if (rc != 1) {
+		log_err("%s: zoneadmd did not let the machine run: %s", m->name, strerror(-rc));
+		return (ZHYVE_EXIT_START);
+	}
 	return (run(m));
 }

@@ -43,7 +43,7 @@ static void
 usage(FILE *f)
 {
 	(void)fprintf(f,
-	    "usage: zhyve [-aACDdeHhPSuvWwxY] [-B type,key=value,...] [-c vcpus] [-k file]\n"
+	    "usage: zhyve [-aACDehHPSuvwxY] [-B type,key=value,...] [-c vcpus] [-k file]\n"
 	    "             [-l help|device[,conf]] [-m size] [-o var=value]\n"
 	    "             [-s help|slot,emulation[,conf]] [-U uuid] vmname\n"
 	    "  -a          xAPIC mode (the guest may switch)\n"
@@ -51,7 +51,6 @@ usage(FILE *f)
 	    "  -B ...      SMBIOS strings of type 0 to 3\n"
 	    "  -c N        vCPUs, or cpus=N,sockets=N,cores=N,threads=N\n"
 	    "  -C          include guest memory in core dumps\n"
-	    "  -d          (debugging; not supported)\n"
 	    "  -D          destroy the machine at power-off (always so)\n"
 	    "  -e          exit on access to an unclaimed I/O port\n"
 	    "  -h          this help\n"
@@ -67,7 +66,6 @@ usage(FILE *f)
 	    "  -U uuid     SMBIOS system UUID\n"
 	    "  -v          version\n"
 	    "  -w          ignore unknown MSRs\n"
-	    "  -W          MSI instead of MSI-X for virtio (not supported)\n"
 	    "  -x          x2APIC mode (the guest may switch)\n"
 	    "  -Y          no MP table (there is none)\n");
 }

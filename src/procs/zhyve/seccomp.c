@@ -108,6 +108,14 @@ static const struct {
 	{ VHOST_NET_SET_BACKEND, M | V },
 };
 
+static uint32_t omitted = SECCOMP_OMIT_NONE;
+
+void
+seccomp_omit(uint32_t rule)
+{
+	omitted = rule;
+}
+
 struct program {
 	struct sock_filter insn[INSNS_MAX];
 	unsigned n;
@@ -149,7 +157,7 @@ put_ioctls(struct program *p, unsigned class)
 	put(p, BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 0); /* jf is set below */
 	put_load(p, offsetof(struct seccomp_data, args[1]));
 	for (size_t i = 0; i < NITEMS(ioctls); i++) {
-		if ((ioctls[i].classes & class) != 0)
+		if ((ioctls[i].classes & class) != 0 && ioctls[i].cmd != omitted)
 			put_allow_if(p, ioctls[i].cmd);
 	}
 	put_return(p, SECCOMP_RET_KILL_PROCESS);
@@ -178,10 +186,10 @@ build(struct program *p, unsigned class)
 	put_return(p, SECCOMP_RET_KILL_PROCESS);
 	put_ioctls(p, class); /* first: the most frequent */
 	for (size_t i = 0; i < NITEMS(calls); i++) {
-		if ((calls[i].classes & class) != 0)
+		if ((calls[i].classes & class) != 0 && calls[i].nr != omitted)
 			put_allow_if(p, calls[i].nr);
 	}
-	if (class == M)
+	if (class == M && omitted != SYS_mmap)
 		put_mmap(p);
 	put_return(p, SECCOMP_RET_KILL_PROCESS);
 }

@@ -6,6 +6,8 @@
 #ifndef ZHYVE_PROCS_ZHYVE_SECCOMP_H
 #define ZHYVE_PROCS_ZHYVE_SECCOMP_H
 
+#include <stdint.h>
+
 enum seccomp_class {
 	SECCOMP_MAIN, /* the event loop: backends, control */
 	SECCOMP_VCPU, /* KVM_RUN, and devices entered by the guest's accesses */
@@ -17,5 +19,12 @@ enum seccomp_class {
  * vCPU's thread calls this itself. 0 or -errno.
  */
 int seccomp_enter(enum seccomp_class class);
+
+/*
+ * Leave one rule out of every list to come: the number of a system call, or an ioctl's command. A test shows by it that the rule is
+ * needed; it can only take rights away. SECCOMP_OMIT_NONE: none.
+ */
+#define SECCOMP_OMIT_NONE 0xffffffffu
+void seccomp_omit(uint32_t rule);
 
 #endif
