@@ -73,6 +73,14 @@ put_now(struct stream *s, const uint8_t *buf, size_t len)
 	return (0);
 }
 
+/* Let what comes next wait for more. Without a timer nothing waits. */
+static void
+gather(struct stream *s)
+{
+	s->gathering =
+	    s->gather_ev != NULL && mevent_timer_set(s->gather_ev, STREAM_GATHER_NS, 0) == 0;
+}
+
 static size_t
 stream_write(struct chardev *c, const uint8_t *buf, size_t len)
 {
@@ -81,14 +89,16 @@ stream_write(struct chardev *c, const uint8_t *buf, size_t len)
 
 	if (s->out < 0 || s->lost)
 		return (len);
-	if (ring_used(&s->ring) == 0)
+	if (ring_used(&s->ring) == 0 && !s->gathering) {
 		n = put_now(s, buf, len);
+		gather(s);
+	}
 	if (n == len)
 		return (len);
 	n += ring_put(&s->ring, buf + n, len - n);
 	if (n < len)
 		s->held_back = true;
-	if (s->out_ev != NULL)
+	if (s->out_ev != NULL && (!s->gathering || ring_used(&s->ring) >= STREAM_GATHER))
 		(void)mevent_enable(s->out_ev);
 	return (n);
 }
@@ -172,15 +182,15 @@ on_readable(int fd, enum mevent_type type, void *arg)
 	lock_drop(s->lock);
 }
 
-/* Send what has been kept, and let the device go on once half of the buffer is free. */
+/* Send what has been kept, as far as the peer takes it. */
 static void
-output(struct stream *s)
+send_kept(struct stream *s)
 {
 	uint64_t pos = s->ring.tail;
 	const uint8_t *p;
 	size_t len, n;
 
-	while (!s->lost && (p = ring_peek(&s->ring, &pos, &len), len) > 0) {
+	while (s->out >= 0 && !s->lost && (p = ring_peek(&s->ring, &pos, &len), len) > 0) {
 		n = put_now(s, p, len);
 		if (s->lost)
 			break;
@@ -189,7 +199,14 @@ output(struct stream *s)
 		if (n < len)
 			break;
 	}
-	if (ring_used(&s->ring) == 0)
+}
+
+/* The same, and let the device go on once half of the buffer is free. */
+static void
+output(struct stream *s)
+{
+	send_kept(s);
+	if (s->out_ev != NULL && ring_used(&s->ring) == 0)
 		(void)mevent_disable(s->out_ev);
 	if (s->lost && s->in_ev == NULL) {
 		on_gone(s);
@@ -213,6 +230,24 @@ on_writable(int fd, enum mevent_type type, void *arg)
 	lock_drop(s->lock);
 }
 
+/* What has gathered goes out; when that was something, more of it is likely to come. */
+static void
+on_gathered(int fd, enum mevent_type type, void *arg)
+{
+	struct stream *s = arg;
+
+	lock_take(s->lock);
+	s->gathering = false;
+	if (s->out >= 0 && ring_used(&s->ring) != 0) {
+		output(s);
+		if (ring_used(&s->ring) == 0)
+			gather(s);
+		else if (s->out_ev != NULL)
+			(void)mevent_enable(s->out_ev);
+	}
+	lock_drop(s->lock);
+}
+
 static const struct chardev_ops stream_ops = {
 	.write = stream_write,
 	.rx_room = stream_rx_room,
@@ -231,6 +266,11 @@ stream_new(size_t size, struct mevent_loop *loop, struct lock *lock)
 	s->lock = lock;
 	s->in = s->out = -1;
 	ring_init(&s->ring, s->buffer, sizeof(s->buffer));
+	s->gather_ev = mevent_add_timer(loop, 0, 0, on_gathered, s);
+	if (s->gather_ev == NULL) {
+		free(s);
+		return (NULL);
+	}
 	return (s);
 }
 
@@ -293,9 +333,11 @@ chardev_close(struct chardev *c)
 		return;
 	s = of(c);
 	lock_take(s->lock);
+	send_kept(s); /* as much as goes at once */
 	if (s->close != NULL)
 		s->close(s);
 	stream_detach(s);
+	mevent_delete(s->gather_ev);
 	lock_drop(s->lock);
 	free(s);
 }

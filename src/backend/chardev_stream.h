@@ -10,6 +10,12 @@
 #include "base/ring.h"
 
 #define STREAM_BUFFER 16384u /* bytes of output kept for a slow peer; a power of two */
+/*
+ * After output has gone out, more of it is gathered for so long: a guest sends byte by byte, and each run costs us a system
+ * call and the peer a wake-up. The first byte after a pause goes out at once.
+ */
+#define STREAM_GATHER_NS 4000000ull
+#define STREAM_GATHER    1024u /* a run that is never waited for */
 
 struct stream {
 	struct chardev c; /* softc: this */
@@ -17,6 +23,8 @@ struct stream {
 	struct lock *lock;
 	int in, out; /* -1: none; may be the same */
 	struct mevent *in_ev, *out_ev;
+	struct mevent *gather_ev; /* timer: the time of gathering is over */
+	bool gathering;
 	bool is_socket; /* out; set before stream_attach */
 	size_t room;    /* bytes the device takes */
 	bool lost;      /* the peer is gone; the loop is about to notice */

@@ -133,6 +133,42 @@ test_both_ways(void **state)
 	assert_memory_equal(got, "0123456789", 10);
 }
 
+/* A guest's bytes come one by one: the first goes out at once, those behind it in runs, none is lost. */
+static void
+test_runs(void **state)
+{
+	CLEANUP_FD int peer = pair();
+	char buf[8192];
+	unsigned runs = 0;
+	size_t have = 0;
+	ssize_t n;
+
+	for (unsigned i = 0; i < 6000; i++) {
+		assert_int_equal(say(&(char){ (char)i }, 1), 1);
+		if (i == 0)
+			assert_int_equal(recv(peer, buf, 1, MSG_PEEK), 1);
+		if (i % 500 == 499)
+			(void)mevent_poll(loop, 0);
+		if ((n = read(peer, buf + have, sizeof(buf) - have)) > 0) {
+			have += (size_t)n;
+			runs++;
+		}
+	}
+	spin();
+	while ((n = read(peer, buf + have, sizeof(buf) - have)) > 0)
+		have += (size_t)n;
+	assert_int_equal(have, 6000);
+	for (unsigned i = 0; i < 6000; i++)
+		assert_int_equal(buf[i], (char)i);
+	assert_true(runs < 600);
+	/* What still waits when it is closed has been sent too. */
+	assert_int_equal(say("a", 1), 1);
+	assert_int_equal(say("b", 1), 1);
+	chardev_close(c);
+	c = NULL;
+	assert_int_equal(read(peer, buf, sizeof(buf)), 2);
+}
+
 static void
 test_backpressure(void **state)
 {
@@ -323,6 +359,7 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_both_ways),
+		T(test_runs),
 		T(test_backpressure),
 		T(test_peer_gone),
 		T(test_socket),
