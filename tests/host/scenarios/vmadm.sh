@@ -75,7 +75,7 @@ else
 	t_fail "ssh with the key of the metadata, at the address of the metadata" "$(tail -n 20 "/zones/$uuid/logs/platform.log")"
 	t_done
 fi
-t_is "cloud-init found SmartOS" "$(in_guest cat /run/cloud-init/cloud-id)" joyent
+t_like "cloud-init found SmartOS" "$(in_guest cat /var/lib/cloud/instance/datasource)" "^DataSourceSmartOS"
 t_is "the hostname" "$(in_guest hostname)" vmadm-guest
 t_like "the resolver" "$(in_guest cat /etc/resolv.conf /run/systemd/resolve/resolv.conf 2>/dev/null || true)" '10\.77\.0\.1'
 
