@@ -124,6 +124,22 @@ t_run "stop by the power button" 0 vmadm stop "$uuid" -t 120
 t_is "stopped, and not started with the host" "$(vmadm list -H -p -o state,autoboot,exit_status "uuid=$uuid")" stopped::1
 t_run "stop again" 0 vmadm stop "$uuid"
 t_is "which does nothing" "$t_err" "VM $uuid is already not 'running' (currently: stopped)"
-t_run "delete" 0 vmadm delete "$uuid"
+
+# --- up again, and away while it runs ---
+t_run "start" 0 vmadm start "$uuid"
+pid=$(vmadm get "$uuid" | jq -r .pid)
+t_run "reboot -F" 0 vmadm reboot -F "$uuid"
+again=$(vmadm get "$uuid" | jq -r .pid)
+t_like "another zhyve runs it" "$again $(cat "/proc/$again/comm")" '^[0-9]+ zhyve'
+t_is "not the one before" "$([ "$again" != "$pid" ] && [ ! -d "/proc/$pid" ] && echo other)" other
+mkfifo "$T/in"
+(exec vmadm console "$uuid" <"$T/in" >"$T/console" 2>&1) &
+exec 7>"$T/in"
+t_run "the console shows the guest's boot" 0 wait_for 60 grep -q 'systemd' "$T/console"
+printf '\035.' >&7
+t_run "and is left by its escape" 0 wait_for 10 sh -c "! pgrep -x zlogin"
+exec 7>&-
+t_run "an NMI is sent" 0 vmadm sysrq "$uuid" nmi
+t_run "delete, while it runs" 0 vmadm delete "$uuid"
 t_is "nothing is left" "$(leftovers)" "$before"
 t_done
