@@ -2,7 +2,7 @@
 # zhyve: the short front of meson. `make help` lists what there is.
 BUILD ?= build
 
-.PHONY: all help demo check check-unit check-style check-guest check-host bench host-shell install clean
+.PHONY: all help demo check check-unit check-style check-guest check-sanitize check-host bench host-shell install clean
 
 all: deps-build
 	@ninja -C $(BUILD)
@@ -13,6 +13,7 @@ help:
 	@echo 'make check         run every test (root); or one part of them:'
 	@echo '  make check-unit    unit tests: no root, no KVM'
 	@echo '  make check-style   include wall, formatting, file sizes, manual pages, scripts'
+	@echo '  make check-sanitize  the unit tests under ASan and UBSan'
 	@echo '  make check-guest   bare-metal payloads on this machine'\''s /dev/kvm (root)'
 	@echo '  make check-host    end to end, in the virtual host (root)'
 	@echo 'make bench         measure against QEMU (root)'
@@ -31,17 +32,17 @@ demo:
 	@tools/demo
 
 check: deps-build-check-host-image-demo
-	@tests/check unit style guest host
+	@tests/check unit style guest sanitize host
 
-check-%: deps-build-check-host-image-demo
-	@tests/check $*
+check-host: deps-build-check-host-image-demo
+	@tests/check host
 
-# Without the virtual host's packages: these run anywhere.
-check-unit: deps-build
+# Without the packages of the virtual host and the image: these run anywhere.
+check-unit: deps-build-check
 	@tests/check unit
 
-check-style: deps-build-check
-	@tests/check style
+check-style check-sanitize check-guest: check-%: deps-build-check
+	@tests/check $*
 
 bench: deps-build-bench
 	@ninja -C $(BUILD)
@@ -55,4 +56,4 @@ install: all
 	@meson install -C $(BUILD) --no-rebuild
 
 clean:
-	@rm -rf $(BUILD)
+	@rm -rf $(BUILD) $(BUILD)-sanitize
