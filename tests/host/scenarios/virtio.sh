@@ -1,0 +1,106 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# host: group=virtio time=180
+#
+# Disks, nics and entropy under a stock kernel: what the guest reads and sends is, byte for byte, what the host has and gets.
+# One boot of a tiny guest, with a disk for each way to do I/O and a nic for each way to move frames.
+set -eu
+# shellcheck source=tests/host/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+zones=/zones
+for d in uring thread ro; do truncate -s 32M "$T/$d.raw"; done
+truncate -s 32M $zones/direct.raw
+t_atexit rm -f $zones/direct.raw
+head -c 3000000 /dev/urandom | dd of="$T/ro.raw" conv=notrunc 2>/dev/null
+ro_sum=$(sha256sum <"$T/ro.raw" | cut -d' ' -f1)
+
+for i in 0 1; do
+	ip tuntap add dev zvt$i mode tap vnet_hdr
+	t_atexit ip link del zvt$i
+	ip addr add 10.77.$i.1/24 dev zvt$i
+	ip link set zvt$i up
+done
+
+# Servers for both nics: port 7001 sends 8 MiB, port 7002 takes what comes and writes down its sum.
+head -c 8388608 /dev/urandom >"$T/net"
+cat >"$T/serve.py" <<'PY'
+import hashlib, socket, sys, threading
+addr, src, out = sys.argv[1:]
+data = open(src, "rb").read()
+def serve(port, work):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((addr, port))
+    s.listen()
+    work(s.accept()[0])
+def take(c):
+    h = hashlib.sha256()
+    while b := c.recv(1 << 16):
+        h.update(b)
+    open(out, "w").write(h.hexdigest())
+def give(c):
+    c.sendall(data)
+    c.close()
+threads = [threading.Thread(target=serve, args=a) for a in ((7001, give), (7002, take))]
+[t.start() for t in threads]
+[t.join() for t in threads]
+PY
+for i in 0 1; do
+	python3 "$T/serve.py" 10.77.$i.1 "$T/net" "$T/got$i" &
+	t_atexit kill $!
+done
+
+words=blkfill:16:vda,blkfill:8:vdb,blkfill:8:vdc,blkwrite:END-OF-TEST:vda
+words=$words,blk:vda,blk:vdb,blk:vdc,blk:vdd,blkwrite:NO:vdd,rng
+for i in 0 1; do
+	words=$words,ip:10.77.$i.2/24:eth$i,ping:10.77.$i.1,netsum:10.77.$i.1:7001,netsend:10.77.$i.1:7002:8
+done
+(
+	# Whether the kernel serves the second nic shows while the guest runs.
+	for _ in $(seq 600); do
+		pgrep '^vhost-' >/dev/null && { echo yes >"$T/vhost"; break; }
+		sleep 0.2
+	done
+) &
+t_atexit kill $!
+t_run "a guest with four disks, two nics and entropy runs to its power-off" 1 timeout 170 \
+	zhyve -m 256m -c 1 -P -H -s 0,hostbridge -s 31,lpc -l com1,stdio \
+	-s "3,virtio-blk,$T/uring.raw,serial=DISK-URING,queues=2" -s "4,virtio-blk,$T/thread.raw,uring=false,sync" \
+	-s 5,virtio-blk,$zones/direct.raw,nocache,sectorsize=4096 -s "6,virtio-blk,$T/ro.raw,ro" -s 7,virtio-rnd \
+	-s 8,virtio-net-viona,zvt0,mac=02:08:20:00:00:10 -s 9,virtio-net-viona,zvt1,mac=02:08:20:00:00:11,vhost=on,mtu=1400 \
+	-l "kernel,$cache/vmlinux,initrd=$cache/tiny.cpio" \
+	-o boot.cmdline="console=ttyS0 quiet tiny.run=$words,poweroff" virtio
+out=$(tr -d '\r' <<<"$t_out")
+
+said() { # WORD REGEX: the line that the guest printed for it
+	grep -E "zhyve-tiny: $1: $2" <<<"$out" | tail -n 1
+}
+for d in vda vdb vdc; do
+	[ $d = vda ] && n=16 || n=8
+	t_like "$d keeps what is written" "$out" "blkfill: $n MiB ok"
+done
+i=0
+for f in "$T/uring.raw" "$T/thread.raw" $zones/direct.raw "$T/ro.raw"; do
+	d=vd$(printf %b "\\$(printf %o $((97 + i)))")
+	have=$(said blk "$d " | sed 's/.*sha256=//')
+	t_is "$d: the guest reads what is in ${f##*/}" "$have" "$(sha256sum <"$f" | cut -d' ' -f1)"
+	i=$((i + 1))
+done
+t_is "the last write before the end is on the disk" "$(head -c 11 "$T/uring.raw" | tr -d '\0')" END-OF-TEST
+t_like "a disk says its serial" "$(said blk 'vda ')" 'serial=DISK-URING'
+t_like "a read-only disk says so" "$(said blk 'vdd ')" 'ro=1'
+t_is "a read-only disk is not written" "$(sha256sum <"$T/ro.raw" | cut -d' ' -f1)" "$ro_sum"
+t_like "entropy flows" "$(said rng '')" 'rng: [0-9a-f]{64}'
+sum=$(sha256sum <"$T/net" | cut -d' ' -f1)
+for i in 0 1; do
+	[ $i = 0 ] && how="served by zhyve" || how="served by vhost-net"
+	t_like "nic $how: its address" "$out" "ip: 10.77.$i.2/24 02:08:20:00:00:1$i"
+	t_like "nic $how: the host answers" "$out" "ping: 10.77.$i.1 answers"
+	t_is "nic $how: 8 MiB arrive in the guest unharmed" \
+		"$(grep -E 'zhyve-tiny: netsum' <<<"$out" | sed -n "$((i + 1))s/.*: //p")" "$sum"
+	t_is "nic $how: 8 MiB arrive on the host unharmed" \
+		"$(cat "$T/got$i" 2>/dev/null || echo nothing)" "$(grep -E 'zhyve-tiny: netsend' <<<"$out" | sed -n "$((i + 1))s/.*: //p")"
+done
+t_is "vhost-net had the second nic" "$(cat "$T/vhost" 2>/dev/null || true)" yes
+t_done
