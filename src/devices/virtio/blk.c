@@ -63,6 +63,11 @@ req_get(struct virtio_blk *blk)
 
 	if (r != NULL)
 		blk->free = r->next_free;
+	else if (blk->fresh < blk->nreqs) {
+		/* Touched for the first time only now: a quiet disk takes little memory. */
+		r = &blk->reqs[blk->fresh++];
+		r->blk = blk;
+	}
 	return (r);
 }
 
@@ -400,23 +405,19 @@ int
 virtio_blk_init(struct virtio_blk *blk, const struct gmem *gm, struct block_backend *backend,
     const char *serial, unsigned nqueues)
 {
-	unsigned nreqs = MIN(backend->info.queue_depth, REQUESTS_MAX);
 	int rc;
 
 	*blk = (struct virtio_blk){ .backend = backend };
-	if (nqueues == 0 || nqueues > VIRTIO_BLK_QUEUES_MAX || nreqs == 0)
+	blk->nreqs = MIN(backend->info.queue_depth, REQUESTS_MAX);
+	if (nqueues == 0 || nqueues > VIRTIO_BLK_QUEUES_MAX || blk->nreqs == 0)
 		return (-EINVAL);
 	rc = virtio_init(&blk->vd, &blk_ops, blk, gm, nqueues, VIRTIO_BLK_QUEUE_SIZE);
 	if (rc < 0)
 		return (rc);
-	blk->reqs = calloc(nreqs, sizeof(*blk->reqs));
+	blk->reqs = calloc(blk->nreqs, sizeof(*blk->reqs));
 	if (blk->reqs == NULL || vq_chain_init(&blk->chain, &blk->vd.queue[0]) < 0) {
 		virtio_blk_destroy(blk);
 		return (-ENOMEM);
-	}
-	for (unsigned i = nreqs; i > 0; i--) {
-		blk->reqs[i - 1].blk = blk;
-		req_put(blk, &blk->reqs[i - 1]);
 	}
 	memcpy(blk->id, serial, strnlen(serial, VIRTIO_BLK_ID_LEN));
 	fill_config(blk);

@@ -25,6 +25,8 @@ struct virtio_blk {
 	uint8_t config[VIRTIO_BLK_CONFIG_LEN];
 	struct vq_chain chain;
 	struct blk_req *reqs; /* all of them */
+	unsigned nreqs;
+	unsigned fresh; /* of which so many have ever been used */
 	struct blk_req *free;
 	unsigned inflight;
 	uint64_t stalled; /* queues that wait for a free request */
