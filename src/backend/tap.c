@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -134,6 +134,7 @@ static int
 open_named(const char *name, int *fd, struct err *e)
 {
 	struct ifreq ifr = { .ifr_flags = TAP_FLAGS };
+	bool existed;
 
 	if (name[0] == '\0' || strlen(name) >= sizeof(ifr.ifr_name))
 		return (err_say(e, EINVAL, "vnic '%s': an interface's name has 1 to %zu characters",
@@ -141,6 +142,7 @@ open_named(const char *name, int *fd, struct err *e)
 	if ((*fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0)
 		return (err_set(e, errno, "vnic '%s': cannot open /dev/net/tun", name));
 	memcpy(ifr.ifr_name, name, strlen(name) + 1);
+	existed = if_nametoindex(name) != 0;
 	if (ioctl(*fd, TUNSETIFF, &ifr) < 0) {
 		int saved = errno;
 
@@ -150,6 +152,9 @@ open_named(const char *name, int *fd, struct err *e)
 			: saved == EPERM ? " (make one of yours: ip tuntap add mode tap)"
 					 : ""));
 	}
+	if (!existed)
+		log_warn(
+		    "vnic '%s' did not exist: it is there, down, for as long as this runs", name);
 	return (0);
 }
 

@@ -61,15 +61,23 @@ net_start(struct virtio_dev *vd)
 	net->lent = rc == 0;
 }
 
+static void
+net_take_back(struct virtio_dev *vd)
+{
+	struct virtio_net *net = vd->softc;
+
+	if (net->lent)
+		virtio_extern_stop(net->extern_drv, vd, VIRTIO_NET_RX, 2);
+	net->lent = false;
+}
+
 static bool
 net_stop(struct virtio_dev *vd)
 {
 	struct virtio_net *net = vd->softc;
 	struct net_backend *b = net->backend;
 
-	if (net->lent)
-		virtio_extern_stop(net->extern_drv, vd, VIRTIO_NET_RX, 2);
-	net->lent = false;
+	net_take_back(vd);
 	b->ops->want_read(b, false);
 	b->ops->want_write(b, false);
 	(void)b->ops->set_offload(b, 0);
@@ -159,6 +167,7 @@ static const struct virtio_dev_ops net_ops = {
 	.start = net_start,
 	.notify = net_notify,
 	.stop = net_stop,
+	.broken = net_take_back,
 };
 
 /* struct virtio_net_config, 5.1.4 */

@@ -190,6 +190,8 @@ virtio_needs_reset(struct virtio_dev *vd, const char *why)
 	log_guest("%s: the driver broke a rule of virtio: %s; the device stands still until reset",
 	    vd->ops->name, why);
 	vd->status |= VIRTIO_STATUS_NEEDS_RESET;
+	if (vd->started && vd->ops->broken != NULL)
+		vd->ops->broken(vd);
 	/* 2.1.2: the interrupt is for a driver that has set DRIVER_OK. */
 	if ((vd->status & VIRTIO_STATUS_DRIVER_OK) != 0 && vd->transport != NULL)
 		vd->transport->config_interrupt(vd);

@@ -65,6 +65,8 @@ struct virtio_dev_ops {
 	 * is called once that is so. Comes after `start` only. May be NULL: always done at once.
 	 */
 	bool (*stop)(struct virtio_dev *vd);
+	/* The driver broke a rule: take back what others do for the device. May be NULL. */
+	void (*broken)(struct virtio_dev *vd);
 };
 
 /* How a device reaches its driver; filled by the transport. */

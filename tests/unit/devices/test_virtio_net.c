@@ -544,6 +544,16 @@ test_extern(void **state)
 	virtio_set_status(&net.vd, 0);
 	assert_int_equal(x_stopped, 1);
 	assert_int_equal(lent_count, 0);
+	/* A driver that breaks a rule elsewhere loses it, too. */
+	bring_up(BASIC);
+	assert_int_equal(lent_count, 2);
+	g_offer(&ct, 99);
+	virtio_notify(&net.vd, 2);
+	assert_int_equal(net.vd.status, 0x4f);
+	assert_int_equal(x_stopped, 2);
+	assert_int_equal(lent_count, 0);
+	virtio_set_status(&net.vd, 0);
+	assert_int_equal(x_stopped, 2);
 	/* One that cannot start leaves the queues with us. */
 	x_answer = -EBUSY;
 	bring_up(BASIC);
