@@ -209,9 +209,10 @@ for ms in $(seq 0 2 40); do
 	zoneadm -z $z boot >/dev/null 2>&1 &
 	until [ -n "$(daemon)" ] || ! kill -0 $! 2>/dev/null; do :; done
 	sleep "$(printf '0.%03d' "$ms")"
-	while pids=$(daemon) && [ -n "$pids" ]; do # it forks once on its way
+	# It forks once on its way, and the command starts another when it could not ask the first.
+	while pids=$(daemon) && { [ -n "$pids" ] || kill -0 $! 2>/dev/null; }; do
 		# shellcheck disable=SC2086
-		kill -9 $pids 2>/dev/null || true
+		[ -z "$pids" ] || kill -9 $pids 2>/dev/null || true
 	done
 	wait $! || true
 	zoneadm list >/dev/null
