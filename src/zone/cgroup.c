@@ -19,6 +19,7 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/parse.h"
 
 #define CGROUP_TOP        "zhyve"
 #define CGROUP_DAEMONS    ".daemons" /* no zone's name begins with a dot */
@@ -239,21 +240,34 @@ sleep_ms(unsigned ms)
 	(void)poll(NULL, 0, (int)ms);
 }
 
-/* 1: processes are in it or below; 0: none; -errno. */
+/* The number after `key` in one of the "key number" files. -errno. */
 static int
-populated(const char *path)
+read_key(const char *path, const char *name, const char *key, unsigned *out)
 {
-	char file[PATH_MAX], text[256];
+	char file[PATH_MAX], text[512], *line, *save = NULL;
+	size_t len = strlen(key);
 	CLEANUP_FD int fd = -1;
 	ssize_t n;
 
-	if ((size_t)snprintf(file, sizeof(file), "%s/cgroup.events", path) >= sizeof(file))
+	if ((size_t)snprintf(file, sizeof(file), "%s/%s", path, name) >= sizeof(file))
 		return (-ENAMETOOLONG);
 	if ((fd = open(file, O_RDONLY | O_CLOEXEC)) < 0 ||
 	    (n = read(fd, text, sizeof(text) - 1)) < 0)
 		return (-errno);
 	text[n] = '\0';
-	return (strstr(text, "populated 1") != NULL);
+	for (line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+		if (strncmp(line, key, len) == 0 && line[len] == ' ')
+			return (parse_u32(line + len + 1, 0, UINT32_MAX, out));
+	}
+	return (-ENODATA);
+}
+
+unsigned
+cgroup_oom_kills(const char *path)
+{
+	unsigned n;
+
+	return (read_key(path, "memory.events", "oom_kill", &n) == 0 ? n : 0);
 }
 
 /* Linux before 5.14 has no cgroup.kill: the processes one by one. */
@@ -277,10 +291,12 @@ kill_each(const char *path)
 int
 cgroup_kill(const char *path, struct err *e)
 {
+	unsigned busy = 0;
 	int rc;
 
 	for (unsigned waited = 0;; waited += 10) {
-		if ((rc = populated(path)) == -ENOENT || rc == 0)
+		rc = read_key(path, "cgroup.events", "populated", &busy);
+		if (rc == -ENOENT || rc == -ENODEV || (rc == 0 && busy == 0))
 			return (0);
 		if (rc < 0)
 			return (err_set(e, -rc, "cannot read the state of cgroup '%s'", path));

@@ -54,6 +54,8 @@ int cgroup_create(const char *path, const struct cgroup_limits *lim, int *fd, st
  * Kill every process in it and below, and wait until they are gone. 0 also when it does not exist.
  */
 int cgroup_kill(const char *path, struct err *e);
+/* How many of its processes the kernel killed because the memory cap was reached. */
+unsigned cgroup_oom_kills(const char *path);
 /* Remove it (and the then empty zhyve/). 0 also when it does not exist. */
 int cgroup_remove(const char *path, struct err *e);
 

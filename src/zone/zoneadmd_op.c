@@ -5,6 +5,7 @@
  * failed to. Runs in zoneadmd.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "zone/cgroup.h"
 #include "zone/paths.h"
 #include "zone/zoneadmd.h"
 
@@ -310,6 +312,15 @@ judge(const struct zoneadmd *z, int status, enum vm_phase reached, const char **
 		*event = "vmm-crash";
 		*word = "crash";
 		(void)err_say(e, EIO, "zhyve had to be killed: %s", said);
+		return;
+	}
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
+	    cgroup_oom_kills(z->res.cgroup) > 0) {
+		*event = "vmm-crash";
+		*word = "crash";
+		(void)err_say(e, EIO,
+		    "zhyve was killed by the kernel: the zone's memory cap was reached (raise "
+		    "zone.max-physical-memory)");
 		return;
 	}
 	if (WIFSIGNALED(status)) {

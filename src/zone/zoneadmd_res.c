@@ -82,13 +82,11 @@ static int
 make_vnics(struct zoneadmd *z, struct err *e)
 {
 	struct zone_resources *r = &z->res;
-	struct nictag tag;
 	int rc;
 
 	for (size_t i = 0; i < r->plan->nnic; i++) {
 		const struct vnic_spec *v = &r->plan->nic[i];
-		if ((rc = nictag_get(v->tag, &tag, e)) != 0 || (rc = nictag_ensure(&tag, e)) != 0 ||
-		    (rc = ledger_add(z->ledger, "vnic", v->ifname, e)) != 0 ||
+		if ((rc = ledger_add(z->ledger, "vnic", v->ifname, e)) != 0 ||
 		    (rc = vnic_create(v, &r->tap_fd[i], e)) != 0)
 			return (rc);
 	}

@@ -4,7 +4,8 @@
  * wire; on the way up it tries to get out of the jail in every way it knows and reports each on
  * COM1, one line each: "probe NAME: refused (reason)" or "probe NAME: DONE". Then it obeys lines
  * read from COM1: reset, power-off, halt, triple-fault, error, panic, crash, wire-garbage,
- * wire-order, silent (closes the wire), flood N (bytes on COM1), threads N, exit N, and echoes any
+ * wire-order, silent (closes the wire), flood N (bytes on COM1), fork N, eat N (MiB),
+ * ask REQUEST (on COM2), exit N, and echoes any
  * other. The power button (WIRE_POWER_BUTTON) ends it as power-off unless "deaf" was said. With the
  * kernel command line "fail" it refuses to come up, with "hang" it never does, with "die" it is
  * killed by its own signal.
@@ -35,7 +36,7 @@
 #include "base/parse.h"
 #include "wire/wire.h"
 
-static int com1 = -1, wire_fd = -1;
+static int com1 = -1, com2 = -1, wire_fd = -1;
 static const char *cmdline = "";
 static bool deaf;
 
@@ -228,6 +229,39 @@ fork_many(unsigned n)
 	say("forked %u of %u", made, n);
 }
 
+/* Touch so many MiB. */
+static void
+eat(unsigned long mib)
+{
+	for (; mib > 0; mib--) {
+		char *p = malloc(1 << 20);
+		if (p == NULL)
+			return;
+		memset(p, 1, 1 << 20);
+	}
+	say("eaten");
+}
+
+/* A request of the first metadata protocol; the answer on COM1. */
+static void
+ask(const char *request)
+{
+	char answer[256];
+	struct pollfd p = { .fd = com2, .events = POLLIN };
+	ssize_t n;
+
+	(void)!write(com2, request, strlen(request));
+	(void)!write(com2, "\n", 1);
+	if (poll(&p, 1, 3000) != 1 || (n = read(com2, answer, sizeof(answer) - 1)) <= 0) {
+		say("no answer");
+		return;
+	}
+	answer[n] = '\0';
+	answer[strcspn(answer, "\r\n")] = ' ';
+	answer[strcspn(answer, "\r\n")] = '\0';
+	say("answer: %s", answer);
+}
+
 static void
 obey(char *line)
 {
@@ -253,6 +287,10 @@ obey(char *line)
 		flood(strtoul(line + 6, NULL, 10));
 	else if (strncmp(line, "fork ", 5) == 0)
 		fork_many((unsigned)strtoul(line + 5, NULL, 10));
+	else if (strncmp(line, "eat ", 4) == 0)
+		eat(strtoul(line + 4, NULL, 10));
+	else if (strncmp(line, "ask ", 4) == 0)
+		ask(line + 4);
 	else if (strncmp(line, "exit ", 5) == 0)
 		exit(atoi(line + 5));
 	else
@@ -305,6 +343,8 @@ read_args(int argc, char **argv)
 		}
 		if (strncmp(argv[i], "com1,fd:", 8) == 0)
 			com1 = atoi(argv[i] + 8);
+		if (strncmp(argv[i], "com2,fd:", 8) == 0)
+			com2 = atoi(argv[i] + 8);
 		if (strncmp(argv[i], "wire=fd:", 8) == 0)
 			wire_fd = atoi(argv[i] + 8);
 		if (strncmp(argv[i], "boot.cmdline=", 13) == 0)

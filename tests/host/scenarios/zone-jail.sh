@@ -11,7 +11,7 @@ set -eu
 root=${ZHYVE_ROOT:-}
 probe=${PROBE:-$top/build/tests/jail/probe}
 zhyve=${ZHYVE:-$top/build/src/procs/zhyve/zhyve}
-payload=$top/build/tests/guest/idle.elf
+payload=$top/build/tests/guest/stay.elf
 z=jail
 v2=$(awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts | sort | head -n 1)
 cg=$v2/zhyve/$z
@@ -39,7 +39,7 @@ uid=$((0x70000000 + did))
 # --- zhyve itself, with a guest that runs ---
 if [ -w /dev/kvm ]; then
 	t_run "boot with zhyve" 0 env ZHYVE_BIN="$zhyve" zoneadm -z $z boot
-	# The guest powers off after five seconds: everything is collected first and looked at after.
+	# Everything is collected first and looked at after: the guest does not stay for ever.
 	p=/proc/$(sort -n "$cg/cgroup.procs" | head -n 1)
 	cat "$p/task"/*/status >"$T/status"
 	for ns in cgroup ipc mnt net pid user uts; do readlink "$p/ns/$ns" "/proc/self/ns/$ns"; done | paste - - >"$T/ns"
@@ -110,6 +110,10 @@ if [ -z "$limits" ]; then
 	printf 'fork 1000\r' | timeout 2 zlogin -C $z >"$T/fork" || true
 	t_like "a fork bomb ends at the limit" "$(cat "$T/fork")" 'forked [123][0-9] of 1000'
 	t_run "halt" 0 zoneadm -z $z halt
+	wait_for 5 daemon_gone
+	t_run "boot once more" 0 env ZHYVE_BIN="$probe" zoneadm -z $z boot
+	printf 'eat 400\r' | timeout 20 zlogin -C -d $z >"$T/eat" || true
+	t_like "more memory than the cap ends it" "$(tail -n 5 "$T/eat")" "killed by the kernel: the zone's memory cap"
 	t_run "a cap below the guest's memory" 0 zonecfg -z $z "select rctl name=zone.max-physical-memory; remove value
 		(priv=privileged,limit=268435456,action=deny); add value (priv=privileged,limit=33554432,action=deny); end"
 	t_run "is refused" 1 zoneadm -z $z boot

@@ -140,6 +140,14 @@ t_like "says why" "$t_err" "login allowed only to running zones"
 t_run "zlogin -l with -C" 2 zlogin -C -l root $z
 t_run "zlogin to no such zone" 1 zlogin -C nowhere
 t_like "says so" "$t_err" "^zlogin: zone 'nowhere' unknown$"
+# --- metadata on COM2 ---
+t_run "boot" 0 zoneadm -z $z boot
+(sleep 0.2; printf 'ask GET sdc:zonename\r'; sleep 0.3; printf 'ask nonsense\r'; sleep 0.3; printf '\r~.') |
+	timeout 5 zlogin -C $z | tail -n 6 >"$T/meta"
+t_like "the guest asks for its zone's name" "$(cat "$T/meta")" "^answer: SUCCESS $z"
+t_like "and what makes no sense is answered so" "$(cat "$T/meta")" '^answer: (FAILURE|invalid command)'
+t_run "halt" 0 zoneadm -z $z halt
+
 t_run "a guest that floods its console" 0 zoneadm -z $z boot
 printf 'flood 3000000\r' | timeout 4 zlogin -C $z >"$T/flood" &
 wait_for 10 grep -qa 'flood end' "$root/zones/$z/logs/console.log"
