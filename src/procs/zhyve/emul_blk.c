@@ -2,7 +2,7 @@
 /*
  * virtio-blk: a raw file, a block device or a descriptor as a disk. Runs in zhyve while the machine is built.
  *
- * Options as in bhyve(8): path first, then nocache (direct), sync, ro, sectorsize=L[/P], nodelete, serial= (ser=); and
+ * Options as in bhyve(8): path first, then nocache, sync (direct), ro, sectorsize=L[/P], nodelete, serial= (ser=); and
  * queues=N (1 to 16, default 1), uring=false.
  */
 #include <errno.h>
@@ -73,7 +73,7 @@ read_options(struct config_node *cfg, struct block_opts *o, uint32_t *queues, st
 	    (rc = config_number(cfg, "queues", 1, VIRTIO_BLK_QUEUES_MAX, 1, queues, e)) != 0)
 		return (rc);
 	o->nocache = nocache;
-	/* bhyve's direct: no cache, and every write is on stable storage. */
+	/* In bhyve, too, both words mean O_SYNC; it is nocache that means O_DIRECT. */
 	o->sync |= direct;
 	o->no_uring = !uring;
 	return (sizes == NULL ? 0 : sector_sizes(sizes, o, e));
@@ -127,7 +127,7 @@ static const struct vmm_emul virtio_blk = {
 	.name = "virtio-blk",
 	.first = "path",
 	.help =
-	    "PATH[,nocache|direct][,sync][,ro][,sectorsize=L[/P]][,nodelete][,serial=S][,queues=N]",
+	    "PATH[,nocache][,sync|direct][,ro][,sectorsize=L[/P]][,nodelete][,serial=S][,queues=N]",
 	.init = init,
 };
 ZHYVE_EMUL(virtio_blk);
