@@ -51,9 +51,30 @@ virtio_window(unsigned bdf, uint64_t bar, unsigned type, uint32_t *multiplier)
 	return (0);
 }
 
-/* Bring the device in a slot to DRIVER_OK with VERSION_1 and `low` as its features, queue 0 on `ring`. BAR 0 is put below 4 GiB. */
+/* Message 0 of the device: `vector` to the processor that runs this. */
 static inline void
-virtio_start(struct virtio *v, unsigned bdf, struct vring *ring, uint32_t low)
+virtio_msix(unsigned bdf, uint64_t bar, uint8_t vector)
+{
+	for (unsigned cap = pci_read(bdf, 0x34) & 0xff; cap != 0;
+	     cap = pci_read(bdf, cap) >> 8 & 0xff) {
+		uint64_t table;
+
+		if ((pci_read(bdf, cap) & 0xff) != 0x11)
+			continue;
+		table = bar + (pci_read(bdf, cap + 4) & ~7u);
+		mmio32_put(table, 0xfee00000 | (mmio32(0xfee00020) >> 24) << 12);
+		mmio32_put(table + 4, 0);
+		mmio32_put(table + 8, vector);
+		mmio32_put(table + 12, 0);
+		pci_write(bdf, cap, pci_read(bdf, cap) | 1u << 31);
+		return;
+	}
+	fail("no MSI-X capability", bdf);
+}
+
+/* Bring the device in a slot to DRIVER_OK with VERSION_1 and `low` as its features, queue 0 on `ring`. BAR 0 is put below 4 GiB. With `vector`, the queue interrupts by it (MSI-X). */
+static inline void
+virtio_start_msix(struct virtio *v, unsigned bdf, struct vring *ring, uint32_t low, uint8_t vector)
 {
 	const uint64_t bar = 0xd0000000;
 
@@ -85,9 +106,21 @@ virtio_start(struct virtio *v, unsigned bdf, struct vring *ring, uint32_t low)
 	mmio32_put(v->common + 44, 0);
 	mmio32_put(v->common + 48, (uint32_t)(uint64_t)&ring->used);
 	mmio32_put(v->common + 52, 0);
+	if (vector != 0) {
+		virtio_msix(bdf, bar, vector);
+		mmio16_put(v->common + 26, 0);
+		CHECK(mmio16(v->common + 26) == 0, mmio16(v->common + 26));
+	}
 	mmio16_put(v->common + 28, 1);
 	mmio8_put(v->common + 20, 1 | 2 | 4 | 8);
 	CHECK(mmio8(v->common + 20) == 15, mmio8(v->common + 20));
+}
+
+/* The same without interrupts. */
+static inline void
+virtio_start(struct virtio *v, unsigned bdf, struct vring *ring, uint32_t low)
+{
+	virtio_start_msix(v, bdf, ring, low, 0);
 }
 
 /* Offer the chain at `head`, ring the bell, wait for it to come back. Returns the length written. */

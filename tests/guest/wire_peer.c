@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * usage: wire_peer ZHYVE KERNEL SCENARIO
+ * usage: wire_peer ZHYVE KERNEL SCENARIO [VARIABLE=VALUE]
  *
- * Stands in zoneadmd's place: starts zhyve with every file as a descriptor and speaks the wire to it. Scenarios: run, quit (before it
+ * Stands in zoneadmd's place: starts zhyve with every file as a descriptor and speaks the wire to it. Scenarios: run, failed (with
+ * a setting that makes it so), quit (before it
  * runs), quit-running, gone (the wire is closed while the guest runs), garbage (a malformed message), button. Exit status
- * 0 when all came as wire.h says; else says what did not.
+ * 0 when all came as wire.h says; else says what did not (159: zhyve was killed by SIGSYS).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,14 +25,19 @@ static pid_t child;
 
 static void __attribute__((noreturn, format(printf, 1, 2))) bad(const char *fmt, ...)
 {
+	bool sigsys;
 	va_list ap;
+	int status;
 
 	va_start(ap, fmt);
 	(void)vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	(void)fputc('\n', stderr);
+	(void)usleep(20000); /* it may be ending by itself */
 	(void)kill(child, SIGKILL);
-	exit(1);
+	sigsys = waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
+	    WTERMSIG(status) == SIGSYS;
+	exit(sigsys ? 159 : 1);
 }
 
 static void
@@ -71,7 +77,7 @@ console_says(const char *text)
 }
 
 static void
-start(const char *zhyve, const char *kernel)
+start(const char *zhyve, const char *kernel, const char *more)
 {
 	int w[2], c[2], kvm = open("/dev/kvm", O_RDWR), k = open(kernel, O_RDONLY);
 	char kvm_arg[32], wire_arg[32], com_arg[32], kernel_arg[32];
@@ -89,7 +95,7 @@ start(const char *zhyve, const char *kernel)
 		(void)close(w[0]);
 		(void)close(c[0]);
 		(void)execl(zhyve, zhyve, "-m", "32m", "-c", "2", "-o", kvm_arg, "-o", wire_arg,
-		    "-l", com_arg, "-l", kernel_arg, "wired", (char *)NULL);
+		    "-l", com_arg, "-l", kernel_arg, "-o", more, "wired", (char *)NULL);
 		_exit(127);
 	}
 	(void)close(w[1]);
@@ -148,12 +154,12 @@ go(void)
 int
 main(int argc, char **argv)
 {
-	const char *scenario = argc == 4 ? argv[3] : "";
+	const char *scenario = argc >= 4 ? argv[3] : "";
 
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		return (2);
 	(void)alarm(30);
-	start(argv[1], argv[2]);
+	start(argv[1], argv[2], argc == 5 ? argv[4] : "none=");
 	if (strcmp(scenario, "run") == 0) {
 		go();
 		console_says("ok\n");
@@ -190,6 +196,13 @@ main(int argc, char **argv)
 		(void)kill(child, SIGTERM);
 		console_says("ok\n");
 		stopped(WIRE_STOP_POWEROFF, 1);
+	} else if (strcmp(scenario, "failed") == 0) {
+		struct wire_msg msg;
+
+		expect(WIRE_FAILED, &msg);
+		if (strstr(msg.text, "invalid memsize 'much'") == NULL)
+			bad("the reason given is: %s", msg.text);
+		ends_with(4);
 	} else {
 		bad("no such scenario");
 	}

@@ -32,12 +32,22 @@
 
 #define PAGE ((uintptr_t)4096)
 
+/* First of all, so that zoneadmd hears of whatever goes wrong. */
+static int
+open_wire(struct machine *m, struct err *e)
+{
+	const char *wire = config_get(m->config, "wire");
+
+	if (wire != NULL && parse_fd(wire, &m->wire) != 0)
+		return (err_say(e, EINVAL, "wire: '%s' is not of the form fd:N", wire));
+	return (0);
+}
+
 static int
 stage_open(struct machine *m, struct err *e)
 {
-	const char *kvm = config_text(m->config, "kvm", "/dev/kvm"),
-		   *wire = config_get(m->config, "wire");
-
+	const char *kvm = config_text(m->config, "kvm", "/dev/kvm");
+	uint32_t omit;
 	int rc;
 
 	/* Before any thread is made: they all inherit it. */
@@ -45,8 +55,10 @@ stage_open(struct machine *m, struct err *e)
 		return (err_set(e, errno, "cannot give up gaining privileges"));
 	if ((rc = config_bool(m->config, "seccomp", true, &m->seccomp, e)) != 0)
 		return (rc);
-	if (wire != NULL && parse_fd(wire, &m->wire) != 0)
-		return (err_say(e, EINVAL, "wire: '%s' is not of the form fd:N", wire));
+	if ((rc = config_number(
+		 m->config, "seccomp.without", 0, UINT32_MAX, SECCOMP_OMIT_NONE, &omit, e)) != 0)
+		return (rc);
+	seccomp_omit(omit);
 	if ((m->kvm = vm_open_kvm(kvm, e)) < 0)
 		return (m->kvm);
 	return (kernel_open(m, e));
@@ -97,14 +109,9 @@ drop_code(struct dl_phdr_info *info, size_t size, void *arg)
 static int
 stage_confine(struct machine *m, struct err *e)
 {
-	uint32_t omit;
 	int rc;
 
 	(void)dl_iterate_phdr(drop_code, NULL);
-	if ((rc = config_number(
-		 m->config, "seccomp.without", 0, UINT32_MAX, SECCOMP_OMIT_NONE, &omit, e)) != 0)
-		return (rc);
-	seccomp_omit(omit);
 	if ((rc = vcpus_start(&m->vcpus, e)) != 0)
 		return (rc);
 	if (m->seccomp && (rc = seccomp_enter(SECCOMP_MAIN)) != 0)
@@ -162,8 +169,8 @@ main(int argc, char **argv)
 	(void)pthread_mutex_init(&m->pci_lock.mutex, NULL);
 	(void)pthread_mutex_init(&m->why_lock.mutex, NULL);
 	m->vcpus.ops.enter = enter_vcpu;
-	if (machine_configure(m, &e) != 0 || stage_open(m, &e) != 0 || stage_build(m, &e) != 0 ||
-	    stage_confine(m, &e) != 0) {
+	if (open_wire(m, &e) != 0 || machine_configure(m, &e) != 0 || stage_open(m, &e) != 0 ||
+	    stage_build(m, &e) != 0 || stage_confine(m, &e) != 0) {
 		log_err("%s", e.text);
 		control_failed(m->wire, &e);
 		return (ZHYVE_EXIT_START);

@@ -47,12 +47,9 @@ static const struct {
 	{ SYS_writev, M | V },
 	{ SYS_sendto, M | V },
 	{ SYS_sendmsg, M | V },
-	{ SYS_recvfrom, M },
 	{ SYS_recvmsg, M },
 	{ SYS_accept4, M }, /* the next client of a console socket */
-	{ SYS_shutdown, M },
 	{ SYS_close, M },
-	{ SYS_fcntl, M },
 	/* Disks. */
 	{ SYS_io_uring_enter, M | V },
 	{ SYS_preadv2, D },
@@ -64,12 +61,10 @@ static const struct {
 	{ SYS_futex, M | V | D },
 	{ SYS_tgkill, M },
 	{ SYS_getpid, M | V | D },
-	{ SYS_gettid, M | V | D },
+	{ SYS_gettid, M }, /* abort */
 	{ SYS_rt_sigprocmask, M | V | D },
 	{ SYS_rt_sigreturn, M | V | D },
-	{ SYS_restart_syscall, M | V | D },
 	{ SYS_clock_gettime, M | V }, /* also the vCPUs' own clocks, for the halt watch */
-	{ SYS_sched_yield, M | V | D },
 	/* Memory given back when a thread ends; the main thread's allocator. */
 	{ SYS_madvise, M | V | D },
 	{ SYS_munmap, M | V | D },
@@ -94,15 +89,12 @@ static const struct {
 	{ KVM_GET_SREGS, V },
 	{ TUNSETOFFLOAD, M | V }, /* the guest negotiates offloads */
 	{ TCSETS, M },            /* the terminal as it was, at the end */
-	{ TCSETSW, M },
-	{ TCSETSF, M },
 	/* vhost-net: the guest starts and resets its network device. */
 	{ VHOST_SET_FEATURES, M | V },
 	{ VHOST_SET_MEM_TABLE, M | V },
 	{ VHOST_SET_VRING_NUM, M | V },
 	{ VHOST_SET_VRING_ADDR, M | V },
 	{ VHOST_SET_VRING_BASE, M | V },
-	{ VHOST_GET_VRING_BASE, M | V },
 	{ VHOST_SET_VRING_KICK, M | V },
 	{ VHOST_SET_VRING_CALL, M | V },
 	{ VHOST_NET_SET_BACKEND, M | V },
