@@ -514,6 +514,49 @@ test_too_many_segments(void **state)
 	assert_true(virtio_running(&blk.vd));
 }
 
+/*
+ * Whatever the driver does, in whatever order: nothing falls over, no I/O leaves the disk (mem_submit looks), and
+ * after a reset the device works.
+ */
+static void
+test_noise(void **state)
+{
+	uint32_t seed = 1, resets_seen = 0, ios = 0;
+	uint32_t len;
+
+	for (unsigned round = 0; round < 100000; round++) {
+		g_noise(&g, 48, -1, HDR, 0x1000, &seed);
+		for (unsigned i = 0; i < 48 && round % 4 != 0; i += 3) {
+			g_desc(&g, i, HDR + i * 64, 16, G_NEXT, (uint16_t)(i + 1));
+			g_desc(&g, i + 2, STATUS + i, 1, G_WRITE, 0);
+		}
+		for (unsigned i = 0; i < 64; i++) { /* headers everywhere */
+			le32_put(ram + HDR + i * 64, g_random(&seed) % 15);
+			le64_put(ram + HDR + i * 64 + 8, g_random(&seed) % (DISK / 256));
+		}
+		virtio_notify(&blk.vd, 0);
+		ios += nheld;
+		if (g_random(&seed) % 3 != 0 && nheld > 0)
+			run(&backend);
+		if (blk.vd.status == 0x4f || g_random(&seed) % 50 == 0) {
+			virtio_set_status(&blk.vd, 0);
+			if (nheld > 0)
+				run(&backend);
+			assert_int_equal(blk.vd.status, 0);
+			bring_up(blk.vd.offered);
+			resets_seen++;
+		}
+	}
+	assert_true(ios > 1000);
+	assert_true(resets_seen > 1000);
+	while (nheld > 0)
+		run(&backend);
+	virtio_set_status(&blk.vd, 0);
+	bring_up(blk.vd.offered);
+	request(0, 0, 3, 512, true);
+	assert_int_equal(outcome(0, &len), 0);
+}
+
 int
 main(void)
 {
@@ -534,6 +577,7 @@ main(void)
 		T(test_reset_in_flight),
 		T(test_no_header),
 		T(test_too_many_segments),
+		T(test_noise),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -490,6 +490,46 @@ test_offload(void **state)
 	assert_int_equal(offload, 0);
 }
 
+/* Whatever the driver puts into the three rings, while frames come and the link is full now and then. */
+static void
+test_noise(void **state)
+{
+	uint32_t seed = 7, resets = 0, out_frames = 0;
+
+	bring_up(FULL);
+	for (unsigned round = 0; round < 100000; round++) {
+		uint32_t r = g_random(&seed);
+
+		if (r % 3 == VIRTIO_NET_RX)
+			g_noise(&rx, 48, G_WRITE, RX_BUF, 0x4000, &seed);
+		else if (r % 3 == VIRTIO_NET_TX)
+			g_noise(&tx, 48, 0, RX_BUF, 0x4000, &seed);
+		else
+			g_noise(&ct, 12, -1, RX_BUF, 0x4000, &seed);
+		full = r % 11 == 0;
+		frames += r % 3;
+		in_len = g_random(&seed) % VIRTIO_NET_FRAME_MAX;
+		virtio_notify(&net.vd, r % 3);
+		if (r % 5 == 0)
+			nic.writable(nic.dev);
+		if (want_read)
+			nic.readable(nic.dev);
+		if (net.vd.status == 0x4f || r % 64 == 0) {
+			virtio_set_status(&net.vd, 0);
+			assert_int_equal(net.vd.status, 0);
+			assert_false(want_read);
+			bring_up(r % 2 == 0 ? FULL : BASIC);
+			resets++;
+		}
+		out_frames += sent;
+		if (r % 7 == 0) /* no header asks for an offload */
+			memset(ram + RX_BUF, 0, 0x8000);
+		sent = 0;
+	}
+	assert_true(resets > 1000);
+	assert_true(out_frames > 1000);
+}
+
 /* The outside driver. */
 static unsigned x_started, x_stopped;
 static struct virtio_extern_queue x_queue[2];
@@ -582,6 +622,7 @@ main(void)
 		T(test_send_no_header),
 		T(test_control),
 		T(test_offload),
+		T(test_noise),
 		cmocka_unit_test(test_extern),
 	};
 

@@ -106,6 +106,53 @@ g_avail_event(const struct vq_guest *g)
 	return (le16_get(g->ram + g->used + 4 + g->size * 8u));
 }
 
+/* A small generator, the same everywhere. */
+static inline uint32_t
+g_random(uint32_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return (*state);
+}
+
+/*
+ * Fill the first `n` descriptors with what is nearly right: chains of three (readable, either, writable; or alone, of kind
+ * `alone`), mostly in [base, base + span), mostly of sane lengths; now and then nonsense. Then make some heads available.
+ */
+static inline void
+g_noise(struct vq_guest *g, unsigned n, int alone, uint64_t base, uint32_t span, uint32_t *seed)
+{
+	static const uint32_t lens[] = { 16, 512, 1, 1024, 4096, 17, 2, 12, 0, 0xffffffff };
+	static const uint16_t kinds[] = { G_NEXT, G_NEXT, G_WRITE };
+
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t r = g_random(seed), odd = g_random(seed) % 64;
+		uint64_t addr = base + g_random(seed) % span;
+		uint32_t len = lens[(r >> 8) % (NITEMS(lens) - 2)];
+		uint16_t flags = kinds[i % 3], next = (uint16_t)(i + 1);
+
+		if (alone >= 0)
+			flags = (uint16_t)alone;
+		else if (i % 3 == 1)
+			flags |= r >> 4 & G_WRITE;
+		if (odd == 0)
+			addr = (uint64_t)r << (r >> 27);
+		if (odd == 1)
+			len = lens[r % NITEMS(lens)];
+		if (odd == 2)
+			flags = r & (G_NEXT | G_WRITE | G_INDIRECT);
+		if (odd == 3)
+			next = (uint16_t)r;
+		g_desc(g, i, addr, len, flags, next);
+	}
+	for (unsigned i = g_random(seed) % 4; i > 0; i--) {
+		uint32_t r = g_random(seed);
+
+		g_offer(g, (uint16_t)(r % 64 == 0 ? r >> 8 : (r >> 8) % n / 3 * 3));
+	}
+}
+
 /* Tell a queue where the ring is and enable it. */
 static inline int
 g_attach(const struct vq_guest *g, struct virtq *q)
