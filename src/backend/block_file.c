@@ -224,8 +224,11 @@ open_disk(const char *path, const struct block_opts *o, int *fd, bool *readonly,
 			return (err_set(e, errno, "disk '%s'", path));
 		if ((got & O_ACCMODE) == O_RDONLY)
 			*readonly = true;
-		if (o->nocache && fcntl(*fd, F_SETFL, got | O_DIRECT) < 0)
-			return (err_set(e, errno, "disk '%s': nocache (O_DIRECT)", path));
+		/* With O_NONBLOCK io_uring would give up where it is to wait for the disk. */
+		got = (got & ~O_NONBLOCK) | (o->nocache ? O_DIRECT : 0);
+		if (fcntl(*fd, F_SETFL, got) < 0)
+			return (err_set(e, errno, "disk '%s'%s", path,
+			    o->nocache ? " with nocache (O_DIRECT)" : ""));
 		return (0);
 	}
 	*fd = open(path, flags | (*readonly ? O_RDONLY : O_RDWR));

@@ -287,11 +287,12 @@ test_fd(void **state)
 	struct block_backend *b;
 	struct block_opts o = { .no_uring = no_uring };
 	char name[32];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	(void)snprintf(name, sizeof(name), "fd:%d", fd);
 	assert_int_equal(block_open(&b, name, &o, loop, NULL, NULL), 0);
 	assert_true(b->info.readonly); /* as the descriptor is */
+	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
 	block_close(b);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 	assert_int_equal(io(BLOCK_READ, 0, buf, 512), 0);
