@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The lock of a device: whoever enters a device model (a vCPU's thread, the event loop) holds it. Device models themselves
- * never see it (devices/device.h declares the name only). NULL is allowed, for tests with a single thread. Header only; zhyve
- * and device processes.
+ * The lock of a device: whoever enters a device model (a vCPU's thread, the event loop) holds
+ * it. Device models themselves never see it (devices/device.h declares the name only). NULL is
+ * allowed, for tests with a single thread. Header only; zhyve and device processes.
  *
- * Order, outermost first: PCI configuration lock, device lock, the locks inside vmm/ (bus tables, interrupt routes). A holder of
- * a device's lock takes no other device's.
+ * Order, outermost first: PCI configuration lock, device lock, the locks inside vmm/ (bus
+ * tables, interrupt routes). A holder of a device's lock takes no other device's.
  */
 #ifndef ZHYVE_BASE_LOCK_H
 #define ZHYVE_BASE_LOCK_H

@@ -195,9 +195,9 @@ format_mac(const uint8_t m[6], char out[MAC_TEXT_LEN + 1])
 }
 
 /*
- * gmtime and strftime would bring libc's locales and time zones into static programs. Years are counted from March, so that
- * the leap day is the last of a year; 719468 days lie between the first of March of year 0 and 1970; 400 years are an era
- * of 146097 days.
+ * gmtime and strftime would bring libc's locales and time zones into static programs. Years are
+ * counted from March, so that the leap day is the last of a year; 719468 days lie between the
+ * first of March of year 0 and 1970; 400 years are an era of 146097 days.
  */
 void
 format_utc(uint64_t seconds, unsigned ms, char out[UTC_TEXT_LEN + 1])

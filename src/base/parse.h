@@ -37,7 +37,10 @@ int parse_fd(const char *s, int *out);
 /* Write the canonical lower-case forms, with the end byte. */
 void format_uuid(const uint8_t uuid[16], char out[UUID_TEXT_LEN + 1]);
 void format_mac(const uint8_t mac[6], char out[MAC_TEXT_LEN + 1]);
-/* Seconds since 1970 and milliseconds as YYYY-MM-DDThh:mm:ss.mmmZ; years beyond 9999 are shown as 9999. */
+/*
+ * Seconds since 1970 and milliseconds as YYYY-MM-DDThh:mm:ss.mmmZ; years beyond 9999 are shown
+ * as 9999.
+ */
 void format_utc(uint64_t seconds, unsigned ms, char out[UTC_TEXT_LEN + 1]);
 
 #endif

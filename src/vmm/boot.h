@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Starting a kernel without firmware, in two ways:
- *  - Linux, 64-bit boot protocol (Documentation/arch/x86/boot.rst, "64-bit Boot Protocol"): a bzImage of protocol 2.12 or later with a
- *    64-bit entry, or an uncompressed ELF without a PVH note;
- *  - PVH (Xen's docs/misc/pvh.pandoc and xen/include/public/arch-x86/hvm/start_info.h): an ELF file, 32 or 64 bit, of any
- *    kind of kernel, with the note XEN_ELFNOTE_PHYS32_ENTRY.
+ *  - Linux, 64-bit boot protocol (Documentation/arch/x86/boot.rst, "64-bit Boot Protocol"): a
+ *    bzImage of protocol 2.12 or later with a 64-bit entry, or an uncompressed ELF without a
+ *    PVH note;
+ *  - PVH (Xen's docs/misc/pvh.pandoc and xen/include/public/arch-x86/hvm/start_info.h): an ELF
+ *    file, 32 or 64 bit, of any kind of kernel, with the note XEN_ELFNOTE_PHYS32_ENTRY.
  *
- * The loaders are functions over guest memory and files: no KVM. All that is read from a file is checked against the file's
- * size and the guest's RAM; the file is read with pread straight into its place, never mapped (a file that shrinks must not
- * become a signal). They expect fresh (zeroed) RAM. Only boot_set_registers touches a vCPU. Runs in zhyve, before any guest code.
+ * The loaders are functions over guest memory and files: no KVM. All that is read from a file
+ * is checked against the file's size and the guest's RAM; the file is read with pread straight
+ * into its place, never mapped (a file that shrinks must not become a signal). They expect
+ * fresh (zeroed) RAM. Only boot_set_registers touches a vCPU. Runs in zhyve, before any guest
+ * code.
  *
  * Low memory as the loaders leave it:
  */
@@ -21,10 +24,10 @@
 #include "base/err.h"
 #include "gmem/gmem.h"
 
-#define BOOT_GDT           0x500  /* 4 descriptors */
-#define BOOT_PVH_INFO      0x6000 /* hvm_start_info, its module list and memory map */
-#define BOOT_ZERO_PAGE     0x7000 /* Linux' boot_params */
-#define BOOT_PAGE_TABLES   0x9000 /* 6 pages: PML4, PDPT, 4 page directories (4 GiB of 2 MiB pages) */
+#define BOOT_GDT           0x500    /* 4 descriptors */
+#define BOOT_PVH_INFO      0x6000   /* hvm_start_info, its module list and memory map */
+#define BOOT_ZERO_PAGE     0x7000   /* Linux' boot_params */
+#define BOOT_PAGE_TABLES   0x9000   /* 6 pages: PML4, PDPT, 4 directories of 2 MiB pages */
 #define BOOT_CMDLINE       0x20000  /* the command line */
 #define BOOT_CMDLINE_MAX   0x10000  /* bytes, end byte included */
 #define BOOT_VGA_HOLE      0xA0000  /* RAM ends here for the guest ... */
@@ -45,7 +48,10 @@ struct boot_file {
 	uint64_t size;
 	const char *name; /* for messages */
 };
-/* Take `fd` as a file to boot from. -EINVAL when it is not a regular file or is empty. The descriptor stays the caller's. */
+/*
+ * Take `fd` as a file to boot from. -EINVAL when it is not a regular file or is empty. The
+ * descriptor stays the caller's.
+ */
 int boot_file_open(struct boot_file *f, int fd, const char *name, struct err *e);
 /* Read exactly [off, off + len) of it; -EINVAL when it lies outside the file. */
 int boot_file_read(const struct boot_file *f, uint64_t off, void *buf, uint64_t len, struct err *e);
@@ -60,7 +66,10 @@ struct boot_request {
 	    low_end; /* low RAM from here on is taken (by ACPI's tables) and reserved; 0: none */
 };
 
-/* The guest's memory map: RAM without the holes, the areas of the tables, ECAM. Returns the number of entries. */
+/*
+ * The guest's memory map: RAM without the holes, the areas of the tables, ECAM. Returns the
+ * number of entries.
+ */
 unsigned boot_e820_map(const struct boot_request *rq, struct boot_e820 map[BOOT_E820_MAX]);
 
 enum boot_kind {
@@ -72,7 +81,10 @@ struct boot_entry {
 	uint64_t rip;
 };
 
-/* Load kernel, initrd and command line, and build what the entry needs. Tells the kinds apart. 0 or -errno (-ENOEXEC: not a kernel). */
+/*
+ * Load kernel, initrd and command line, and build what the entry needs. Tells the kinds apart.
+ * 0 or -errno (-ENOEXEC: not a kernel).
+ */
 int boot_load(const struct boot_request *rq, struct boot_entry *out, struct err *e);
 
 /* Set the first vCPU's registers for the entry. 0 or -errno. */
@@ -90,13 +102,19 @@ int boot_load_elf(const struct boot_request *rq, struct boot_entry *out, struct 
 uint64_t boot_low_end(const struct boot_request *rq);
 /* True when [addr, addr + len) is RAM that nothing else has taken. */
 bool boot_is_free(const struct boot_request *rq, uint64_t addr, uint64_t len);
-/* Command line and initrd (as high as possible, wholly below `limit`, above or below the kernel). *initrd is 0 when there is none. */
+/*
+ * Command line and initrd (as high as possible, wholly below `limit`, above or below the
+ * kernel). *initrd is 0 when there is none.
+ */
 int boot_put_cmdline(const struct boot_request *rq, uint64_t max, struct err *e);
 int boot_put_initrd(const struct boot_request *rq, const struct boot_extent *kernel, uint64_t limit,
     uint64_t *initrd, struct err *e);
 /* Page tables and GDT for BOOT_LINUX64, GDT alone for BOOT_PVH. */
 int boot_put_tables(const struct gmem *gm, enum boot_kind kind, struct err *e);
-/* Zero page of a kernel whose setup header (`header`, header_len bytes as of file offset 0x1f1; NULL: a plain ELF) is given. */
+/*
+ * Zero page of a kernel whose setup header (`header`, header_len bytes as of file offset 0x1f1;
+ * NULL: a plain ELF) is given.
+ */
 int boot_put_zero_page(const struct boot_request *rq, const void *header, unsigned header_len,
     uint64_t initrd, struct err *e);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ELF kernels: by the PVH entry their note names, else (64 bit only) as an uncompressed Linux. Refuses dynamic, foreign and damaged files, and
- * segments outside RAM or below 1 MiB, where the loader's own structures are. Runs in zhyve, before any guest code.
+ * ELF kernels: by the PVH entry their note names, else (64 bit only) as an uncompressed Linux.
+ * Refuses dynamic, foreign and damaged files, and segments outside RAM or below 1 MiB, where
+ * the loader's own structures are. Runs in zhyve, before any guest code.
  */
 #include <elf.h>
 #include <errno.h>

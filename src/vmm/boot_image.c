@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What all ways to boot have in common: files, the memory map, command line and initrd: see boot.h. Refuses what is not a file, and what does
- * not fit into RAM. Runs in zhyve, before any guest code.
+ * What all ways to boot have in common: files, the memory map, command line and initrd: see
+ * boot.h. Refuses what is not a file, and what does not fit into RAM. Runs in zhyve, before any
+ * guest code.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Linux by its 64-bit boot protocol (Documentation/arch/x86/boot.rst): bzImage, zero page. Refuses kernels without a 64-bit entry. Runs
- * in zhyve, before any guest code.
+ * Linux by its 64-bit boot protocol (Documentation/arch/x86/boot.rst): bzImage, zero page.
+ * Refuses kernels without a 64-bit entry. Runs in zhyve, before any guest code.
  */
 #include <asm/bootparam.h>
 #include <errno.h>
@@ -16,7 +16,10 @@
 #define LOADER_UNKNOWN 0xff
 #define PROTOCOL_MIN   0x020c
 
-/* The setup header; as much of it as this kernel has (its length is coded in its jump instruction, 0x200-0x201). */
+/*
+ * The setup header; as much of it as this kernel has (its length is coded in its jump
+ * instruction, 0x200-0x201).
+ */
 static int
 read_header(const struct boot_request *rq, struct setup_header *h, unsigned *len, struct err *e)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The first vCPU's state at a kernel's entry: descriptor table, page tables, registers: see boot.h. All of it is in place before
- * the first instruction, because a KVM without hardware paging need not notice later changes made from outside. Runs in zhyve.
+ * The first vCPU's state at a kernel's entry: descriptor table, page tables, registers: see
+ * boot.h. All of it is in place before the first instruction, because a KVM without hardware
+ * paging need not notice later changes made from outside. Runs in zhyve.
  */
 #include <errno.h>
 #include <linux/kvm.h>

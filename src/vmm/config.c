@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The tree of configuration variables: see config.h. Refuses malformed names and values; unknown variables are kept and mean
- * nothing, as in bhyve. Runs in zhyve, before any guest code.
+ * The tree of configuration variables: see config.h. Refuses malformed names and values;
+ * unknown variables are kept and mean nothing, as in bhyve. Runs in zhyve, before any guest
+ * code.
  */
 #include "vmm/config.h"
 
@@ -38,7 +39,10 @@ config_destroy(struct config_node *node)
 	free(node);
 }
 
-/* The child whose name is the first `len` bytes of `name`; *link is where a new one is to be hung. */
+/*
+ * The child whose name is the first `len` bytes of `name`; *link is where a new one is to be
+ * hung.
+ */
 static struct config_node *
 child_of(struct config_node *at, const char *name, size_t len, struct config_node ***link)
 {
@@ -291,7 +295,10 @@ expand_text(struct config_node *root, const char *in, char *out, size_t *used, u
 	return (0);
 }
 
-/* Pass 1 reads unexpanded values only, so results are collected in `fresh` and put in place by pass 2. */
+/*
+ * Pass 1 reads unexpanded values only, so results are collected in `fresh` and put in place by
+ * pass 2.
+ */
 static int
 expand_node(
     struct config_node *root, struct config_node *node, struct config_node *fresh, struct err *e)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The configuration of a machine: bhyve's variables (bhyve_config(5)), a tree of names joined by dots with a value at the
- * leaves. Filled from the command line and -k files from left to right (a later setting replaces an earlier one), then
- * expanded and frozen; everything else reads it. Pure but for config_load. Runs in zhyve, before any guest code; memory is
- * freed all at once.
+ * The configuration of a machine: bhyve's variables (bhyve_config(5)), a tree of names joined
+ * by dots with a value at the leaves. Filled from the command line and -k files from left to
+ * right (a later setting replaces an earlier one), then expanded and frozen; everything else
+ * reads it. Pure but for config_load. Runs in zhyve, before any guest code; memory is freed all
+ * at once.
  */
 #ifndef ZHYVE_VMM_CONFIG_H
 #define ZHYVE_VMM_CONFIG_H
@@ -29,7 +30,10 @@ void config_destroy(struct config_node *root);
 
 /* The node of a dotted name below `at`; NULL when there is none. */
 struct config_node *config_find(struct config_node *at, const char *name);
-/* The same, made where missing. NULL: memory is short, or the name is malformed (empty component, too long). */
+/*
+ * The same, made where missing. NULL: memory is short, or the name is malformed (empty
+ * component, too long).
+ */
 struct config_node *config_make(struct config_node *at, const char *name);
 
 /* Set a variable below `at`. 0, -EINVAL (name), -E2BIG (value), -ENOMEM. */
@@ -37,7 +41,10 @@ int config_set(struct config_node *at, const char *name, const char *value);
 /* Its value, or NULL. */
 const char *config_get(struct config_node *at, const char *name);
 
-/* As text with a default, boolean with a default, number within bounds. A value that is not of the form: error naming the variable. */
+/*
+ * As text with a default, boolean with a default, number within bounds. A value that is not of
+ * the form: error naming the variable.
+ */
 const char *config_text(struct config_node *at, const char *name, const char *def);
 int config_bool(struct config_node *at, const char *name, bool def, bool *out, struct err *e);
 int config_number(struct config_node *at, const char *name, uint32_t min, uint32_t max,
@@ -47,15 +54,22 @@ int config_number(struct config_node *at, const char *name, uint32_t min, uint32
 int config_assign(struct config_node *root, const char *assignment, struct err *e);
 
 /*
- * Options of a device, as -s and -l take them: "a=1,b,c=2": sets below `at`; an option without "=" is set to "true". When `first` is not NULL
- * and the first option has no "=", it is the value of that variable instead (the path of a disk).
+ * Options of a device, as -s and -l take them: "a=1,b,c=2": sets below `at`; an option without
+ * "=" is set to "true". When `first` is not NULL and the first option has no "=", it is the
+ * value of that variable instead (the path of a disk).
  */
 int config_options(struct config_node *at, const char *first, const char *options, struct err *e);
 
-/* Lines "name=value" of a file; blank lines and lines beginning with '#' are skipped. The error names file and line. */
+/*
+ * Lines "name=value" of a file; blank lines and lines beginning with '#' are skipped. The error
+ * names file and line.
+ */
 int config_load(struct config_node *root, const char *path, struct err *e);
 
-/* Replace %(variable) and %% in every value; at most 16 levels deep. After that the tree is not to be changed. */
+/*
+ * Replace %(variable) and %% in every value; at most 16 levels deep. After that the tree is not
+ * to be changed.
+ */
 int config_expand(struct config_node *root, struct err *e);
 
 /* Write every variable as name=value, one per line. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * CPUID: see cpuid.h. Refuses to show VMX and SVM: nested virtualization is the part of KVM that no jail contains
- * (docs/threat-model.md). Runs in zhyve.
+ * CPUID: see cpuid.h. Refuses to show VMX and SVM: nested virtualization is the part of KVM
+ * that no jail contains (docs/threat-model.md). Runs in zhyve.
  */
 #include "vmm/cpuid.h"
 
@@ -100,7 +100,10 @@ put_leaf_b(struct cpuid_table *t, const struct cpu_topology *topo)
 		.function = 0xb, .index = 2, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX, .ecx = 2 });
 }
 
-/* Leaf 4 (Intel) and 0x8000001d (AMD) name the caches and who shares them; levels 1 and 2 by a core, 3 by a socket. */
+/*
+ * Leaf 4 (Intel) and 0x8000001d (AMD) name the caches and who shares them; levels 1 and 2 by a
+ * core, 3 by a socket.
+ */
 static void
 put_caches(struct kvm_cpuid_entry2 *en, const struct cpu_topology *topo)
 {
@@ -136,7 +139,7 @@ put_entry(
 	case 0x8000001d:
 		put_caches(en, topo);
 		break;
-	case 0x6: /* KVM's APIC timer runs in every idle state; nothing else of power management is there */
+	case 0x6: /* the APIC timer never stops; no other power management is there */
 		en->eax = L6_EAX_ARAT;
 		en->ebx = en->ecx = en->edx = 0;
 		break;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the guest's CPUID instruction says: what KVM and the processor support, minus what a zone's guest is not to have (nested
- * virtualization), plus the topology asked for and KVM's own leaves. The filter is pure; one call reads KVM's list. Runs in zhyve.
- * Leaves as in Intel SDM volume 2A, "CPUID", and AMD APM volume 3, appendix E.
+ * What the guest's CPUID instruction says: what KVM and the processor support, minus what a
+ * zone's guest is not to have (nested virtualization), plus the topology asked for and KVM's
+ * own leaves. The filter is pure; one call reads KVM's list. Runs in zhyve. Leaves as in Intel
+ * SDM volume 2A, "CPUID", and AMD APM volume 3, appendix E.
  */
 #ifndef ZHYVE_VMM_CPUID_H
 #define ZHYVE_VMM_CPUID_H

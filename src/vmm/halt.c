@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The halt watch: notices that no vCPU can ever run again, which bhyve reports as "halt" (exit status 2). Runs in zhyve's event loop;
- * the looking itself on each vCPU's own thread.
+ * The halt watch: notices that no vCPU can ever run again, which bhyve reports as "halt" (exit
+ * status 2). Runs in zhyve's event loop; the looking itself on each vCPU's own thread.
  *
- * With interrupt controllers in the kernel, HLT does not leave KVM_RUN, and a vCPU's registers cannot be read while it is inside. So:
+ * With interrupt controllers in the kernel, HLT does not leave KVM_RUN, and a vCPU's registers
+ * cannot be read while it is inside. So:
  *
- * 1. Once per round the processor time of the vCPUs' threads is read, beginning with the one that was busy last. If any
- *    has moved, somebody runs: nothing more is done. A busy guest costs one system call a round.
- * 2. When none has moved for a whole round, each vCPU is taken out of KVM_RUN for a moment and looks at its own state:
- *    dead is "halted with RFLAGS.IF clear", or never started (waiting for INIT or SIPI, as offline processors are).
- * 3. All dead in two such looks in a row (so that an IPI under way between the looks is not missed) is a halt. One alive: the next look waits
- *    twice as many quiet rounds, up to HALT_PAUSE_MAX, so that an idle guest is left in peace. Work in between starts over.
+ * 1. Once per round the processor time of the vCPUs' threads is read, beginning with the one
+ *    that was busy last. If any has moved, somebody runs: nothing more is done. A busy guest
+ *    costs one system call a round.
+ * 2. When none has moved for a whole round, each vCPU is taken out of KVM_RUN for a moment and
+ *    looks at its own state: dead is "halted with RFLAGS.IF clear", or never started (waiting
+ *    for INIT or SIPI, as offline processors are).
+ * 3. All dead in two such looks in a row (so that an IPI under way between the looks is not
+ *    missed) is a halt. One alive: the next look waits twice as many quiet rounds, up to
+ *    HALT_PAUSE_MAX, so that an idle guest is left in peace. Work in between starts over.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -57,18 +61,24 @@ was_busy(struct vcpu *v)
 	return (true);
 }
 
+/*
+ * Whether any vCPU has been busy. The one that was last is asked first, and if it still is,
+ * that is all; else each is asked, so that every one's count is of this round.
+ */
 static bool
 any_busy(struct vcpus *s, struct halt_watch *w)
 {
-	for (unsigned i = 0; i < s->n; i++) {
-		unsigned at = (w->first + i) % s->n;
+	bool busy = false;
 
-		if (was_busy(&s->cpu[at])) {
-			w->first = at;
-			return (true);
+	if (was_busy(&s->cpu[w->first]))
+		return (true);
+	for (unsigned i = 0; i < s->n; i++) {
+		if (was_busy(&s->cpu[i])) {
+			w->first = i;
+			busy = true;
 		}
 	}
-	return (false);
+	return (busy);
 }
 
 static void
@@ -110,7 +120,8 @@ vcpus_all_halted(struct vcpus *s, struct halt_watch *w)
 		}
 		w->pause = MIN(MAX(w->pause * 2, 1u), (unsigned)HALT_PAUSE_MAX);
 		w->wait = w->pause;
-		(void)any_busy(s, w); /* the look itself took processor time */
+		for (unsigned i = 0; i < s->n; i++)
+			(void)was_busy(&s->cpu[i]); /* the look itself took processor time */
 		return (false);
 	}
 	if (any_busy(s, w)) {

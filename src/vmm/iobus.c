@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Dispatch of port and memory accesses: see iobus.h. Refuses nothing: what nobody claims reads as all ones. Runs in zhyve. */
+/*
+ * Dispatch of port and memory accesses: see iobus.h. Refuses nothing: what nobody claims reads
+ * as all ones. Runs in zhyve.
+ */
 #include "vmm/iobus.h"
 
 #include <errno.h>
@@ -11,7 +14,10 @@
 void
 iobus_init(struct iobus *b)
 {
-	/* The tables start out empty in zeroed memory; touching 56 KiB of them here would cost every start. */
+	/*
+	 * The tables start out empty in zeroed memory; touching 56 KiB of them here would cost
+	 * every start.
+	 */
 	b->port.nregions = b->mem.nregions = 0;
 	b->strict = false;
 	(void)pthread_rwlock_init(&b->tables, NULL);

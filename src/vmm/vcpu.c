@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Virtual processors and their run loop: see vcpu.h. What KVM cannot do for the guest ends the machine with the registers in the
- * log. Runs in zhyve, one thread per vCPU, under the vCPU class of system calls (procs/zhyve/seccomp.c).
+ * Virtual processors and their run loop: see vcpu.h. What KVM cannot do for the guest ends the
+ * machine with the registers in the log. Runs in zhyve, one thread per vCPU, under the vCPU
+ * class of system calls (procs/zhyve/seccomp.c).
  */
 #include "vmm/vcpu.h"
 
@@ -408,7 +409,10 @@ void
 vcpus_nmi(struct vcpus *s)
 {
 	for (unsigned i = 0; i < s->n; i++) {
-		/* The ioctl would wait for the vCPU to leave KVM_RUN; a message of delivery mode NMI does not. */
+		/*
+		 * The ioctl would wait for the vCPU to leave KVM_RUN; a message of delivery
+		 * mode NMI does not.
+		 */
 		uint64_t id =
 		    s->cpu[i]
 			.id; /* its upper bits go into the upper half (7.5, 32-bit identifiers) */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Virtual processors: one thread each, all of a machine in one set. The set is sized by what was asked for; nothing here is sized by a
- * maximum. Runs in zhyve.
+ * Virtual processors: one thread each, all of a machine in one set. The set is sized by what
+ * was asked for; nothing here is sized by a maximum. Runs in zhyve.
  *
- * Life: vcpus_create, vcpus_start (threads exist, wait at the gate, have run no guest code), vcpus_release, …, vcpus_stop (kicked
- * out of KVM and joined), vcpus_destroy. A vCPU that cannot go on reports it through vcpu_ops.event and stops the whole set.
+ * Life: vcpus_create, vcpus_start (threads exist, wait at the gate, have run no guest code),
+ * vcpus_release, …, vcpus_stop (kicked out of KVM and joined), vcpus_destroy. A vCPU that
+ * cannot go on reports it through vcpu_ops.event and stops the whole set.
  */
 #ifndef ZHYVE_VMM_VCPU_H
 #define ZHYVE_VMM_VCPU_H
@@ -23,7 +24,10 @@
 
 /* What the set asks of its owner. */
 struct vcpu_ops {
-	/* First thing on each vCPU's thread: give up what it does not need. Nonzero: the set does not start. */
+	/*
+	 * First thing on each vCPU's thread: give up what it does not need. Nonzero: the set
+	 * does not start.
+	 */
 	int (*enter)(void *ctx, unsigned id);
 	/* The machine is to stop. Any vCPU's thread; the set has been told to stop before. */
 	void (*event)(void *ctx, enum machine_event ev, const char *why);
@@ -70,8 +74,8 @@ struct vcpus {
 #define VCPU_SIGNAL SIGUSR1
 
 /*
- * Create n vCPUs with identifiers from 0. `strict_msr` false: unknown model-specific registers read as zero instead of
- * raising #GP. 0 or -errno; on failure nothing is left.
+ * Create n vCPUs with identifiers from 0. `strict_msr` false: unknown model-specific registers
+ * read as zero instead of raising #GP. 0 or -errno; on failure nothing is left.
  */
 int vcpus_create(struct vcpus *s, struct vm *vm, struct iobus *bus, unsigned n,
     const struct cpu_topology *topo, bool strict_msr, const struct vcpu_ops *ops, struct err *e);
@@ -90,9 +94,10 @@ void vcpus_destroy(struct vcpus *s);
 void vcpus_nmi(struct vcpus *s);
 
 /*
- * The halt watch (halt.c): true when all vCPUs are halted with interrupts off, or were never started, so that nothing can
- * ever run again but by NMI. Call it about once a second from one thread; it costs one system call while any vCPU is busy, and takes an idle guest
- * out of KVM at most once in a while.
+ * The halt watch (halt.c): true when all vCPUs are halted with interrupts off, or were never
+ * started, so that nothing can ever run again but by NMI. Call it about once a second from one
+ * thread; it costs one system call while any vCPU is busy, and takes an idle guest out of KVM
+ * at most once in a while.
  */
 struct halt_watch {
 	unsigned pause, wait; /* rounds to the next look, and how many there were last */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * KVM's side of a machine: see vm.h. Refuses a KVM without what zhyve needs rather than working around it. Runs in zhyve.
+ * KVM's side of a machine: see vm.h. Refuses a KVM without what zhyve needs rather than working
+ * around it. Runs in zhyve.
  *
- * The order of the calls in vm_create matters for speed: a memory slot added before the interrupt controllers costs
- * 0.1 ms, after them 4 ms or more, because each registers I/O ranges and the slot then waits for their grace period.
+ * The order of the calls in vm_create matters for speed: a memory slot added before the
+ * interrupt controllers costs 0.1 ms, after them 4 ms or more, because each registers I/O
+ * ranges and the slot then waits for their grace period.
  */
 #include "vmm/vm.h"
 
@@ -100,8 +102,9 @@ add_memory(struct vm *vm, struct err *e)
 }
 
 /*
- * The lines' default routes are GSI n = pin n. In PCs the PIT's IRQ 0 arrives at pin 2 of the I/O APIC, which ACPI's MADT
- * tells the guest (ACPI 6.5, 5.2.12.5); this makes it so, and adds the message routes in use. Replaces the whole table (4.52).
+ * The lines' default routes are GSI n = pin n. In PCs the PIT's IRQ 0 arrives at pin 2 of the
+ * I/O APIC, which ACPI's MADT tells the guest (ACPI 6.5, 5.2.12.5); this makes it so, and adds
+ * the message routes in use. Replaces the whole table (4.52).
  */
 static int
 push_routes(struct vm *vm)
@@ -161,7 +164,10 @@ make_chips(struct vm *vm, struct err *e)
 	if ((rc = push_routes(vm)) != 0)
 		return (err_set(e, -rc, "cannot route the interrupts"));
 	if (vm->nvcpus > 255) {
-		/* Identifiers of more than 8 bits, and 0xff is a processor, not all of them (7.5). */
+		/*
+		 * Identifiers of more than 8 bits, and 0xff is a processor, not all of them
+		 * (7.5).
+		 */
 		struct kvm_enable_cap cap = {
 			.cap = KVM_CAP_X2APIC_API,
 			.args = { KVM_X2APIC_API_USE_32BIT_IDS |

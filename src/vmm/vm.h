@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A virtual machine of KVM: its descriptor, memory slots, in-kernel interrupt controllers and timer, message interrupts, doorbells. The
- * KVM interface is the kernel's Documentation/virt/kvm/api.rst; call numbers below are sections of it. Runs in zhyve, which is the only
- * holder of these descriptors.
+ * A virtual machine of KVM: its descriptor, memory slots, in-kernel interrupt controllers and
+ * timer, message interrupts, doorbells. The KVM interface is the kernel's
+ * Documentation/virt/kvm/api.rst; call numbers below are sections of it. Runs in zhyve, which
+ * is the only holder of these descriptors.
  *
  * Every function but vm_create and vm_destroy may be called from any thread.
  */
@@ -41,14 +42,16 @@ struct vm {
 };
 
 /*
- * Open KVM's device: a path, or "fd:N" for a descriptor that was handed over. Checks that it is KVM, of the interface we speak, with
- * what we need (irqchip, irqfd, ioeventfd, MSI, immediate exit). Returns the descriptor or -errno.
+ * Open KVM's device: a path, or "fd:N" for a descriptor that was handed over. Checks that it is
+ * KVM, of the interface we speak, with what we need (irqchip, irqfd, ioeventfd, MSI, immediate
+ * exit). Returns the descriptor or -errno.
  */
 int vm_open_kvm(const char *path, struct err *e);
 
 /*
- * Create the machine with `gmem` as its RAM (one slot per range), in-kernel PIC, I/O APIC, local APICs and PIT. `nvcpus` is checked
- * against KVM's limit; the vCPUs themselves are made by vcpu_create. Takes over `kvm` in either case. 0 or -errno.
+ * Create the machine with `gmem` as its RAM (one slot per range), in-kernel PIC, I/O APIC,
+ * local APICs and PIT. `nvcpus` is checked against KVM's limit; the vCPUs themselves are made
+ * by vcpu_create. Takes over `kvm` in either case. 0 or -errno.
  */
 int vm_create(struct vm *vm, int kvm, struct gmem *gmem, unsigned nvcpus, struct err *e);
 /* Close everything. The gmem stays the caller's. */
@@ -56,10 +59,16 @@ void vm_destroy(struct vm *vm);
 
 /* Set a line (GSI 0-23: both PICs and the I/O APIC). */
 void vm_irq_line(struct vm *vm, unsigned gsi, bool level);
-/* Deliver a message interrupt (PCI 3.0, 6.8) at once. Messages to no local APIC are dropped, as hardware does. */
+/*
+ * Deliver a message interrupt (PCI 3.0, 6.8) at once. Messages to no local APIC are dropped, as
+ * hardware does.
+ */
 void vm_msi(struct vm *vm, uint64_t addr, uint32_t data);
 
-/* A doorbell: a guest's write of `len` bytes (1, 2, 4, 8; 0: any length, memory only) at `addr` signals the eventfd instead of leaving KVM. */
+/*
+ * A doorbell: a guest's write of `len` bytes (1, 2, 4, 8; 0: any length, memory only) at `addr`
+ * signals the eventfd instead of leaving KVM.
+ */
 struct vm_doorbell {
 	uint64_t addr;
 	unsigned len;
@@ -68,13 +77,17 @@ struct vm_doorbell {
 	uint64_t value;
 	int eventfd;
 };
-/* 0 or -errno (-EEXIST: one is there already; -ENOSPC). Remove with exactly what it was added with. */
+/*
+ * 0 or -errno (-EEXIST: one is there already; -ENOSPC). Remove with exactly what it was added
+ * with.
+ */
 int vm_doorbell_add(struct vm *vm, const struct vm_doorbell *d);
 int vm_doorbell_remove(struct vm *vm, const struct vm_doorbell *d);
 
 /*
- * Message interrupts raised by an eventfd (from the kernel or another process). A route is a GSI that stands for one message; allocate
- * it, set its message, bind an eventfd to it. Returns the GSI, or -ENOSPC, -ENOMEM.
+ * Message interrupts raised by an eventfd (from the kernel or another process). A route is a
+ * GSI that stands for one message; allocate it, set its message, bind an eventfd to it. Returns
+ * the GSI, or -ENOSPC, -ENOMEM.
  */
 int vm_route_alloc(struct vm *vm);
 /* Change the message of a route. 0 or -errno. */

@@ -2,9 +2,10 @@
 /*
  * usage: first_byte RUNS COMMAND [ARGUMENT...]
  *
- * Starts COMMAND so many times with standard output on a pipe. Measures from before the exec to the first byte that comes
- * out (CLOCK_MONOTONIC), then the process's PSS without its guest's memory (the mapping of exactly 64 MiB, which is what
- * every command gives its guest), and kills it. Prints "minimum median pss": microseconds, microseconds, KiB (median).
+ * Starts COMMAND so many times with standard output on a pipe. Measures from before the exec to
+ * the first byte that comes out (CLOCK_MONOTONIC), then the process's PSS without its guest's
+ * memory (the mapping of exactly 64 MiB, which is what every command gives its guest), and
+ * kills it. Prints "minimum median pss": microseconds, microseconds, KiB (median).
  */
 #include <errno.h>
 #include <signal.h>
@@ -35,7 +36,10 @@ die(const char *what)
 	exit(1);
 }
 
-/* Proportional set size without the mapping that is the guest's RAM: the one of exactly its size. */
+/*
+ * Proportional set size without the mapping that is the guest's RAM: the one of exactly its
+ * size.
+ */
 static unsigned long
 pss_kib(pid_t pid)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A driver that breaks virtio's rules, on the disk in slot 5: each time the device stands still with DEVICE_NEEDS_RESET and works again after
- * a reset; what is frozen cannot be changed. The machine goes on in any case.
+ * A driver that breaks virtio's rules, on the disk in slot 5: each time the device stands still
+ * with DEVICE_NEEDS_RESET and works again after a reset; what is frozen cannot be changed. The
+ * machine goes on in any case.
  */
 #include "virtio.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads and writes the disk in slot 5 through its ring. The runner has put "zhyve" at the start of sector 3; the guest
- * writes a pattern to sector 5, flushes, reads it back; the runner looks at the file afterwards. A request beyond the end fails, and
- * one of an unknown type is refused.
+ * Reads and writes the disk in slot 5 through its ring. The runner has put "zhyve" at the start
+ * of sector 3; the guest writes a pattern to sector 5, flushes, reads it back; the runner looks
+ * at the file afterwards. A request beyond the end fails, and one of an unknown type is
+ * refused.
  */
 #include "virtio.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Switches ACPI on, enables the power button's event and waits, halted, for its SCI; then powers off. Says when it is ready. */
+/*
+ * Switches ACPI on, enables the power button's event and waits, halted, for its SCI; then
+ * powers off. Says when it is ready.
+ */
 #include "guest.h"
 
 void

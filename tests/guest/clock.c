@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The clocks of the board against each other: between two updates of the RTC, told by its update flag, the ACPI timer makes 3,579,545
- * ticks; the RTC's periodic flag at 8 Hz comes 8 times. The time is one of this century, and the day of the week agrees with the date.
+ * The clocks of the board against each other: between two updates of the RTC, told by its
+ * update flag, the ACPI timer makes 3,579,545 ticks; the RTC's periodic flag at 8 Hz comes 8
+ * times. The time is one of this century, and the day of the week agrees with the date.
  */
 #include "guest.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the bare-metal test guests share: ports, memory, text on COM1. Freestanding; runs in the guest. */
+/*
+ * What the bare-metal test guests share: ports, memory, text on COM1. Freestanding; runs in the
+ * guest.
+ */
 #ifndef ZHYVE_TESTS_GUEST_H
 #define ZHYVE_TESTS_GUEST_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Halts with interrupts on and nothing to wake it for longer than the halt watch takes, then is woken by the RTC: an idle guest is
- * not a halted one. Powers off after SECONDS (five).
+ * Halts with interrupts on and nothing to wake it for longer than the halt watch takes, then is
+ * woken by the RTC: an idle guest is not a halted one. Powers off after SECONDS (five).
  */
 #include "guest.h"
 
@@ -69,7 +69,10 @@ guest_main(const struct start_info *info)
 		    (struct gate){ (uint16_t)handler, 8, 0, 0x8e, (uint16_t)(handler >> 16), 0, 0 };
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 	set_up_pics();
-	/* The update-ended interrupt comes once a second; the sleep in between is of the kind that an idle guest has. */
+	/*
+	 * The update-ended interrupt comes once a second; the sleep in between is of the kind
+	 * that an idle guest has.
+	 */
 	out8(0x70, 0x0b);
 	out8(0x71, (uint8_t)(rtc_read(0x0b) | 0x10));
 	(void)rtc_read(0x0c);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Checks what PVH's start information says: memory map (RAM adds up to the size, given on the command line in MiB; nothing overlaps), command
- * line, initrd whose bytes must be 0, 1, 2 and so on modulo 251. Memory named is memory: its first and last word below 4 GiB keep a value.
+ * Checks what PVH's start information says: memory map (RAM adds up to the size, given on the
+ * command line in MiB; nothing overlaps), command line, initrd whose bytes must be 0, 1, 2 and
+ * so on modulo 251. Memory named is memory: its first and last word below 4 GiB keep a value.
  */
 #include "guest.h"
 

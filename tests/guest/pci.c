@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Enumerates PCI by the ports and by ECAM: both must say the same. A virtio-rnd device in slot 5 must be there; its BAR is sized, moved and
- * moved back, and answers at each place only.
+ * Enumerates PCI by the ports and by ECAM: both must say the same. A virtio-rnd device in slot
+ * 5 must be there; its BAR is sized, moved and moved back, and answers at each place only.
  */
 #include "guest.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shows that zhyve's threads are refused every system call but those listed here: tries each number under each class's filter, in a child of its
- * own. A list that grows or shrinks fails this test: change both knowingly. No root, no KVM. Speaks TAP.
+ * Shows that zhyve's threads are refused every system call but those listed here: tries each
+ * number under each class's filter, in a child of its own. A list that grows or shrinks fails
+ * this test: change both knowingly. No root, no KVM. Speaks TAP.
  */
 #include <errno.h>
 #include <signal.h>
@@ -48,7 +49,10 @@ static const struct {
 	{ SECCOMP_DISK, "disk", disk_calls, NITEMS(disk_calls) },
 };
 
-/* True when the filter killed the call. Arguments of all ones do no harm where a call is let through. */
+/*
+ * True when the filter killed the call. Arguments of all ones do no harm where a call is let
+ * through.
+ */
 static bool
 refused(enum seccomp_class class, long nr, long arg1)
 {
@@ -85,10 +89,16 @@ try_calls(size_t c)
 	int wrong = 0;
 
 	for (long nr = 0; nr < NR_MAX; nr++) {
-		/* mmap's third argument of all ones would be executable memory: that has a test of its own. */
+		/*
+		 * mmap's third argument of all ones would be executable memory: that has a test
+		 * of its own.
+		 */
 		bool is = nr != SYS_mmap && nr != SYS_ioctl && !refused(classes[c].class, nr, -1);
 
-		/* 335 and 336 are uretprobe and uprobe, which newer kernels let pass every filter; they do nothing by themselves. */
+		/*
+		 * 335 and 336 are uretprobe and uprobe, which newer kernels let pass every
+		 * filter; they do nothing by themselves.
+		 */
 		if (nr == SYS_mmap || nr == SYS_ioctl || nr == 335 || nr == 336 ||
 		    is == listed(c, nr))
 			continue;

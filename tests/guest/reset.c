@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Resets the machine: by ACPI's reset register, or with "kbc" on the command line by the keyboard controller. Exit status 0. */
+/*
+ * Resets the machine: by ACPI's reset register, or with "kbc" on the command line by the
+ * keyboard controller. Exit status 0.
+ */
 #include "guest.h"
 
 void

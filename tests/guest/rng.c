@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads the entropy device (slot 5) through its ring: two buffers of 256 bytes are filled, and differ. Its interrupt, a message, has arrived in
- * the local APIC, where it waits.
+ * Reads the entropy device (slot 5) through its ring: two buffers of 256 bytes are filled, and
+ * differ. Its interrupt, a message, has arrived in the local APIC, where it waits.
  */
 #include "virtio.h"
 

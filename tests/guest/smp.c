@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Starts the other processors by INIT and two SIPIs as PCs do. Each says who it is: CPUID's identifier must be its local APIC's, and
- * none may come twice. The number expected is on the command line.
+ * Starts the other processors by INIT and two SIPIs as PCs do. Each says who it is: CPUID's
+ * identifier must be its local APIC's, and none may come twice. The number expected is on the
+ * command line.
  */
 #include "guest.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Entry of the bare-metal test guests: PVH's 32-bit protected mode, then long mode with an identity map of 4 GiB, a stack, and
- * guest_main(start_info). Page tables, GDT and IDT lie in the image and do not change while they are in use, as the KVM of machines without
- * hardware virtualization demands. Returning from guest_main powers off.
+ * Entry of the bare-metal test guests: PVH's 32-bit protected mode, then long mode with an
+ * identity map of 4 GiB, a stack, and guest_main(start_info). Page tables, GDT and IDT lie in
+ * the image and do not change while they are in use, as the KVM of machines without hardware
+ * virtualization demands. Returning from guest_main powers off.
  */
 	.section .note.pvh, "a"
 	.long 4, 4, 18
@@ -46,8 +47,9 @@ power_off:
 	jmp 1b
 
 	/*
-	 * Where an application processor starts: copied to page 0x8 (0x8000) by guests that use it. Real mode, then the
-	 * same long mode; then ap_main(APIC identifier) on a stack of its own.
+	 * Where an application processor starts: copied to page 0x8 (0x8000) by guests that use
+	 * it. Real mode, then the same long mode; then ap_main(APIC identifier) on a stack of
+	 * its own.
 	 */
 	.code16
 	.weak ap_main

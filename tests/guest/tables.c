@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Looks for the tables of the machine as an operating system does: ACPI's root pointer where the start information says and where a scan
- * finds it, checksums, a MADT with as many processors as the command line says (in decimal), the DSDT; SMBIOS by its 64-bit entry point,
+ * Looks for the tables of the machine as an operating system does: ACPI's root pointer where
+ * the start information says and where a scan finds it, checksums, a MADT with as many
+ * processors as the command line says (in decimal), the DSDT; SMBIOS by its 64-bit entry point,
  * with the product's name.
  */
 #include "guest.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A minimal virtio driver for the test guests: one device over PCI, split rings, polling (virtio 1.2). Freestanding. */
+/*
+ * A minimal virtio driver for the test guests: one device over PCI, split rings, polling
+ * (virtio 1.2). Freestanding.
+ */
 #ifndef ZHYVE_TESTS_GUEST_VIRTIO_H
 #define ZHYVE_TESTS_GUEST_VIRTIO_H
 
@@ -72,7 +75,10 @@ virtio_msix(unsigned bdf, uint64_t bar, uint8_t vector)
 	fail("no MSI-X capability", bdf);
 }
 
-/* Bring the device in a slot to DRIVER_OK with VERSION_1 and `low` as its features, queue 0 on `ring`. BAR 0 is put below 4 GiB. With `vector`, the queue interrupts by it (MSI-X). */
+/*
+ * Bring the device in a slot to DRIVER_OK with VERSION_1 and `low` as its features, queue 0 on
+ * `ring`. BAR 0 is put below 4 GiB. With `vector`, the queue interrupts by it (MSI-X).
+ */
 static inline void
 virtio_start_msix(struct virtio *v, unsigned bdf, struct vring *ring, uint32_t low, uint8_t vector)
 {
@@ -123,7 +129,10 @@ virtio_start(struct virtio *v, unsigned bdf, struct vring *ring, uint32_t low)
 	virtio_start_msix(v, bdf, ring, low, 0);
 }
 
-/* Offer the chain at `head`, ring the bell, wait for it to come back. Returns the length written. */
+/*
+ * Offer the chain at `head`, ring the bell, wait for it to come back. Returns the length
+ * written.
+ */
 static inline uint32_t
 virtio_do(struct virtio *v, uint16_t head)
 {

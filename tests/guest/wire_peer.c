@@ -2,10 +2,11 @@
 /*
  * usage: wire_peer ZHYVE KERNEL SCENARIO [VARIABLE=VALUE]
  *
- * Stands in zoneadmd's place: starts zhyve with every file as a descriptor and speaks the wire to it. Scenarios: run, failed (with
- * a setting that makes it so), quit (before it
- * runs), quit-running, gone (the wire is closed while the guest runs), garbage (a malformed message), button. Exit status
- * 0 when all came as wire.h says; else says what did not (159: zhyve was killed by SIGSYS).
+ * Stands in zoneadmd's place: starts zhyve with every file as a descriptor and speaks the wire
+ * to it. Scenarios: run, failed (with a setting that makes it so), quit (before it runs),
+ * quit-running, gone (the wire is closed while the guest runs), garbage (a malformed message),
+ * button. Exit status 0 when all came as wire.h says; else says what did not (159: zhyve was
+ * killed by SIGSYS).
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Executes what a KVM without hardware virtualization cannot emulate. There zhyve must say so and end with status 4; elsewhere the guest goes on
- * and powers off.
+ * Executes what a KVM without hardware virtualization cannot emulate. There zhyve must say so
+ * and end with status 4; elsewhere the guest goes on and powers off.
  */
 #include "guest.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What tells the machine from outside what to do: zoneadmd over the wire, signals, and the halt watch. Believes zoneadmd, which is its
- * parent; a malformed message ends the machine. Runs in zhyve's event loop.
+ * What tells the machine from outside what to do: zoneadmd over the wire, signals, and the halt
+ * watch. Believes zoneadmd, which is its parent; a malformed message ends the machine. Runs in
+ * zhyve's event loop.
  */
 #include <errno.h>
 #include <signal.h>

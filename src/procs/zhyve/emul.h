@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of PCI device emulations. Each emulation's file registers one entry with ZHYVE_EMUL; the linker collects them, so
- * that adding a device touches its own file (and its line in meson.build). An entry joins a pure device model (devices/), its backend
- * (backend/) and the machine. Runs in zhyve while the machine is built.
+ * The table of PCI device emulations. Each emulation's file registers one entry with
+ * ZHYVE_EMUL; the linker collects them, so that adding a device touches its own file (and its
+ * line in meson.build). An entry joins a pure device model (devices/), its backend (backend/)
+ * and the machine. Runs in zhyve while the machine is built.
  */
 #ifndef ZHYVE_PROCS_ZHYVE_EMUL_H
 #define ZHYVE_PROCS_ZHYVE_EMUL_H
@@ -17,8 +18,9 @@ struct vmm_emul {
 	const char *first; /* the variable of an option without "=" in first place, NULL: none */
 	const char *help;  /* one line for -s help: the options */
 	/*
-	 * Build the device at `bdf` from its variables and attach it. 0 or -errno; the error names what is wrong (the caller adds slot and
-	 * name). What was made stays the machine's until the process ends.
+	 * Build the device at `bdf` from its variables and attach it. 0 or -errno; the error
+	 * names what is wrong (the caller adds slot and name). What was made stays the
+	 * machine's until the process ends.
 	 */
 	int (*init)(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e);
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtio-blk: a raw file, a block device or a descriptor as a disk. Runs in zhyve while the machine is built.
+ * virtio-blk: a raw file, a block device or a descriptor as a disk. Runs in zhyve while the
+ * machine is built.
  *
- * Options as in bhyve(8): path first, then nocache, sync (direct), ro, sectorsize=L[/P], nodelete, serial= (ser=); and
- * queues=N (1 to 16, default 1), uring=false.
+ * Options as in bhyve(8): path first, then nocache, sync (direct), ro, sectorsize=L[/P],
+ * nodelete, serial= (ser=); and queues=N (1 to 16, default 1), uring=false.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -48,7 +49,10 @@ bad:
 	    text));
 }
 
-/* The disk's own thread, where there is no io_uring: it starts before the main thread is confined, so it does so itself. */
+/*
+ * The disk's own thread, where there is no io_uring: it starts before the main thread is
+ * confined, so it does so itself.
+ */
 static int
 confine_thread(void)
 {

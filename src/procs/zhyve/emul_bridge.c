@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* hostbridge, amd_hostbridge and lpc: the bridges of a PC. Run in zhyve while the machine is built. */
+/*
+ * hostbridge, amd_hostbridge and lpc: the bridges of a PC. Run in zhyve while the machine is
+ * built.
+ */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtio-net-viona: a nic on a tap, its data queues served here or, where asked for, by the kernel (vhost-net). Runs in
- * zhyve while the machine is built.
+ * virtio-net-viona: a nic on a tap, its data queues served here or, where asked for, by the
+ * kernel (vhost-net). Runs in zhyve while the machine is built.
  *
- * Options: the tap first (a name or fd:N; also vnic=), then mac=, mtu=, vhost=off|on|PATH|fd:N (off: see backend/vhost.h),
- * feature_mask= (bits not to be offered). bhyve's options about queues and speed are accepted and change nothing.
+ * Options: the tap first (a name or fd:N; also vnic=), then mac=, mtu=, vhost=off|on|PATH|fd:N
+ * (off: see backend/vhost.h), feature_mask= (bits not to be offered). bhyve's options about
+ * queues and speed are accepted and change nothing.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the machine runs first: kernel, initrd, command line. Runs in zhyve's main thread before any guest code; the
- * files are opened in stage 2 and closed when they have been loaded.
+ * What the machine runs first: kernel, initrd, command line. Runs in zhyve's main thread before
+ * any guest code; the files are opened in stage 2 and closed when they have been loaded.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The devices that every PC has whatever was asked for: four COM ports (a port without backend is there too, as in bhyve), ACPI's
- * fixed hardware, the real-time clock, the ISA bridge's own ports. The bridge's PCI function is there only with -s N,lpc. Built in
- * zhyve's main thread before any guest code.
+ * The devices that every PC has whatever was asked for: four COM ports (a port without backend
+ * is there too, as in bhyve), ACPI's fixed hardware, the real-time clock, the ISA bridge's own
+ * ports. The bridge's PCI function is there only with -s N,lpc. Built in zhyve's main thread
+ * before any guest code.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -70,7 +71,10 @@ create_com(struct machine *m, unsigned i, struct err *e)
 	    m, lpc_com[i].name, lpc_com[i].port, UART_PORTS, &uart_ops, &com->uart, &com->lock, e));
 }
 
-/* The reset port lies within the PCI ports, so it is reached with the PCI lock held; the PM block has its own. */
+/*
+ * The reset port lies within the PCI ports, so it is reached with the PCI lock held; the PM
+ * block has its own.
+ */
 static uint64_t
 reset_read(void *dev, uint64_t off, unsigned size)
 {
@@ -124,7 +128,10 @@ create_rtc(struct machine *m, struct err *e)
 
 	if ((rc = config_bool(m->config, "rtc.use_localtime", true, &local, e)) != 0)
 		return (rc);
-	/* The kernel's own idea of local time, which is UTC unless the host keeps its clock otherwise. */
+	/*
+	 * The kernel's own idea of local time, which is UTC unless the host keeps its clock
+	 * otherwise.
+	 */
 	if (local && syscall(SYS_gettimeofday, NULL, &tz) == 0)
 		offset = -60 * (int64_t)tz.tz_minuteswest;
 	(void)pthread_mutex_init(&l->rtc_lock.mutex, NULL);
@@ -198,7 +205,10 @@ legacy_close(struct machine *m)
 {
 	if (m->legacy == NULL)
 		return;
-	/* What the guest said last may still wait for its reader; one that does not read is not waited for. */
+	/*
+	 * What the guest said last may still wait for its reader; one that does not read is not
+	 * waited for.
+	 */
 	for (unsigned i = 0; i < DRAIN_ROUNDS && mevent_poll(m->loop, DRAIN_MS) > 0; i++)
 		;
 	for (unsigned i = 0; i < LPC_COMS; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Building the machine from its configuration: see machine.h. Runs in zhyve's main thread before any guest code; machine_stop also on
- * vCPUs' threads.
+ * Building the machine from its configuration: see machine.h. Runs in zhyve's main thread
+ * before any guest code; machine_stop also on vCPUs' threads.
  */
 #include "procs/zhyve/machine.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One machine as zhyve's files share it: built in stages by main.c, then run. Nothing here is freed before the process ends: a
- * machine and its process live and die together (a reset by the guest is a new process).
+ * One machine as zhyve's files share it: built in stages by main.c, then run. Nothing here is
+ * freed before the process ends: a machine and its process live and die together (a reset by
+ * the guest is a new process).
  */
 #ifndef ZHYVE_PROCS_ZHYVE_MACHINE_H
 #define ZHYVE_PROCS_ZHYVE_MACHINE_H
@@ -96,7 +97,10 @@ int tables_write(struct machine *m, struct acpi_place *out, struct err *e);
 /* --- control.c: zoneadmd, signals, the halt watch --- */
 
 int control_create(struct machine *m, struct err *e);
-/* Tell zoneadmd that the machine is built and wait for its word to run. 1 run, 0 end quietly, -errno. */
+/*
+ * Tell zoneadmd that the machine is built and wait for its word to run. 1 run, 0 end quietly,
+ * -errno.
+ */
 int control_wait_run(struct machine *m);
 void control_running(struct machine *m);
 /* Tell zoneadmd how it ended (ev), or that it could not be built (e). */

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zhyve: one virtual machine on KVM, with bhyve(8)'s command line. In a zone it is the init process of the jail and gets every file as an open
- * descriptor (fd:N); by hand it takes paths. It refuses to run a guest before it has given up what the guest must not get.
+ * zhyve: one virtual machine on KVM, with bhyve(8)'s command line. In a zone it is the init
+ * process of the jail and gets every file as an open descriptor (fd:N); by hand it takes paths.
+ * It refuses to run a guest before it has given up what the guest must not get.
  *
  * Stages, in order; each needs less than the one before:
  *   1. parse      the command line becomes configuration; nothing is opened
  *   2. open       no_new_privs; kernel, KVM and wire are opened
- *   3. build      memory, KVM's machine, devices with their files and sockets, the kernel in its place
- *   4. confine    a system-call filter per thread class (seccomp.c); from here on no path can be opened; "hardware ready" is told
+ *   3. build memory, KVM's machine, devices with their files and sockets, the kernel in its
+ *      place
+ *   4. confine a system-call filter per thread class (seccomp.c); from here on no path can be
+ *      opened; "hardware ready" is told
  *   5. run        vCPUs in the guest, the main thread in the event loop
  *   6. end        vCPUs stopped, the reason told, bhyve's exit status
  *
- * Any failure in 1 to 4 says one line on stderr (and over the wire) and ends with status 4 (1 or 64 for the command line).
+ * Any failure in 1 to 4 says one line on stderr (and over the wire) and ends with status 4 (1
+ * or 64 for the command line).
  */
 #include <errno.h>
 #include <link.h>
@@ -87,8 +91,9 @@ enter_vcpu(void *ctx, unsigned id)
 }
 
 /*
- * Code and constants that only the start needed are dropped from our page tables; what runs comes back from the page cache by
- * itself. That is most of a static program, and halves what a machine costs.
+ * Code and constants that only the start needed are dropped from our page tables; what runs
+ * comes back from the page cache by itself. That is most of a static program, and halves what a
+ * machine costs.
  */
 static int
 drop_code(struct dl_phdr_info *info, size_t size, void *arg)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The command line: see options.h. Refuses what it does not know; accepts for bhyve's sake what means nothing here (marked in
- * the table). Runs in zhyve, first thing.
+ * The command line: see options.h. Refuses what it does not know; accepts for bhyve's sake what
+ * means nothing here (marked in the table). Runs in zhyve, first thing.
  */
 #include "procs/zhyve/options.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zhyve's command line, which is bhyve(8)'s: options become configuration variables (vmm/config.h), from left to right. Runs in zhyve, first thing.
+ * zhyve's command line, which is bhyve(8)'s: options become configuration variables
+ * (vmm/config.h), from left to right. Runs in zhyve, first thing.
  */
 #ifndef ZHYVE_PROCS_ZHYVE_OPTIONS_H
 #define ZHYVE_PROCS_ZHYVE_OPTIONS_H
@@ -16,8 +17,8 @@
 #define OPTIONS_GO_ON        -1
 
 /*
- * Fill `root` and expand it. OPTIONS_GO_ON, or the status to exit with: what there was to say has been said (help on stdout, errors on
- * stderr).
+ * Fill `root` and expand it. OPTIONS_GO_ON, or the status to exit with: what there was to say
+ * has been said (help on stdout, errors on stderr).
  */
 int options_parse(struct config_node *root, int argc, char **argv);
 

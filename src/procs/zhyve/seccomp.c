@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * System-call filters: see seccomp.h. Two tables say which class of threads needs what, and why. The filter is classic BPF made
- * from them directly: a library would do the same work at ten times the cost, which every start would pay. Runs in zhyve, stage 4.
+ * System-call filters: see seccomp.h. Two tables say which class of threads needs what, and
+ * why. The filter is classic BPF made from them directly: a library would do the same work at
+ * ten times the cost, which every start would pay. Runs in zhyve, stage 4.
  *
- * Not in the tables and so fatal: everything that opens a path or a socket, starts a program or a thread, changes
- * identities, namespaces or limits, makes memory executable, or creates KVM machines and vCPUs.
+ * Not in the tables and so fatal: everything that opens a path or a socket, starts a program or
+ * a thread, changes identities, namespaces or limits, makes memory executable, or creates KVM
+ * machines and vCPUs.
  */
 #include "procs/zhyve/seccomp.h"
 
@@ -36,7 +38,10 @@ static const struct {
 	uint32_t nr;
 	unsigned classes;
 } calls[] = {
-	/* The event loop and its eventfds, timers, signals; devices entered by vCPUs arm them too. */
+	/*
+	 * The event loop and its eventfds, timers, signals; devices entered by vCPUs arm them
+	 * too.
+	 */
 	{ SYS_epoll_wait, M },
 	{ SYS_epoll_ctl, M | V },
 	{ SYS_timerfd_settime, M | V },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The system calls zhyve keeps while a guest runs: one list per class of threads, everything else kills the process (SIGSYS, which the kernel's audit log
- * names). Lists and reasons are in seccomp.c. Runs in zhyve, stage 4.
+ * The system calls zhyve keeps while a guest runs: one list per class of threads, everything
+ * else kills the process (SIGSYS, which the kernel's audit log names). Lists and reasons are in
+ * seccomp.c. Runs in zhyve, stage 4.
  */
 #ifndef ZHYVE_PROCS_ZHYVE_SECCOMP_H
 #define ZHYVE_PROCS_ZHYVE_SECCOMP_H
@@ -15,14 +16,15 @@ enum seccomp_class {
 };
 
 /*
- * Confine the calling thread for good. no_new_privs must be set. Threads that exist already keep what they have; a
- * vCPU's thread calls this itself. 0 or -errno.
+ * Confine the calling thread for good. no_new_privs must be set. Threads that exist already
+ * keep what they have; a vCPU's thread calls this itself. 0 or -errno.
  */
 int seccomp_enter(enum seccomp_class class);
 
 /*
- * Leave one rule out of every list to come: the number of a system call, or an ioctl's command. A test shows by it that the rule is
- * needed; it can only take rights away. SECCOMP_OMIT_NONE: none.
+ * Leave one rule out of every list to come: the number of a system call, or an ioctl's command.
+ * A test shows by it that the rule is needed; it can only take rights away. SECCOMP_OMIT_NONE:
+ * none.
  */
 #define SECCOMP_OMIT_NONE 0xffffffffu
 void seccomp_omit(uint32_t rule);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * SMBIOS and ACPI from the configuration: what the firmware of a PC would leave in memory. Runs in zhyve's main thread before any guest
- * code, after every device is in its slot.
+ * SMBIOS and ACPI from the configuration: what the firmware of a PC would leave in memory. Runs
+ * in zhyve's main thread before any guest code, after every device is in its slot.
  */
 #include <errno.h>
 #include <string.h>
@@ -33,7 +33,10 @@ digest(uint64_t h, const char *s)
 	return (h);
 }
 
-/* Without -U: a UUID that the same machine on the same host gets again, of version 8 (RFC 9562, 5.8: our own making). */
+/*
+ * Without -U: a UUID that the same machine on the same host gets again, of version 8 (RFC 9562,
+ * 5.8: our own making).
+ */
 static void
 derive_uuid(const char *name, uint8_t uuid[16])
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Doorbells and interrupts of virtio devices: see virtio_glue.h. Runs in zhyve, on the event loop and on vCPUs' threads; what needs
- * memory or descriptors is made before the guest runs.
+ * Doorbells and interrupts of virtio devices: see virtio_glue.h. Runs in zhyve, on the event
+ * loop and on vCPUs' threads; what needs memory or descriptors is made before the guest runs.
  */
 #include "procs/zhyve/virtio_glue.h"
 
@@ -42,7 +42,10 @@ on_bell(int fd, enum mevent_type type, void *arg)
 	lock_drop(&b->g->lock);
 }
 
-/* The BAR moved: so do the doorbells. One that cannot be placed is no loss: the write then reaches the device itself. */
+/*
+ * The BAR moved: so do the doorbells. One that cannot be placed is no loss: the write then
+ * reaches the device itself.
+ */
 static void
 bar_moved(void *ctx, struct virtio_pci *vp, uint64_t gpa)
 {
@@ -84,8 +87,9 @@ bind_irq(struct virtio_bell *b, bool on)
 }
 
 /*
- * A lent queue's interrupt: straight from the eventfd to the guest while its message may be sent; by way of the event loop and
- * the device's own rules (pending bits, the INTx line) otherwise.
+ * A lent queue's interrupt: straight from the eventfd to the guest while its message may be
+ * sent; by way of the event loop and the device's own rules (pending bits, the INTx line)
+ * otherwise.
  */
 static void
 place_irq(struct virtio_bell *b)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Puts a virtio device on the machine's PCI bus, with a doorbell (ioeventfd) per queue that the event loop answers: a guest's
- * kick does not stop its vCPU for longer than KVM needs to signal. Runs in zhyve.
+ * Puts a virtio device on the machine's PCI bus, with a doorbell (ioeventfd) per queue that the
+ * event loop answers: a guest's kick does not stop its vCPU for longer than KVM needs to
+ * signal. Runs in zhyve.
  */
 #ifndef ZHYVE_PROCS_ZHYVE_VIRTIO_GLUE_H
 #define ZHYVE_PROCS_ZHYVE_VIRTIO_GLUE_H
@@ -23,8 +24,9 @@ void virtio_glue_init(struct virtio_glue *g, struct machine *m);
 int virtio_glue_attach(struct virtio_glue *g, struct virtio_dev *vd, unsigned bdf, struct err *e);
 
 /*
- * Make ready to lend queues first..first + n to an outside driver (devices/virtio/virtio_extern.h): their interrupts' eventfds and
- * KVM's routes for them. After attaching, before the guest runs. 0 or -errno.
+ * Make ready to lend queues first..first + n to an outside driver
+ * (devices/virtio/virtio_extern.h): their interrupts' eventfds and KVM's routes for them. After
+ * attaching, before the guest runs. 0 or -errno.
  */
 int virtio_glue_lendable(struct virtio_glue *g, unsigned first, unsigned n, struct err *e);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Unit tests of vmm/boot_*.c: constructed bzImages and ELF files in memfds, loaded into plain memory. No KVM. */
+/*
+ * Unit tests of vmm/boot_*.c: constructed bzImages and ELF files in memfds, loaded into plain
+ * memory. No KVM.
+ */
 #include <asm/bootparam.h>
 #include <elf.h>
 #include <errno.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Unit tests of vmm/iobus.c: who gets an access, what nobody gets, regions that go while they are entered. */
+/*
+ * Unit tests of vmm/iobus.c: who gets an access, what nobody gets, regions that go while they
+ * are entered.
+ */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,7 +106,10 @@ test_memory(void **state)
 	assert_int_equal(last_off, 0x10);
 }
 
-/* A handler that takes its own region away and puts another in: what a guest does when it moves a BAR through it. */
+/*
+ * A handler that takes its own region away and puts another in: what a guest does when it moves
+ * a BAR through it.
+ */
 static void
 moving_write(void *dev, uint64_t off, unsigned size, uint64_t val)
 {
