@@ -67,6 +67,15 @@ logfile_write(struct logfile *lf, const void *data, size_t len)
 		lf->size += len;
 }
 
+void
+logfile_check(struct logfile *lf)
+{
+	struct stat st;
+
+	if (lf->fd >= 0 && fstat(lf->fd, &st) == 0 && (uint64_t)st.st_size > lf->max)
+		rotate(lf);
+}
+
 /* Read the last bytes of one file to the end of [buf, buf + size). How many. */
 static size_t
 tail_of(const char *path, uint8_t *buf, size_t size)

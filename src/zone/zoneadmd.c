@@ -92,20 +92,28 @@ clean_process(int *ready_fd, struct err *e)
 	return (0);
 }
 
+static char log_ident[sizeof("zoneadmd ") + ZONENAME_MAX];
+static struct logfile log_file = { .fd = -1 };
+
+/* Until it is open, and when it cannot be, lines go to standard error, which is /dev/null. */
 static void
 open_log(struct zoneadmd *z)
 {
-	static char ident[sizeof("zoneadmd ") + ZONENAME_MAX];
-	static struct logfile log;
 	char path[PATH_MAX];
 
-	(void)snprintf(ident, sizeof(ident), "zoneadmd %s", z->name);
-	if (logfile_open(&log, path_zones(path, "%s/logs/zoneadmd.log", z->name), ZONEADMD_LOG_MAX,
-		NULL) == 0) {
-		logfile_write(&log, "", 0); /* rotates one that is full */
-		log_open(ident, log.fd, LOG_LVL_INFO);
-	}
+	(void)snprintf(log_ident, sizeof(log_ident), "zoneadmd %s", z->name);
+	(void)logfile_open(
+	    &log_file, path_zones(path, "%s/logs/zoneadmd.log", z->name), ZONEADMD_LOG_MAX, NULL);
 	log_stamps(1);
+	zoneadmd_log_check();
+}
+
+void
+zoneadmd_log_check(void)
+{
+	logfile_check(&log_file);
+	if (log_file.fd >= 0)
+		log_open(log_ident, log_file.fd, LOG_LVL_INFO);
 }
 
 /* ---- setting up ---- */
@@ -187,6 +195,7 @@ set_up(struct zoneadmd *z, struct err *e)
 
 	zone_resources_init(&z->res);
 	vm_init(&z->vm);
+	z->platform.fd = z->events.log.fd = -1;
 	if ((rc = mevent_loop_create(&z->loop)) != 0)
 		return (err_set(e, -rc, "cannot make an event loop"));
 	if (mevent_add_signal(z->loop, SIGTERM, on_term, z) == NULL ||
@@ -221,7 +230,8 @@ tear_down(struct zoneadmd *z)
 	(void)rmdir(path_run(path, "%s", z->name));
 	events_close(&z->events);
 	logfile_close(&z->platform);
-	mevent_loop_destroy(z->loop);
+	if (z->loop != NULL)
+		mevent_loop_destroy(z->loop);
 	cgroup_daemon_leave();
 }
 

@@ -141,6 +141,9 @@ bool op_idle(const struct zoneadmd *z);
 /* Something may have become idle: look after this round. */
 void op_check_idle(struct zoneadmd *z);
 
+/* zoneadmd.c: keep our own log in its bounds; called where a guest can cause lines without end. */
+void zoneadmd_log_check(void);
+
 /* zoneadmd_ctl.c */
 extern const struct varlink_ops ctl_ops;
 void ctl_ok(struct varlink_conn *conn);

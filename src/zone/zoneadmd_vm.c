@@ -424,6 +424,7 @@ vm_start(struct zoneadmd *z, struct err *e)
 	char detail[64];
 	int rc;
 
+	zoneadmd_log_check();
 	vm_init(&z->vm);
 	handout_init(&h);
 	if ((rc = handout_open(&h, e)) != 0 || (rc = handout_fill(&h, &z->res, e)) != 0 ||

@@ -125,6 +125,28 @@ log_rotates(void **state)
 	(void)clean(NULL);
 }
 
+/* Written through its descriptor, as log_msg does. */
+static void
+log_is_checked(void **state)
+{
+	struct logfile lf;
+	struct stat st;
+	struct err e = { 0 };
+
+	assert_int_equal(logfile_open(&lf, path, 10, &e), 0);
+	assert_int_equal(write(lf.fd, "0123456789", 10), 10);
+	logfile_check(&lf);
+	assert_int_equal(access(old, F_OK), -1);
+	assert_int_equal(write(lf.fd, "x", 1), 1);
+	logfile_check(&lf);
+	assert_int_equal(stat(old, &st), 0);
+	assert_int_equal(st.st_size, 11);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	logfile_close(&lf);
+	(void)clean(NULL);
+}
+
 static void
 log_follows_no_link(void **state)
 {
@@ -154,6 +176,7 @@ main(void)
 		cmocka_unit_test(format),
 		cmocka_unit_test(told_and_kept),
 		cmocka_unit_test(log_rotates),
+		cmocka_unit_test(log_is_checked),
 		cmocka_unit_test(log_follows_no_link),
 		cmocka_unit_test(throttled),
 	};
