@@ -27,6 +27,8 @@ int logfile_open(struct logfile *lf, const char *path, uint64_t max, struct err 
  * the bytes are lost.
  */
 void logfile_write(struct logfile *lf, const void *data, size_t len);
+/* For a file that is written through lf->fd by others: rotates when it has passed its bound. */
+void logfile_check(struct logfile *lf);
 /*
  * The last bytes, at most `size`, of the older file and this one together; their number. For a
  * start with history.

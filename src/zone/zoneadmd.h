@@ -106,7 +106,7 @@ struct zoneadmd {
 	struct zone_status status; /* what GetStatus tells besides the state */
 	struct waiter waiter[ZONEADMD_WAITERS_MAX];
 	struct varlink_conn *watcher[VARLINK_CONNS_MAX];
-	bool terminating; /* SIGTERM: end when the zone is down */
+	bool terminating; /* end when the zone is down: SIGTERM, uninstall */
 };
 
 /* zoneadmd_res.c: 0 or -errno; on failure nothing of it is left. */

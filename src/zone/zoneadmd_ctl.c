@@ -163,6 +163,9 @@ release(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call
 	console_notice(z->console, "Zone is being uninstalled.  Disconnecting...");
 	console_disconnect(z->console);
 	ctl_ok(conn);
+	/* The end comes a moment later whoever is still, or just then, connected. */
+	z->terminating = true;
+	op_check_idle(z);
 }
 
 static void

@@ -116,7 +116,7 @@ on_idle(int fd, enum mevent_type type, void *arg)
 {
 	struct zoneadmd *z = arg;
 
-	if (op_idle(z))
+	if (op_idle(z) || (z->terminating && z->state == ZONE_STATE_INSTALLED))
 		mevent_stop(z->loop);
 }
 
@@ -409,7 +409,9 @@ op_ready(struct zoneadmd *z, struct varlink_conn *conn)
 {
 	struct err e = { 0 };
 
-	if (z->state == ZONE_STATE_RUNNING)
+	if (z->terminating)
+		refuse(conn, EBUSY, "zoneadmd is ending");
+	else if (z->state == ZONE_STATE_RUNNING)
 		refuse(conn, EINVAL, "zone is already booted");
 	else if (z->state == ZONE_STATE_READY)
 		refuse(conn, EINVAL, "zone is already ready");
@@ -427,7 +429,9 @@ op_ready(struct zoneadmd *z, struct varlink_conn *conn)
 void
 op_boot(struct zoneadmd *z, struct varlink_conn *conn)
 {
-	if (z->state == ZONE_STATE_RUNNING) {
+	if (z->terminating) {
+		refuse(conn, EBUSY, "zoneadmd is ending");
+	} else if (z->state == ZONE_STATE_RUNNING) {
 		refuse(conn, EINVAL, "zone is already booted");
 	} else if (z->vm.phase != VM_NONE && z->state == ZONE_STATE_READY) {
 		refuse(conn, EBUSY, "zone is already being booted");
