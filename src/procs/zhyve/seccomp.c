@@ -93,7 +93,8 @@ static const struct {
 	{ KVM_GET_REGS, V },            /* the halt watch; registers for the log */
 	{ KVM_GET_SREGS, V },
 	{ TUNSETOFFLOAD, M | V }, /* the guest negotiates offloads */
-	{ TCSETS, M },            /* the terminal as it was, at the end */
+	{ TCGETS, M }, /* the terminal as it was, at the end: tcsetattr reads before it writes */
+	{ TCSETS, M },
 	/* vhost-net: the guest starts and resets its network device. */
 	{ VHOST_SET_FEATURES, M | V },
 	{ VHOST_SET_MEM_TABLE, M | V },
