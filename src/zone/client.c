@@ -22,9 +22,6 @@
 #include "zone/reconcile.h"
 #include "zone/varlink.h"
 
-#ifndef ZONEADMD_BIN
-#define ZONEADMD_BIN "/usr/lib/zones/zoneadmd"
-#endif
 #define CONNECT_WAIT_MS 5000 /* for one that somebody else has just started */
 #define BUSY_WAIT_MS    20
 #define CALL_TRIES      3

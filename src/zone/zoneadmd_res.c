@@ -23,10 +23,6 @@
 #include "zone/volume.h"
 #include "zone/zoneadmd.h"
 
-#ifndef ZHYVE_BIN
-#define ZHYVE_BIN "/usr/sbin/zhyve"
-#endif
-
 void
 zone_resources_init(struct zone_resources *r)
 {

@@ -140,6 +140,69 @@ t_like "says why" "$t_err" "login allowed only to running zones"
 t_run "zlogin -l with -C" 2 zlogin -C -l root $z
 t_run "zlogin to no such zone" 1 zlogin -C nowhere
 t_like "says so" "$t_err" "^zlogin: zone 'nowhere' unknown$"
+# --- the terminal is raw while connected, and as before after, also when zlogin is killed ---
+cat >"$T/terminal.py" <<'END'
+import os, pty, signal, subprocess, sys, termios, time
+master, slave = pty.openpty()
+before = termios.tcgetattr(slave)
+p = subprocess.Popen(["zlogin", "-C", sys.argv[1]], stdin=slave, stdout=slave, stderr=slave)
+for i in range(100):
+    time.sleep(0.05)
+    if not termios.tcgetattr(slave)[3] & termios.ICANON:
+        break
+lflag = termios.tcgetattr(slave)[3]
+assert not lflag & (termios.ICANON | termios.ECHO | termios.ISIG), "not raw"
+if sys.argv[2] == "escape":
+    os.write(master, b"\r~.")
+else:
+    p.send_signal(getattr(signal, sys.argv[2]))
+status = p.wait(10)
+assert termios.tcgetattr(slave) == before, "not set back"
+print(status)
+END
+t_run "boot" 0 zoneadm -z $z boot
+t_run "zlogin on a terminal, left by its escape" 0 python3 "$T/terminal.py" $z escape
+t_is "its status" "$t_out" 0
+for sig in SIGTERM SIGHUP; do
+	t_run "zlogin on a terminal, ended by $sig" 0 python3 "$T/terminal.py" $z $sig
+done
+
+# --- the control socket, as any language can speak it ---
+cat >"$T/varlink.py" <<'END'
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(10)
+s.connect(sys.argv[1])
+s.sendall(json.dumps({"method": sys.argv[2], "parameters": json.loads(sys.argv[3]), "more": len(sys.argv) > 4}).encode() + b"\0")
+data, seen = b"", 0
+while seen < (int(sys.argv[4]) if len(sys.argv) > 4 else 1):
+    more = s.recv(65536)
+    if not more:
+        break
+    data += more
+    seen = data.count(b"\0")
+for m in data.split(b"\0"):
+    if m:
+        print(m.decode())
+END
+call() { python3 "$T/varlink.py" "$root/run/zones/$z/control" "$@"; }
+t_like "GetStatus" "$(call org.zhyve.Zone.GetStatus '{}')" '"state":"running".*"init_restarts":0'
+t_like "GetInfo" "$(call org.varlink.service.GetInfo '{}')" '"product":"zoneadmd"'
+t_like "GetInterfaceDescription" \
+	"$(call org.varlink.service.GetInterfaceDescription '{"interface":"org.zhyve.Zone"}')" 'method Watch\(\)'
+t_like "a method there is not" "$(call org.zhyve.Zone.Fly '{}')" '"error":"org.varlink.service.MethodNotFound"'
+t_like "a parameter that is missing" "$(call org.zhyve.Zone.Shutdown '{}')" 'org.varlink.service.InvalidParameter'
+t_like "Watch without more" "$(call org.zhyve.Zone.Watch '{}')" 'org.varlink.service.ExpectedMore'
+printf 'deaf\r' | timeout 1 zlogin -C $z >/dev/null || true
+t_like "a guest that does not hear the power button" "$(call org.zhyve.Zone.Shutdown '{"timeout_s":1}')" \
+	'"error":"org.zhyve.Zone.Failed".*"errno":110.*it still runs'
+t_is "still runs" "$(state)" running
+call org.zhyve.Zone.Watch '{}' 1 >"$T/watch" &
+sleep 0.5
+t_run "halt" 0 zoneadm -z $z halt
+wait
+t_like "a watcher is told" "$(cat "$T/watch")" '"event":"halted".*"mono_ns":[0-9]+'
+
 # --- metadata on COM2 ---
 t_run "boot" 0 zoneadm -z $z boot
 (sleep 0.2; printf 'ask GET sdc:zonename\r'; sleep 0.3; printf 'ask nonsense\r'; sleep 0.3; printf '\r~.') |
