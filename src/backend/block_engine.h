@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Between block_file.c and its engines; private to them. An engine performs one step of a request at a time (one system
- * call's worth) and asks block_advance what comes next: this keeps short transfers, unsupported operations and the
- * like out of the engines.
+ * Between block_file.c and its engines; private to them. An engine performs one step of a request
+ * at a time (one system call's worth) and asks block_advance what comes next: this keeps short
+ * transfers, unsupported operations and the like out of the engines.
  */
 #ifndef ZHYVE_BACKEND_BLOCK_ENGINE_H
 #define ZHYVE_BACKEND_BLOCK_ENGINE_H
@@ -15,11 +15,17 @@ struct block_file;
 
 struct block_engine {
 	const char *name;
-	/* Make it for f->fd and set f->be.ops; f->event is the eventfd that it rings. 0 or -errno. */
+	/*
+	 * Make it for f->fd and set f->be.ops; f->event is the eventfd that it rings. 0 or
+	 * -errno.
+	 */
 	int (*start)(struct block_file *f);
 	/* Stop; nothing is in flight. */
 	void (*stop)(struct block_file *f);
-	/* Call block_finish for what has completed. With wait, for one at least. The lock is held. */
+	/*
+	 * Call block_finish for what has completed. With wait, for one at least. The lock is
+	 * held.
+	 */
 	void (*reap)(struct block_file *f, bool wait);
 };
 

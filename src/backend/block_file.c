@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Raw disks: see block_file.h. Refuses what is neither a regular file nor a block device. Runs in zhyve and zhyve-blk. */
+/*
+ * Raw disks: see block_file.h. Refuses what is neither a regular file nor a block device. Runs in
+ * zhyve and zhyve-blk.
+ */
 #include "backend/block_file.h"
 
 #include <assert.h>
@@ -136,7 +139,9 @@ block_advance(struct block_file *f, struct block_req *req, const struct block_st
 		break;
 	}
 	if (res <= 0) {
-		/* Nothing read: the file has been cut short. Nothing written: no reason is known. */
+		/*
+		 * Nothing read: the file has been cut short. Nothing written: no reason is known.
+		 */
 		*result = res < 0 ? (int)res : -EIO;
 		return (false);
 	}

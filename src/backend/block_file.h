@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Disks as raw files and block devices, behind devices/block.h: opening, checking, and two engines that do the I/O.
- * io_uring (block_uring.c) is the first choice; where the kernel refuses it (kernel.io_uring_disabled, an old
- * kernel) one thread does the same with system calls (block_sync_thread.c).
+ * Disks as raw files and block devices, behind devices/block.h: opening, checking, and two
+ * engines that do the I/O. io_uring (block_uring.c) is the first choice; where the kernel refuses
+ * it (kernel.io_uring_disabled, an old kernel) one thread does the same with system calls
+ * (block_sync_thread.c).
  *
- * Only raw images: no format is ever recognised from what is on the disk, so a guest cannot turn its disk into
- * another kind of image. Errors of the medium go to the guest, they never end the machine. zhyve and zhyve-blk.
+ * Only raw images: no format is ever recognised from what is on the disk, so a guest cannot turn
+ * its disk into another kind of image. Errors of the medium go to the guest, they never end the
+ * machine. zhyve and zhyve-blk.
  */
 #ifndef ZHYVE_BACKEND_BLOCK_FILE_H
 #define ZHYVE_BACKEND_BLOCK_FILE_H
@@ -22,8 +24,8 @@ struct block_opts {
 	bool nodelete; /* do not offer discard */
 	bool no_uring; /* the thread engine, whatever the kernel can do */
 	/*
-	 * Called first thing in the thread engine's thread, to give up what it does not need (may be
-	 * NULL). When it fails (not 0), no I/O is done.
+	 * Called first thing in the thread engine's thread, to give up what it does not need (may
+	 * be NULL). When it fails (not 0), no I/O is done.
 	 */
 	int (*confine)(void);
 	uint32_t logical,
@@ -31,8 +33,8 @@ struct block_opts {
 };
 
 /*
- * Open `path` (or fd:N, which the disk then owns). Completions are called from `loop` with `lock` held; submit and
- * kick are called with it held. 0 or -errno with a message that names the disk.
+ * Open `path` (or fd:N, which the disk then owns). Completions are called from `loop` with `lock`
+ * held; submit and kick are called with it held. 0 or -errno with a message that names the disk.
  */
 int block_open(struct block_backend **out, const char *path, const struct block_opts *opts,
     struct mevent_loop *loop, struct lock *lock, struct err *e);

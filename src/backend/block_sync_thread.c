@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Disk I/O by one thread with system calls, in order: for kernels that refuse io_uring. It is simple, not fast. The
- * thread touches requests only between taking them from one list and putting them into the other. Runs in zhyve and
- * zhyve-blk.
+ * Disk I/O by one thread with system calls, in order: for kernels that refuse io_uring. It is
+ * simple, not fast. The thread touches requests only between taking them from one list and
+ * putting them into the other. Runs in zhyve and zhyve-blk.
  */
 #include <errno.h>
 #include <fcntl.h>

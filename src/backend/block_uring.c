@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Disk I/O by io_uring: one ring per disk, the disk its only registered file, and only the operations needed allowed, so
- * that whoever takes the process over gains nothing from the ring. A batch of requests costs one system call, a
- * batch of completions one wake-up. Runs in zhyve and zhyve-blk.
+ * Disk I/O by io_uring: one ring per disk, the disk its only registered file, and only the
+ * operations needed allowed, so that whoever takes the process over gains nothing from the ring.
+ * A batch of requests costs one system call, a batch of completions one wake-up. Runs in zhyve
+ * and zhyve-blk.
  */
 #include <assert.h>
 #include <errno.h>
@@ -37,7 +38,10 @@ queue_step(struct block_file *f, unsigned i)
 	struct slot *s = &u->slot[i];
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 
-	/* The submission ring holds as many entries as there are slots, and a slot has one at a time. */
+	/*
+	 * The submission ring holds as many entries as there are slots, and a slot has one at a
+	 * time.
+	 */
 	assert(sqe != NULL);
 	block_next(f, s->req, &s->step);
 	switch (s->step.kind) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Chardevs by their configuration text: see chardev.h. Refuses texts that name no kind. Runs in zhyve. */
+/*
+ * Chardevs by their configuration text: see chardev.h. Refuses texts that name no kind. Runs in
+ * zhyve.
+ */
 #include "backend/chardev.h"
 
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Chardevs on one descriptor: given (fd:N; in a zone one end of a socket pair, the other end is zoneadmd's console or metadata
- * service), or a terminal device opened by its path. Once the peer is gone it stays so. Runs in zhyve.
+ * Chardevs on one descriptor: given (fd:N; in a zone one end of a socket pair, the other end is
+ * zoneadmd's console or metadata service), or a terminal device opened by its path. Once the peer
+ * is gone it stays so. Runs in zhyve.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The chardev that listens on a UNIX socket, one client at a time: others are turned away while one is there. What the
- * guest writes with nobody there is lost. Runs in zhyve.
+ * The chardev that listens on a UNIX socket, one client at a time: others are turned away while
+ * one is there. What the guest writes with nobody there is lost. Runs in zhyve.
  */
 #include <errno.h>
 #include <poll.h>

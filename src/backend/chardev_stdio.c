@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The chardev on standard input and output, for work by hand. Descriptors 0 and 1 are shared with whoever started us, so
- * they are not made non-blocking: they are opened anew where that is possible. There is one; a second is refused.
- * Runs in zhyve.
+ * The chardev on standard input and output, for work by hand. Descriptors 0 and 1 are shared with
+ * whoever started us, so they are not made non-blocking: they are opened anew where that is
+ * possible. There is one; a second is refused. Runs in zhyve.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,8 +41,9 @@ put_back(void)
 }
 
 /*
- * A non-blocking descriptor of our own to the same file. Sockets cannot be opened again, there the flag is set; a regular file
- * never blocks, and opened again it would have a place of its own, over which others write.
+ * A non-blocking descriptor of our own to the same file. Sockets cannot be opened again, there
+ * the flag is set; a regular file never blocks, and opened again it would have a place of its
+ * own, over which others write.
  */
 static int
 own(int fd, int flags)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The machinery of chardevs: see chardev_stream.h. Refuses to grow: what does not fit waits in the device. Runs in zhyve. */
+/*
+ * The machinery of chardevs: see chardev_stream.h. Refuses to grow: what does not fit waits in
+ * the device. Runs in zhyve.
+ */
 #include "backend/chardev_stream.h"
 
 #include <errno.h>
@@ -274,7 +277,10 @@ stream_new(size_t size, struct mevent_loop *loop, struct lock *lock)
 	return (s);
 }
 
-/* What epoll cannot watch (a regular file, /dev/null) is never full and has no input worth waiting for. */
+/*
+ * What epoll cannot watch (a regular file, /dev/null) is never full and has no input worth
+ * waiting for.
+ */
 static struct mevent *
 watch(struct stream *s, int fd, enum mevent_type type, mevent_cb *cb, int *rc)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What all kinds of chardev share: a pair of descriptors on an event loop, a bounded buffer for output, back-pressure both
- * ways. Private to backend/chardev*.c. The lock is held for all calls but stream_init and stream_destroy.
+ * What all kinds of chardev share: a pair of descriptors on an event loop, a bounded buffer for
+ * output, back-pressure both ways. Private to backend/chardev*.c. The lock is held for all calls
+ * but stream_init and stream_destroy.
  */
 #ifndef ZHYVE_BACKEND_CHARDEV_STREAM_H
 #define ZHYVE_BACKEND_CHARDEV_STREAM_H
@@ -11,8 +12,9 @@
 
 #define STREAM_BUFFER 16384u /* bytes of output kept for a slow peer; a power of two */
 /*
- * After output has gone out, more of it is gathered for so long: a guest sends byte by byte, and each run costs us a system
- * call and the peer a wake-up. The first byte after a pause goes out at once.
+ * After output has gone out, more of it is gathered for so long: a guest sends byte by byte, and
+ * each run costs us a system call and the peer a wake-up. The first byte after a pause goes out
+ * at once.
  */
 #define STREAM_GATHER_NS 4000000ull
 #define STREAM_GATHER    1024u /* a run that is never waited for */
@@ -37,9 +39,15 @@ struct stream {
 	void (*close)(struct stream *s);
 };
 
-/* Make it without a peer. NULL when memory is short. `size` >= sizeof(struct stream): the kind's own structure begins with it. */
+/*
+ * Make it without a peer. NULL when memory is short. `size` >= sizeof(struct stream): the kind's
+ * own structure begins with it.
+ */
 struct stream *stream_new(size_t size, struct mevent_loop *loop, struct lock *lock);
-/* Give it its peer; the descriptors are non-blocking and its own from here on (also on failure). 0 or -errno. */
+/*
+ * Give it its peer; the descriptors are non-blocking and its own from here on (also on failure).
+ * 0 or -errno.
+ */
 int stream_attach(struct stream *s, int in, int out);
 /* Close the descriptors, forget what has not been sent. */
 void stream_detach(struct stream *s);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* getrandom(2) as a backend: see rng.h. Needs no descriptor, so it works in an empty root. Runs in zhyve. */
+/*
+ * getrandom(2) as a backend: see rng.h. Needs no descriptor, so it works in an empty root. Runs
+ * in zhyve.
+ */
 #include "backend/rng.h"
 
 #include <errno.h>

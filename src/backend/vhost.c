@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* vhost-net: see vhost.h; the interface is linux/vhost.h. Runs in zhyve, at DRIVER_OK and reset only. */
+/*
+ * vhost-net: see vhost.h; the interface is linux/vhost.h. Runs in zhyve, at DRIVER_OK and reset
+ * only.
+ */
 #include "backend/vhost.h"
 
 #include <errno.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vhost-net: the kernel serves a nic's data queues, from the tap into the guest's memory (devices/virtio/virtio_extern.h). This is the
- * counterpart of illumos's viona.
+ * vhost-net: the kernel serves a nic's data queues, from the tap into the guest's memory
+ * (devices/virtio/virtio_extern.h). This is the counterpart of illumos's viona.
  *
- * It is off unless asked for: the kernel then interprets what the guest writes into the rings, and no jail contains a
- * mistake there (CVE-2019-14835). A zone that wants its speed says so (vhost=on, in zones vhost=fd:N). zhyve.
+ * It is off unless asked for: the kernel then interprets what the guest writes into the rings,
+ * and no jail contains a mistake there (CVE-2019-14835). A zone that wants its speed says so
+ * (vhost=on, in zones vhost=fd:N). zhyve.
  */
 #ifndef ZHYVE_BACKEND_VHOST_H
 #define ZHYVE_BACKEND_VHOST_H
@@ -13,7 +14,8 @@
 #include "devices/virtio/virtio_extern.h"
 
 /*
- * `where` is a path ("/dev/vhost-net") or fd:N. `tap_fd` stays its owner's and outlives the vhost. 0 or -errno.
+ * `where` is a path ("/dev/vhost-net") or fd:N. `tap_fd` stays its owner's and outlives the
+ * vhost. 0 or -errno.
  */
 int vhost_net_open(struct virtio_extern **out, const char *where, int tap_fd, struct err *e);
 void vhost_net_close(struct virtio_extern *x);

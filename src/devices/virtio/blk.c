@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtio block device: see blk.h. Request layout by virtio 1.2, 5.2.6; no assumption is made about how the driver cuts a
- * request into descriptors (2.7.4). Refuses, with an error for the one request, what lies outside the disk or is not whole
- * sectors. Runs in zhyve and in device processes.
+ * virtio block device: see blk.h. Request layout by virtio 1.2, 5.2.6; no assumption is made
+ * about how the driver cuts a request into descriptors (2.7.4). Refuses, with an error for the
+ * one request, what lies outside the disk or is not whole sectors. Runs in zhyve and in device
+ * processes.
  */
 #include "devices/virtio/blk.h"
 
@@ -78,7 +79,10 @@ req_put(struct virtio_blk *blk, struct blk_req *r)
 	blk->free = r;
 }
 
-/* Give a request back to the driver. After a reset, or once the device is broken, nothing is told. */
+/*
+ * Give a request back to the driver. After a reset, or once the device is broken, nothing is
+ * told.
+ */
 static void
 complete(struct blk_req *r, uint8_t status)
 {
@@ -86,7 +90,10 @@ complete(struct blk_req *r, uint8_t status)
 	uint32_t written = r->written;
 
 	if (virtio_running(&blk->vd)) {
-		/* The length counts from the first writable byte, so after a failure it covers none of the data. */
+		/*
+		 * The length counts from the first writable byte, so after a failure it covers
+		 * none of the data.
+		 */
 		if (status != S_OK && written > 1)
 			written = 0;
 		*r->status = status;
@@ -122,7 +129,10 @@ submit(struct blk_req *r)
 		blk->inflight++;
 }
 
-/* Cut [skip, skip + len) out of src into dst. The number of pieces, or -1 when they are more than max. */
+/*
+ * Cut [skip, skip + len) out of src into dst. The number of pieces, or -1 when they are more than
+ * max.
+ */
 static int
 iov_cut(const struct iovec *src, unsigned n, uint64_t skip, uint64_t len, struct iovec *dst,
     unsigned max)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtio block device (virtio 1.2, 5.2) on a struct block_backend: read, write, flush, id, discard, write zeroes; one or
- * several queues. Requests are preallocated; what exceeds them waits in the rings. It has no SCSI pass-through, no
- * geometry and no switch of the write cache: without VIRTIO_BLK_F_FLUSH accepted every write is written through (5.2.6.2).
- * Pure.
+ * virtio block device (virtio 1.2, 5.2) on a struct block_backend: read, write, flush, id,
+ * discard, write zeroes; one or several queues. Requests are preallocated; what exceeds them
+ * waits in the rings. It has no SCSI pass-through, no geometry and no switch of the write cache:
+ * without VIRTIO_BLK_F_FLUSH accepted every write is written through (5.2.6.2). Pure.
  */
 #ifndef ZHYVE_DEVICES_VIRTIO_BLK_H
 #define ZHYVE_DEVICES_VIRTIO_BLK_H
@@ -34,8 +34,8 @@ struct virtio_blk {
 };
 
 /*
- * A disk on `backend`, which outlives it and serves it alone. `serial` is cut after 20 bytes. 0, -EINVAL
- * (queues), -ENOMEM.
+ * A disk on `backend`, which outlives it and serves it alone. `serial` is cut after 20 bytes. 0,
+ * -EINVAL (queues), -ENOMEM.
  */
 int virtio_blk_init(struct virtio_blk *blk, const struct gmem *gm, struct block_backend *backend,
     const char *serial, unsigned nqueues);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* virtio network device: features, configuration, control queue: see net.h. The data queues are in net_queue.c. Runs in zhyve. */
+/*
+ * virtio network device: features, configuration, control queue: see net.h. The data queues are
+ * in net_queue.c. Runs in zhyve.
+ */
 #include "devices/virtio/net.h"
 
 #include <errno.h>

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtio network device (virtio 1.2, 5.1) on a struct net_backend: one pair of queues and a control queue; mergeable
- * receive buffers, checksum and segmentation offloads as far as the link does them. With an outside driver
- * (virtio_extern.h: vhost-net) the pair is its business while the guest's driver runs. bhyve calls it virtio-net-viona.
+ * virtio network device (virtio 1.2, 5.1) on a struct net_backend: one pair of queues and a
+ * control queue; mergeable receive buffers, checksum and segmentation offloads as far as the link
+ * does them. With an outside driver (virtio_extern.h: vhost-net) the pair is its business while
+ * the guest's driver runs. bhyve calls it virtio-net-viona.
  *
- * The guest may ask for receive modes and MAC filters: it is told yes and gets what the link lets through, for what a nic may
- * see is decided by the zone's protection and not by the guest. Pure.
+ * The guest may ask for receive modes and MAC filters: it is told yes and gets what the link lets
+ * through, for what a nic may see is decided by the zone's protection and not by the guest. Pure.
  */
 #ifndef ZHYVE_DEVICES_VIRTIO_NET_H
 #define ZHYVE_DEVICES_VIRTIO_NET_H
@@ -60,7 +61,10 @@ struct virtio_net {
 	bool lent;                        /* the outside driver has them now */
 	uint8_t config[VIRTIO_NET_CONFIG_LEN];
 
-	/* Receiving. A frame too long for the first chain goes on in `bounce` and from there into further chains. */
+	/*
+	 * Receiving. A frame too long for the first chain goes on in `bounce` and from there into
+	 * further chains.
+	 */
 	struct vq_chain rx, more;
 	struct iovec *rx_iov;
 	uint8_t *bounce;
@@ -78,7 +82,10 @@ struct virtio_net {
 	struct vq_chain ctrl;
 };
 
-/* A nic on `backend`, which outlives it and serves it alone; `x` may be NULL. 0, -ENOMEM, -EINVAL (x cannot do VERSION_1). */
+/*
+ * A nic on `backend`, which outlives it and serves it alone; `x` may be NULL. 0, -ENOMEM, -EINVAL
+ * (x cannot do VERSION_1).
+ */
 int virtio_net_init(struct virtio_net *net, const struct gmem *gm, struct net_backend *backend,
     struct virtio_extern *x);
 void virtio_net_destroy(struct virtio_net *net);

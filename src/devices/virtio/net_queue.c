@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtio network device: receiving and sending. Frames are received straight into the guest's first buffer, with our own memory
- * behind it for what does not fit; they are sent straight from the guest's buffers, behind a header copied and
- * checked. A guest cannot ask the link for an offload that it has not negotiated. Runs in zhyve.
+ * virtio network device: receiving and sending. Frames are received straight into the guest's
+ * first buffer, with our own memory behind it for what does not fit; they are sent straight from
+ * the guest's buffers, behind a header copied and checked. A guest cannot ask the link for an
+ * offload that it has not negotiated. Runs in zhyve.
  */
 #include "devices/virtio/net.h"
 
@@ -91,7 +92,10 @@ spread_rest(struct virtio_net *net)
 	return (true);
 }
 
-/* The guest's buffers of the first chain, then bounce. The bytes that fit into the former in *room. */
+/*
+ * The guest's buffers of the first chain, then bounce. The bytes that fit into the former in
+ * *room.
+ */
 static unsigned
 rx_iovec(struct virtio_net *net, size_t *room)
 {
@@ -150,7 +154,10 @@ virtio_net_rx_run(struct virtio_net *net)
 			r = RX_FRAME;
 		}
 	}
-	/* While there are buffers the link wakes us, and kicks may stay off; without, a kick does. */
+	/*
+	 * While there are buffers the link wakes us, and kicks may stay off; without, a kick
+	 * does.
+	 */
 	reading(net, r != RX_NO_BUFFERS);
 }
 
@@ -188,7 +195,10 @@ header_ok(struct virtio_net *net, uint64_t frame_len)
 	return (gso_allowed(net, h[H_GSO_TYPE]));
 }
 
-/* Make tx_iov of the chain in tx: our header, then the guest's frame. False: the frame is to be dropped. */
+/*
+ * Make tx_iov of the chain in tx: our header, then the guest's frame. False: the frame is to be
+ * dropped.
+ */
 static bool
 tx_prepare(struct virtio_net *net)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtio entropy device: see rng.h. Gives at most REQUEST_MAX bytes for one request, so that a guest with a buffer of
- * gigabytes does not hold the event loop. Runs in zhyve.
+ * virtio entropy device: see rng.h. Gives at most REQUEST_MAX bytes for one request, so that a
+ * guest with a buffer of gigabytes does not hold the event loop. Runs in zhyve.
  */
 #include "devices/virtio/rng.h"
 
@@ -10,7 +10,10 @@
 #define QUEUE_SIZE  64
 #define REQUEST_MAX 4096u
 
-/* 5.4.6.1: at least one byte is placed in each buffer, unless the source fails; then none are, and the length says so. */
+/*
+ * 5.4.6.1: at least one byte is placed in each buffer, unless the source fails; then none are,
+ * and the length says so.
+ */
 static uint32_t
 fill_chain(struct virtio_rng *rng, const struct vq_chain *c)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtio entropy device (virtio 1.2, 5.4): one queue, whose buffers are filled with random bytes. Pure: the bytes come from the
- * function given. bhyve calls it virtio-rnd.
+ * virtio entropy device (virtio 1.2, 5.4): one queue, whose buffers are filled with random bytes.
+ * Pure: the bytes come from the function given. bhyve calls it virtio-rnd.
  */
 #ifndef ZHYVE_DEVICES_VIRTIO_RNG_H
 #define ZHYVE_DEVICES_VIRTIO_RNG_H

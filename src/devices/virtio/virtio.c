@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The state machine of a virtio device: see virtio.h. Refuses (ignores) register writes out of order. Runs in zhyve and in device
- * processes.
+ * The state machine of a virtio device: see virtio.h. Refuses (ignores) register writes out of
+ * order. Runs in zhyve and in device processes.
  */
 #include "devices/virtio/virtio.h"
 
@@ -119,7 +119,10 @@ virtio_set_status(struct virtio_dev *vd, uint8_t status)
 		virtio_reset(vd);
 		return;
 	}
-	/* Bits are never taken back but by a reset (2.1.1), and NEEDS_RESET is the device's alone. */
+	/*
+	 * Bits are never taken back but by a reset (2.1.1), and NEEDS_RESET is the device's
+	 * alone.
+	 */
 	vd->status |=
 	    set & (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FAILED);
 	if ((set & VIRTIO_STATUS_FEATURES_OK) != 0)

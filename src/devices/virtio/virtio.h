@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What every virtio device has in common, whatever the transport: features, the status register as a state
- * machine, queues, reset (virtio 1.2, 2.1-2.7, 3.1). A device model (blk.c, net.c, ...) fills a table of
- * functions and a few facts; a transport (virtio_pci.c) turns registers into the calls below.
+ * What every virtio device has in common, whatever the transport: features, the status register
+ * as a state machine, queues, reset (virtio 1.2, 2.1-2.7, 3.1). A device model (blk.c, net.c,
+ * ...) fills a table of functions and a few facts; a transport (virtio_pci.c) turns registers
+ * into the calls below.
  *
- * The order of things is enforced here and not in the models: features change before FEATURES_OK only,
- * queues before they are enabled and before DRIVER_OK only; a model sees queue work only between `start` and
- * `stop`. Reset waits, without blocking, for what the model has in flight: until then the driver reads the
- * old status, and is to wait (2.4.2). A driver that breaks a rule gets DEVICE_NEEDS_RESET, and the
- * device stands still until it is reset.
+ * The order of things is enforced here and not in the models: features change before FEATURES_OK
+ * only, queues before they are enabled and before DRIVER_OK only; a model sees queue work only
+ * between `start` and `stop`. Reset waits, without blocking, for what the model has in flight:
+ * until then the driver reads the old status, and is to wait (2.4.2). A driver that breaks a rule
+ * gets DEVICE_NEEDS_RESET, and the device stands still until it is reset.
  *
  * Pure; the device's lock is held for all of it.
  */
@@ -34,8 +35,8 @@
 #define VIRTIO_STATUS_FAILED      0x80
 
 /*
- * Feature bits of every device, 6. As masks, and so not by the names that linux/virtio_config.h gives to
- * their numbers.
+ * Feature bits of every device, 6. As masks, and so not by the names that linux/virtio_config.h
+ * gives to their numbers.
  */
 #define VIRTIO_FEAT_INDIRECT_DESC (1ull << 28)
 #define VIRTIO_FEAT_EVENT_IDX     (1ull << 29)
@@ -50,19 +51,24 @@ struct virtio_dev_ops {
 	uint16_t type;      /* VIRTIO_TYPE_* */
 	uint32_t pci_class; /* 24 bits */
 	/*
-	 * The driver proposes `features`, a subset of those offered and with VERSION_1. 0, or -EINVAL when
-	 * the device cannot work with them (FEATURES_OK then stays off). May be NULL.
+	 * The driver proposes `features`, a subset of those offered and with VERSION_1. 0, or
+	 * -EINVAL when the device cannot work with them (FEATURES_OK then stays off). May be
+	 * NULL.
 	 */
 	int (*negotiate)(struct virtio_dev *vd, uint64_t features);
-	/* The driver wrote device configuration, lying within it. May be NULL: nothing is writable. */
+	/*
+	 * The driver wrote device configuration, lying within it. May be NULL: nothing is
+	 * writable.
+	 */
 	void (*config_write)(struct virtio_dev *vd, uint32_t off, const void *buf, uint32_t len);
 	/* DRIVER_OK: the queues may be used from here on. May be NULL. */
 	void (*start)(struct virtio_dev *vd);
 	/* The driver kicked an enabled queue. */
 	void (*notify)(struct virtio_dev *vd, unsigned queue);
 	/*
-	 * Let go of the queues: take no new work; true when nothing is in flight, else virtio_stopped()
-	 * is called once that is so. Comes after `start` only. May be NULL: always done at once.
+	 * Let go of the queues: take no new work; true when nothing is in flight, else
+	 * virtio_stopped() is called once that is so. Comes after `start` only. May be NULL:
+	 * always done at once.
 	 */
 	bool (*stop)(struct virtio_dev *vd);
 	/* The driver broke a rule: take back what others do for the device. May be NULL. */
@@ -76,13 +82,13 @@ struct virtio_transport_ops {
 	/* The device has been reset: forget vectors and selectors. */
 	void (*was_reset)(struct virtio_dev *vd);
 	/*
-	 * See to it that virtio_notify is called for the queue after others have had their turn. False: it
-	 * cannot.
+	 * See to it that virtio_notify is called for the queue after others have had their turn.
+	 * False: it cannot.
 	 */
 	bool (*again)(struct virtio_dev *vd, unsigned queue);
 	/*
-	 * Hand a queue's doorbell and interrupt to an outside driver as eventfds (on), or take them back.
-	 * -ENOTSUP when there are none. See virtio_extern.h.
+	 * Hand a queue's doorbell and interrupt to an outside driver as eventfds (on), or take
+	 * them back. -ENOTSUP when there are none. See virtio_extern.h.
 	 */
 	int (*lend)(struct virtio_dev *vd, unsigned queue, bool on, int *kick_fd, int *call_fd);
 };
@@ -111,8 +117,8 @@ struct virtio_dev {
 };
 
 /*
- * Make a device with `nqueues` queues of at most queue_size entries each; ops, softc, offered (without the bits of
- * every device) and config are set by the model after. 0, -EINVAL, -ENOMEM.
+ * Make a device with `nqueues` queues of at most queue_size entries each; ops, softc, offered
+ * (without the bits of every device) and config are set by the model after. 0, -EINVAL, -ENOMEM.
  */
 int virtio_init(struct virtio_dev *vd, const struct virtio_dev_ops *ops, void *softc,
     const struct gmem *gm, unsigned nqueues, uint16_t queue_size);
@@ -146,13 +152,20 @@ void virtio_stopped(struct virtio_dev *vd);
 void virtio_publish(struct virtio_dev *vd, unsigned queue);
 /* The model changed its configuration: the driver is told. */
 void virtio_config_changed(struct virtio_dev *vd);
-/* The driver broke a rule: the device stops until it is reset. `why` is a constant text, for the log. */
+/*
+ * The driver broke a rule: the device stops until it is reset. `why` is a constant text, for the
+ * log.
+ */
 void virtio_needs_reset(struct virtio_dev *vd, const char *why);
-/* virtq_pop, with virtio_needs_reset when the queue turns out to be broken. True when a chain was taken. */
+/*
+ * virtq_pop, with virtio_needs_reset when the queue turns out to be broken. True when a chain was
+ * taken.
+ */
 bool virtio_pop(struct virtio_dev *vd, unsigned queue, struct vq_chain *c);
 /*
- * The end of a round of virtio_pop: switch kicks on again, unless there is more. True: do another round. A driver
- * that keeps adding work does not keep the thread: after VIRTIO_ROUNDS rounds the rest is put off to a notification to come.
+ * The end of a round of virtio_pop: switch kicks on again, unless there is more. True: do another
+ * round. A driver that keeps adding work does not keep the thread: after VIRTIO_ROUNDS rounds the
+ * rest is put off to a notification to come.
  */
 #define VIRTIO_ROUNDS 4
 bool virtio_another_round(struct virtio_dev *vd, unsigned queue, unsigned round);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A driver from outside: someone else serves a virtio device's queues, with no part of zhyve in the path of the data. What it
- * needs is a doorbell (an eventfd that KVM signals), an interrupt (an eventfd that KVM listens to), the guest's memory
- * map and where the rings are. The kernel is one (vhost-net, backend/vhost.c), a device process by vhost-user another.
+ * A driver from outside: someone else serves a virtio device's queues, with no part of zhyve in
+ * the path of the data. What it needs is a doorbell (an eventfd that KVM signals), an interrupt
+ * (an eventfd that KVM listens to), the guest's memory map and where the rings are. The kernel is
+ * one (vhost-net, backend/vhost.c), a device process by vhost-user another.
  *
- * The device model stays in charge of features, configuration and reset: it starts the outside driver at DRIVER_OK and
- * stops it at reset. An outside driver checks the rings itself: our guards do not stand before it.
+ * The device model stays in charge of features, configuration and reset: it starts the outside
+ * driver at DRIVER_OK and stops it at reset. An outside driver checks the rings itself: our
+ * guards do not stand before it.
  */
 #ifndef ZHYVE_DEVICES_VIRTIO_VIRTIO_EXTERN_H
 #define ZHYVE_DEVICES_VIRTIO_VIRTIO_EXTERN_H
@@ -38,8 +40,8 @@ struct virtio_extern {
 };
 
 /*
- * Lend queues first..first + n of a device to `x` and start it. 0 or -errno; on failure the queues are the device's as
- * before.
+ * Lend queues first..first + n of a device to `x` and start it. 0 or -errno; on failure the
+ * queues are the device's as before.
  */
 int virtio_extern_start(struct virtio_extern *x, struct virtio_dev *vd, unsigned first, unsigned n);
 void virtio_extern_stop(struct virtio_extern *x, struct virtio_dev *vd, unsigned first, unsigned n);

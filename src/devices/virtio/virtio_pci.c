@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The PCI transport of virtio: see virtio_pci.h; registers by virtio 1.2, 4.1.4. Reads and writes of odd sizes or
- * places read as zero and are ignored. Runs in zhyve.
+ * The PCI transport of virtio: see virtio_pci.h; registers by virtio 1.2, 4.1.4. Reads and writes
+ * of odd sizes or places read as zero and are ignored. Runs in zhyve.
  */
 #include "devices/virtio/virtio_pci.h"
 
@@ -416,7 +416,10 @@ virtio_pci_queue_msi(const struct virtio_pci *vp, unsigned queue, uint64_t *addr
 	return (true);
 }
 
-/* The window into the BAR for whoever cannot map it (4.1.4.9): does it name a place that is there? */
+/*
+ * The window into the BAR for whoever cannot map it (4.1.4.9): does it name a place that is
+ * there?
+ */
 static bool
 window_at(const struct virtio_pci *vp, uint64_t *off, unsigned *size)
 {
@@ -453,7 +456,10 @@ cfg_written(struct pci_dev *d, unsigned off, unsigned size)
 	uint32_t val;
 
 	if (off <= PCI_COMMAND && off + size > PCI_COMMAND && pci_bus_master(d)) {
-		/* Kicks may have come, and gone unheard, while the function could not master the bus. */
+		/*
+		 * Kicks may have come, and gone unheard, while the function could not master the
+		 * bus.
+		 */
 		for (unsigned i = 0; i < vp->vd->nqueues; i++)
 			virtio_notify(vp->vd, i);
 	}
@@ -505,7 +511,10 @@ static const struct pci_dev_ops pci_ops = {
 	.reset = pci_was_reset,
 };
 
-/* struct virtio_pci_cap, 4.1.4, without the two bytes that every capability begins with; `extra` is the word after it. */
+/*
+ * struct virtio_pci_cap, 4.1.4, without the two bytes that every capability begins with; `extra`
+ * is the word after it.
+ */
 static int
 add_cap(
     struct virtio_pci *vp, uint8_t type, uint32_t off, uint32_t len, uint8_t total, uint32_t extra)

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtio over PCI, modern interface only (virtio 1.2, 4.1): ids 1af4:1040 + type, revision 1. One 64-bit
- * BAR holds everything:
+ * virtio over PCI, modern interface only (virtio 1.2, 4.1): ids 1af4:1040 + type, revision 1. One
+ * 64-bit BAR holds everything:
  *
  *	0x0000 common configuration   0x3000 notification, 4 bytes per queue
  *	0x1000 ISR status             0x4000 MSI-X table
  *	0x2000 device configuration   0x6000 MSI-X pending bits
  *
- * Vector 0 is not special: the driver chooses. There is one vector per queue and one for configuration.
+ * Vector 0 is not special: the driver chooses. There is one vector per queue and one for
+ * configuration.
  *
- * Doorbells: whoever owns the machine may watch the notification addresses with ioeventfds (virtio_pci_doorbell
- * says where) and call virtio_pci_notify_queue when one fires, with the device's lock held; a write that
- * reaches the BAR does the same. Pure.
+ * Doorbells: whoever owns the machine may watch the notification addresses with ioeventfds
+ * (virtio_pci_doorbell says where) and call virtio_pci_notify_queue when one fires, with the
+ * device's lock held; a write that reaches the BAR does the same. Pure.
  */
 #ifndef ZHYVE_DEVICES_VIRTIO_VIRTIO_PCI_H
 #define ZHYVE_DEVICES_VIRTIO_VIRTIO_PCI_H
@@ -30,15 +31,15 @@ struct virtio_pci_hooks {
 	/* The BAR was mapped at gpa, or unmapped (gpa 0): move the doorbells. */
 	void (*bar_moved)(void *ctx, struct virtio_pci *vp, uint64_t gpa);
 	/*
-	 * Where queue's interrupt goes may have changed (virtio_pci_queue_msi says where it goes now): move the
-	 * irqfd.
+	 * Where queue's interrupt goes may have changed (virtio_pci_queue_msi says where it goes
+	 * now): move the irqfd.
 	 */
 	void (*irq_moved)(void *ctx, struct virtio_pci *vp, unsigned queue);
 	/* Call virtio_pci_notify_queue soon, from the event loop: ring the doorbell's eventfd. */
 	void (*again)(void *ctx, struct virtio_pci *vp, unsigned queue);
 	/*
-	 * An outside driver takes a queue over: no longer listen to its doorbell, pass interrupts on from an eventfd (on); or
-	 * as before. The eventfds stay the owner's. 0 or -errno.
+	 * An outside driver takes a queue over: no longer listen to its doorbell, pass interrupts
+	 * on from an eventfd (on); or as before. The eventfds stay the owner's. 0 or -errno.
 	 */
 	int (*lend)(
 	    void *ctx, struct virtio_pci *vp, unsigned queue, bool on, int *kick_fd, int *call_fd);
@@ -59,8 +60,8 @@ struct virtio_pci {
 };
 
 /*
- * Put an initialised device on a PCI function: fills vp->pci with ids, BAR and capabilities. The caller then sets
- * vp->pci.bdf and .lock and calls pci_attach. Both outlive the bus. 0 or -errno.
+ * Put an initialised device on a PCI function: fills vp->pci with ids, BAR and capabilities. The
+ * caller then sets vp->pci.bdf and .lock and calls pci_attach. Both outlive the bus. 0 or -errno.
  */
 int virtio_pci_init(struct virtio_pci *vp, struct virtio_dev *vd);
 /* After the bus is gone, before the device. */
@@ -68,9 +69,15 @@ void virtio_pci_destroy(struct virtio_pci *vp);
 
 /* The driver kicked `queue`. The device's lock is held. */
 void virtio_pci_notify_queue(struct virtio_pci *vp, unsigned queue);
-/* Guest-physical address of a queue's doorbell (2 bytes are written), 0 while the BAR is not mapped. */
+/*
+ * Guest-physical address of a queue's doorbell (2 bytes are written), 0 while the BAR is not
+ * mapped.
+ */
 uint64_t virtio_pci_doorbell(const struct virtio_pci *vp, unsigned queue);
-/* Where a queue's interrupt goes: true when it is a message that may be sent right now (MSI-X on, vector set, unmasked). */
+/*
+ * Where a queue's interrupt goes: true when it is a message that may be sent right now (MSI-X on,
+ * vector set, unmasked).
+ */
 bool virtio_pci_queue_msi(
     const struct virtio_pci *vp, unsigned queue, uint64_t *addr, uint32_t *data);
 /* Interrupt the driver for a queue by whatever way it has chosen. The device's lock is held. */

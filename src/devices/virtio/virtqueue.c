@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Split virtqueues: see virtqueue.h. Layouts and rules are those of virtio 1.2, 2.7. Refuses, by breaking the queue, whatever the
- * driver must not do. Runs in zhyve and in device processes.
+ * Split virtqueues: see virtqueue.h. Layouts and rules are those of virtio 1.2, 2.7. Refuses, by
+ * breaking the queue, whatever the driver must not do. Runs in zhyve and in device processes.
  */
 #include "devices/virtio/virtqueue.h"
 
@@ -56,7 +56,10 @@ store16(uint8_t *p, uint16_t v)
 	__atomic_store_n((uint16_t *)(void *)p, v, __ATOMIC_RELEASE);
 }
 
-/* Orders our store to one ring before our load from the other: the guest does the same, crosswise. */
+/*
+ * Orders our store to one ring before our load from the other: the guest does the same,
+ * crosswise.
+ */
 static void
 ring_fence(void)
 {

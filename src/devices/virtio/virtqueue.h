@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The split virtqueue (virtio 1.2, 2.7), seen from the device: chains of buffers taken from the guest and
- * given back.
+ * The split virtqueue (virtio 1.2, 2.7), seen from the device: chains of buffers taken from the
+ * guest and given back.
  *
- * Everything the guest writes is hostile. A descriptor is read once into a private copy and turned
- * into host addresses through gmem; ring addresses and size are fixed by virtq_enable and cannot change
- * until virtq_reset. What the specification forbids and a careless device could be hurt by is found here,
- * once, for every device: a head used again while in flight, an index that runs ahead of the ring, loops,
- * nested or misshapen indirect tables, buffers that are not RAM, empty buffers, a readable buffer after a
- * writable one. After such a find the queue is broken: it gives nothing more, and says why.
+ * Everything the guest writes is hostile. A descriptor is read once into a private copy and
+ * turned into host addresses through gmem; ring addresses and size are fixed by virtq_enable and
+ * cannot change until virtq_reset. What the specification forbids and a careless device could be
+ * hurt by is found here, once, for every device: a head used again while in flight, an index that
+ * runs ahead of the ring, loops, nested or misshapen indirect tables, buffers that are not RAM,
+ * empty buffers, a readable buffer after a writable one. After such a find the queue is broken:
+ * it gives nothing more, and says why.
  *
  * It allocates at virtq_init only. Not thread-safe: the device's lock is held. Pure.
  */
@@ -62,14 +63,14 @@ int vq_chain_init(struct vq_chain *c, const struct virtq *q);
 void vq_chain_destroy(struct vq_chain *c);
 
 /*
- * Check what the driver has set (size, addresses: aligned and RAM) and freeze it. 0, or -EINVAL with
- * q->broken set.
+ * Check what the driver has set (size, addresses: aligned and RAM) and freeze it. 0, or -EINVAL
+ * with q->broken set.
  */
 int virtq_enable(struct virtq *q);
 
 /*
- * Take the next chain. 1: taken; 0: there is none; -EPROTO: the queue is broken (q->broken says why). A
- * taken head stays in flight until virtq_push or virtq_unpop.
+ * Take the next chain. 1: taken; 0: there is none; -EPROTO: the queue is broken (q->broken says
+ * why). A taken head stays in flight until virtq_push or virtq_unpop.
  */
 int virtq_pop(struct virtq *q, struct vq_chain *c);
 /* Give back the chain taken last, as if it had not been: it comes again at the next virtq_pop. */

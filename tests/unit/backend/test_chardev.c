@@ -133,7 +133,10 @@ test_both_ways(void **state)
 	assert_memory_equal(got, "0123456789", 10);
 }
 
-/* A guest's bytes come one by one: the first goes out at once, those behind it in runs, none is lost. */
+/*
+ * A guest's bytes come one by one: the first goes out at once, those behind it in runs, none is
+ * lost.
+ */
 static void
 test_runs(void **state)
 {
@@ -284,7 +287,10 @@ test_socket_wait(void **state)
 	}
 }
 
-/* Standard input from a pipe, standard output into a file; they are put back for cmocka's own sake. */
+/*
+ * Standard input from a pipe, standard output into a file; they are put back for cmocka's own
+ * sake.
+ */
 static void
 test_stdio(void **state)
 {

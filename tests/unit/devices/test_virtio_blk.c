@@ -412,7 +412,10 @@ test_write_through(void **state)
 	assert_true(last_fua);
 }
 
-/* More requests than the backend takes: the rest waits in the ring and comes later, without a kick. */
+/*
+ * More requests than the backend takes: the rest waits in the ring and comes later, without a
+ * kick.
+ */
 static void
 test_backpressure(void **state)
 {
@@ -515,8 +518,8 @@ test_too_many_segments(void **state)
 }
 
 /*
- * Whatever the driver does, in whatever order: nothing falls over, no I/O leaves the disk (mem_submit looks), and
- * after a reset the device works.
+ * Whatever the driver does, in whatever order: nothing falls over, no I/O leaves the disk
+ * (mem_submit looks), and after a reset the device works.
  */
 static void
 test_noise(void **state)

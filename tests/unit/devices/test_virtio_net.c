@@ -328,7 +328,10 @@ test_flood(void **state)
 	in_len = 60;
 	frames = 100000;
 	virtio_notify(&net.vd, 0);
-	/* It stops after a bounded number of frames; the loop comes back when others have had their turn. */
+	/*
+	 * It stops after a bounded number of frames; the loop comes back when others have had
+	 * their turn.
+	 */
 	assert_int_equal(g_used_idx(&rx), 256);
 	assert_int_equal(frames, 100000 - 256);
 }
@@ -490,7 +493,10 @@ test_offload(void **state)
 	assert_int_equal(offload, 0);
 }
 
-/* Whatever the driver puts into the three rings, while frames come and the link is full now and then. */
+/*
+ * Whatever the driver puts into the three rings, while frames come and the link is full now and
+ * then.
+ */
 static void
 test_noise(void **state)
 {

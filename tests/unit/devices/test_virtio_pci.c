@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* virtio over PCI with a toy device: what a driver finds, the order that is enforced, interrupts, reset. */
+/*
+ * virtio over PCI with a toy device: what a driver finds, the order that is enforced, interrupts,
+ * reset.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -466,7 +469,10 @@ test_reset(void **state)
 	stop_at_once = false;
 	wr(COMMON + 0x14, 1, 0);
 	assert_int_equal(stopped, 1);
-	/* Until what is in flight has come back, the old status reads, and nothing can be changed. */
+	/*
+	 * Until what is in flight has come back, the old status reads, and nothing can be
+	 * changed.
+	 */
 	assert_int_equal(rd(COMMON + 0x14, 1), 0xf);
 	wr(COMMON + 0x14, 1, 0);
 	wr(COMMON + 0x14, 1, 1);

@@ -417,7 +417,10 @@ test_event_idx(void **state)
 	assert_int_equal(g_avail_event(&f.g), 6);
 }
 
-/* Whatever lies in the rings: no crash, no chain outside RAM, never more in flight than the ring holds. */
+/*
+ * Whatever lies in the rings: no crash, no chain outside RAM, never more in flight than the ring
+ * holds.
+ */
 static void
 test_noise(void **state)
 {

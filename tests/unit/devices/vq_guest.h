@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The driver's side of a split virtqueue, for tests of devices: a ring in a piece of memory that stands for guest RAM. It writes what
- * it is told, right or wrong.
+ * The driver's side of a split virtqueue, for tests of devices: a ring in a piece of memory that
+ * stands for guest RAM. It writes what it is told, right or wrong.
  */
 #ifndef ZHYVE_TESTS_VQ_GUEST_H
 #define ZHYVE_TESTS_VQ_GUEST_H
@@ -117,8 +117,9 @@ g_random(uint32_t *state)
 }
 
 /*
- * Fill the first `n` descriptors with what is nearly right: chains of three (readable, either, writable; or alone, of kind
- * `alone`), mostly in [base, base + span), mostly of sane lengths; now and then nonsense. Then make some heads available.
+ * Fill the first `n` descriptors with what is nearly right: chains of three (readable, either,
+ * writable; or alone, of kind `alone`), mostly in [base, base + span), mostly of sane lengths;
+ * now and then nonsense. Then make some heads available.
  */
 static inline void
 g_noise(struct vq_guest *g, unsigned n, int alone, uint64_t base, uint32_t span, uint32_t *seed)
