@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -52,7 +53,7 @@ struct source {
 struct mevent_loop {
 	int epfd;
 	int wake;
-	volatile sig_atomic_t stop;
+	atomic_bool stop;
 	unsigned nevents;
 	struct source *sources[SOURCES_MASK + 1];
 	struct mevent *graveyard;
@@ -423,7 +424,7 @@ mevent_dispatch(struct mevent_loop *loop)
 
 	while (!loop->stop && rc >= 0)
 		rc = mevent_poll(loop, -1);
-	loop->stop = 0;
+	loop->stop = false;
 	return (rc < 0 ? rc : 0);
 }
 
@@ -432,6 +433,6 @@ mevent_stop(struct mevent_loop *loop)
 {
 	uint64_t one = 1;
 
-	loop->stop = 1;
+	loop->stop = true;
 	(void)!write(loop->wake, &one, sizeof(one));
 }

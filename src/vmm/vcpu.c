@@ -201,7 +201,8 @@ run_guest(struct vcpu *v)
 			report(v, MACHINE_ERROR, why);
 			return;
 		}
-		v->run->immediate_exit = 0;
+		/* Cleared before the requests are looked at: one that comes later sets it again. */
+		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 		if (atomic_exchange(&v->look, false))
 			vcpu_look(v);
 	}
@@ -241,7 +242,7 @@ vcpu_main(void *arg)
 void
 vcpu_kick(struct vcpu *v)
 {
-	v->run->immediate_exit = 1;
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 	if (v->started)
 		(void)pthread_kill(v->thread, VCPU_SIGNAL);
 }
