@@ -54,14 +54,28 @@ ptr_cleanup(void *pp)
 	free(p);
 }
 
-int
-fd_read_full(int fd, void *buf, size_t len)
+#define HERE ((off_t)-1) /* at the descriptor's own position: pipes and sockets have no other */
+
+static ssize_t
+read_some(int fd, uint8_t *p, size_t len, off_t off)
 {
-	uint8_t *p = buf;
+	return (off == HERE ? read(fd, p, len) : pread(fd, p, len, off));
+}
+
+static ssize_t
+write_some(int fd, uint8_t *p, size_t len, off_t off)
+{
+	return (off == HERE ? write(fd, p, len) : pwrite(fd, p, len, off));
+}
+
+/* Repeat until everything has been moved; a call that moves nothing is an end too early. */
+static int
+move_all(ssize_t (*some)(int, uint8_t *, size_t, off_t), int fd, uint8_t *p, size_t len, off_t off)
+{
 	ssize_t n;
 
 	while (len > 0) {
-		n = read(fd, p, len);
+		n = some(fd, p, len, off);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -70,66 +84,35 @@ fd_read_full(int fd, void *buf, size_t len)
 			return (-EIO);
 		p += n;
 		len -= (size_t)n;
+		if (off != HERE)
+			off += n;
 	}
 	return (0);
+}
+
+int
+fd_read_full(int fd, void *buf, size_t len)
+{
+	return (move_all(read_some, fd, buf, len, HERE));
 }
 
 int
 fd_write_full(int fd, const void *buf, size_t len)
 {
-	const uint8_t *p = buf;
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, p, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return (-errno);
-		p += n;
-		len -= (size_t)n;
-	}
-	return (0);
+	/* write_some only reads through the pointer. */
+	return (move_all(write_some, fd, (uint8_t *)(uintptr_t)buf, len, HERE));
 }
 
 int
 fd_pread_full(int fd, void *buf, size_t len, off_t off)
 {
-	uint8_t *p = buf;
-	ssize_t n;
-
-	while (len > 0) {
-		n = pread(fd, p, len, off);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return (-errno);
-		if (n == 0)
-			return (-EIO);
-		p += n;
-		off += n;
-		len -= (size_t)n;
-	}
-	return (0);
+	return (move_all(read_some, fd, buf, len, off));
 }
 
 int
 fd_pwrite_full(int fd, const void *buf, size_t len, off_t off)
 {
-	const uint8_t *p = buf;
-	ssize_t n;
-
-	while (len > 0) {
-		n = pwrite(fd, p, len, off);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return (-errno);
-		p += n;
-		off += n;
-		len -= (size_t)n;
-	}
-	return (0);
+	return (move_all(write_some, fd, (uint8_t *)(uintptr_t)buf, len, off));
 }
 
 int
