@@ -2,7 +2,7 @@
 /*
  * What all kinds of chardev share: a pair of descriptors on an event loop, a bounded buffer for
  * output, back-pressure both ways. Private to backend/chardev*.c. The lock is held for all calls
- * but stream_init and stream_destroy.
+ * but stream_new and chardev_close.
  */
 #ifndef ZHYVE_BACKEND_CHARDEV_STREAM_H
 #define ZHYVE_BACKEND_CHARDEV_STREAM_H
@@ -35,7 +35,7 @@ struct stream {
 	uint8_t buffer[STREAM_BUFFER];
 	/* The peer is gone and the descriptors are closed (may be NULL). In the loop. */
 	void (*gone)(struct stream *s);
-	/* The kind's own clean-up (may be NULL); frees nothing that stream_destroy frees. */
+	/* The kind's own clean-up (may be NULL); frees nothing that chardev_close frees. */
 	void (*close)(struct stream *s);
 };
 
