@@ -215,6 +215,41 @@ add_lpc(struct maker *m)
 	arg(m, "com2,fd:%d", want_fd(m, BRAND_FD_COM2, 0));
 }
 
+/*
+ * -c of bhyve: N, or [cpus=]N,sockets=N,cores=N,threads=N in any order; without cpus it is the
+ * product. False when it is neither. zhyve checks the topology; here the number counts.
+ */
+static bool
+vcpus_parse(const char *text, uint32_t *out)
+{
+	static const char *const keys[] = { "sockets", "cores", "threads" };
+	uint32_t cpus = 0, product = 1, v;
+	char copy[128], *save = NULL;
+
+	if (strlen(text) >= sizeof(copy))
+		return (false);
+	(void)snprintf(copy, sizeof(copy), "%s", text);
+	for (char *w = strtok_r(copy, ",", &save); w != NULL; w = strtok_r(NULL, ",", &save)) {
+		char *eq = strchr(w, '=');
+		bool known = eq == NULL || strncmp(w, "cpus=", 5) == 0;
+
+		if (parse_u32(eq != NULL ? eq + 1 : w, 1, VCPUS_MAX, &v) != 0)
+			return (false);
+		if (known)
+			cpus = v;
+		for (size_t i = 0; i < NITEMS(keys) && !known; i++) {
+			known = (size_t)(eq - w) == strlen(keys[i]) &&
+			    strncmp(w, keys[i], strlen(keys[i])) == 0;
+			if (known && !mul_ok(product, v, &product))
+				return (false);
+		}
+		if (!known)
+			return (false);
+	}
+	*out = cpus != 0 ? cpus : product;
+	return (text[0] != '\0' && *out <= VCPUS_MAX);
+}
+
 static void
 add_board(struct maker *m)
 {
@@ -231,11 +266,13 @@ add_board(struct maker *m)
 			arg(m, "0,hostbridge,model=%s", bridge);
 	}
 	m->p->vcpus = 1;
-	if (vcpus != NULL && parse_u32(vcpus, 1, VCPUS_MAX, &m->p->vcpus) != 0)
-		fail(m, EINVAL, "attr vcpus: '%s' is not a number between 1 and %d", vcpus,
-		    VCPUS_MAX);
+	if (vcpus != NULL && !vcpus_parse(vcpus, &m->p->vcpus))
+		fail(m, EINVAL,
+		    "attr vcpus: '%s' is neither a number between 1 and %d nor a topology "
+		    "(sockets=1,cores=2)",
+		    vcpus, VCPUS_MAX);
 	arg(m, "-c");
-	arg(m, "%u", m->p->vcpus);
+	arg(m, "%s", vcpus != NULL ? vcpus : "1");
 	if (m->rc == 0)
 		m->rc = brand_ram(m->c, &m->p->ram, m->e);
 	arg(m, "-m");
@@ -297,6 +334,8 @@ add_disk(struct maker *m, const struct zdevice *d, bool boot, uint8_t used[32])
 	const char *model = zprop_get(d->prop, d->nprop, "model");
 	const char *at = zprop_get(d->prop, d->nprop, "pci-slot");
 	const char *serial = zprop_get(d->prop, d->nprop, "serial");
+	const char *sector = zprop_get(d->prop, d->nprop, "guest-block-size");
+	char sectorsize[32] = "";
 	unsigned bus = 0, slot, func;
 	struct brand_plan *p = m->p;
 
@@ -311,6 +350,8 @@ add_disk(struct maker *m, const struct zdevice *d, bool boot, uint8_t used[32])
 		fail(m, EINVAL, "device %s: malformed pci-slot '%s' (B:S:F)", d->match, at);
 	else if (serial != NULL && has_comma(serial))
 		fail(m, EINVAL, "device %s: a comma in its serial", d->match);
+	else if (sector != NULL && strspn(sector, "0123456789/") != strlen(sector))
+		fail(m, EINVAL, "device %s: malformed guest-block-size '%s'", d->match, sector);
 	else if (p->ndisk == BRAND_DISKS_MAX)
 		fail(m, E2BIG, "more than %d disks", BRAND_DISKS_MAX);
 	if (m->rc != 0)
@@ -322,10 +363,13 @@ add_disk(struct maker *m, const struct zdevice *d, bool boot, uint8_t used[32])
 		.path = d->match,
 		.readonly = is_cdrom(d) || is_true(d->prop, d->nprop, "readonly"),
 	};
+	if (sector != NULL && strcmp(sector, "0") != 0)
+		(void)snprintf(sectorsize, sizeof(sectorsize), ",sectorsize=%s", sector);
 	arg(m, "-s");
-	arg(m, "%u:%u,virtio-blk,fd:%d%s%s%s", slot, func, want_fd(m, BRAND_FD_DISK, p->ndisk),
-	    p->disk[p->ndisk].readonly ? ",ro" : "", serial != NULL ? ",serial=" : "",
-	    serial != NULL ? serial : "");
+	arg(m, "%u:%u,virtio-blk,fd:%d%s%s%s%s%s", slot, func, want_fd(m, BRAND_FD_DISK, p->ndisk),
+	    p->disk[p->ndisk].readonly ? ",ro" : "",
+	    is_true(d->prop, d->nprop, "notrim") ? ",nodelete" : "", sectorsize,
+	    serial != NULL ? ",serial=" : "", serial != NULL ? serial : "");
 	p->ndisk++;
 }
 

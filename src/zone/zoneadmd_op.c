@@ -61,6 +61,16 @@ waiters_answer(struct zoneadmd *z, enum waiter_kind kind, const struct err *e)
 	}
 }
 
+static bool
+waiting(const struct zoneadmd *z, enum waiter_kind kind)
+{
+	for (size_t i = 0; i < NITEMS(z->waiter); i++) {
+		if (z->waiter[i].conn != NULL && z->waiter[i].kind == kind)
+			return (true);
+	}
+	return (false);
+}
+
 static void
 on_waiters_timer(int fd, enum mevent_type type, void *arg)
 {
@@ -236,6 +246,8 @@ op_vm_running(struct zoneadmd *z)
 	z->state = ZONE_STATE_RUNNING;
 	events_tell(&z->events, "running", NULL);
 	waiters_answer(z, WAIT_RUNNING, NULL);
+	if (waiting(z, WAIT_SHUTDOWN)) /* the button was pressed between two lives of the guest */
+		(void)vm_wire_tell(z, WIRE_POWER_BUTTON, NULL);
 }
 
 /* ---- the guest's resets ---- */

@@ -174,6 +174,7 @@ s = socket.socket(socket.AF_UNIX)
 s.settimeout(10)
 s.connect(sys.argv[1])
 s.sendall(json.dumps({"method": sys.argv[2], "parameters": json.loads(sys.argv[3]), "more": len(sys.argv) > 4}).encode() + b"\0")
+print("sent", file=sys.stderr, flush=True)
 data, seen = b"", 0
 while seen < (int(sys.argv[4]) if len(sys.argv) > 4 else 1):
     more = s.recv(65536)
@@ -185,7 +186,7 @@ for m in data.split(b"\0"):
     if m:
         print(m.decode())
 END
-call() { python3 "$T/varlink.py" "$root/run/zones/$z/control" "$@"; }
+call() { python3 "$T/varlink.py" "$root/run/zones/$z/control" "$@" 2>"$T/sent"; }
 t_like "GetStatus" "$(call org.zhyve.Zone.GetStatus '{}')" '"state":"running".*"init_restarts":0'
 t_like "GetInfo" "$(call org.varlink.service.GetInfo '{}')" '"product":"zoneadmd"'
 t_like "GetInterfaceDescription" \
@@ -197,8 +198,9 @@ printf 'deaf\r' | timeout 1 zlogin -C $z >/dev/null || true
 t_like "a guest that does not hear the power button" "$(call org.zhyve.Zone.Shutdown '{"timeout_s":1}')" \
 	'"error":"org.zhyve.Zone.Failed".*"errno":110.*it still runs'
 t_is "still runs" "$(state)" running
+rm -f "$T/sent"
 call org.zhyve.Zone.Watch '{}' 1 >"$T/watch" &
-sleep 0.5
+wait_for 10 grep -q sent "$T/sent"
 t_run "halt" 0 zoneadm -z $z halt
 wait
 t_like "a watcher is told" "$(cat "$T/watch")" '"event":"halted".*"mono_ns":[0-9]+'

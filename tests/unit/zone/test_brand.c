@@ -170,6 +170,17 @@ disks(void **state)
 	assert_non_null(strstr(
 	    line(p), "-s 3:0,virtio-blk,fd:7,ro -s 4:0,virtio-blk,fd:8 -s 5:1,virtio-blk,fd:9 "));
 	brand_plan_free(p);
+	d = &conf->device[2];
+	(void)zprop_set(&d->prop, &d->nprop, "notrim", "true");
+	(void)zprop_set(&d->prop, &d->nprop, "guest-block-size", "4096");
+	(void)zprop_set(&d->prop, &d->nprop, "serial", "S1");
+	(void)zprop_set(&conf->device[1].prop, &conf->device[1].nprop, "guest-block-size", "0");
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_non_null(strstr(line(p),
+	    "-s 4:0,virtio-blk,fd:8 -s 5:1,virtio-blk,fd:9,nodelete,sectorsize=4096,serial=S1 "));
+	brand_plan_free(p);
+	(void)zprop_set(&d->prop, &d->nprop, "guest-block-size", "4096,ro");
+	refused("malformed guest-block-size");
 	(void)zprop_set(&conf->device[2].prop, &conf->device[2].nprop, "image-uuid", "X");
 	assert_null(brand_boot_image(conf));
 	(void)zprop_set(&conf->device[1].prop, &conf->device[1].nprop, "image-uuid", "Y");
@@ -251,8 +262,17 @@ board(void **state)
 	assert_non_null(strstr(line(p), "fd:14,mac=02:00:00:00:00:01,vhost=fd:15"));
 	assert_int_equal(p->fd[5].kind, BRAND_FD_VHOST);
 	brand_plan_free(p);
-	(void)zconf_attr_set(conf, "vcpus", ZATTR_STRING, "0");
-	refused("attr vcpus");
+	(void)zconf_attr_set(conf, "vcpus", ZATTR_STRING, "sockets=2,cores=3");
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_int_equal(p->vcpus, 6);
+	assert_non_null(strstr(line(p), " -c sockets=2,cores=3 "));
+	brand_plan_free(p);
+	static const char *const bad[] = { "0", "", "2000", "two", "cores=", "cores=0", "dies=2",
+		"cores=1024,threads=2", "=2", "2;3" };
+	for (size_t i = 0; i < NITEMS(bad); i++) {
+		(void)zconf_attr_set(conf, "vcpus", ZATTR_STRING, bad[i]);
+		refused("attr vcpus");
+	}
 	(void)zconf_attr_set(conf, "vcpus", ZATTR_STRING, "1");
 	(void)zconf_attr_set(conf, "ram", ZATTR_STRING, "1g");
 	refused("attr ram");
