@@ -20,11 +20,13 @@
 #include "base/fd.h"
 #include "base/log.h"
 
-#define VCPU_STACK        (128 * 1024)
-#define MSR_MISC_ENABLE   0x1a0
-#define MSR_MTRR_DEF_TYPE 0x2ff
-#define MTRR_ENABLED_WB   (1u << 11 | 6) /* SDM 3A, 12.11.2.1: on, write-back */
-#define MISC_FAST_STRING  1u
+#define VCPU_STACK             (128 * 1024)
+#define MSR_MISC_ENABLE        0x1a0
+#define MSR_MTRR_DEF_TYPE      0x2ff
+#define MTRR_ENABLED_WB        (1u << 11 | 6) /* SDM 3A, 12.11.2.1: on, write-back */
+#define CPUID_1_ECX_VMX        (1u << 5)
+#define CPUID_80000001_ECX_SVM (1u << 2)
+#define MISC_FAST_STRING       1u
 
 /* A stop that this vCPU asks for: the set leaves the guest before anybody is told. */
 static void
@@ -63,12 +65,27 @@ log_registers(struct vcpu *v)
 	    s.idt.limit);
 }
 
+/* Whether the processor has VT-x or AMD-V; a KVM without emulates what it can. */
+static bool
+hardware_virtualization(void)
+{
+	uint32_t eax = 1, ebx, ecx = 0, edx;
+	bool vmx;
+
+	__asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	vmx = (ecx & CPUID_1_ECX_VMX) != 0;
+	eax = 0x80000001;
+	ecx = 0;
+	__asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	return (vmx || (ecx & CPUID_80000001_ECX_SVM) != 0);
+}
+
 /* KVM gives up on the guest: what an operator can do about it is to go elsewhere. */
 static void
 cannot_run(struct vcpu *v)
 {
 	const struct kvm_run *run = v->run;
-	char why[160], bytes[3 * 15 + 1] = "";
+	char why[160], bytes[3 * 15 + 1] = "", text[480];
 
 	if (run->exit_reason == KVM_EXIT_FAIL_ENTRY) {
 		(void)snprintf(why, sizeof(why),
@@ -89,12 +106,13 @@ cannot_run(struct vcpu *v)
 		    why, sizeof(why), "KVM reports internal error %u", run->internal.suberror);
 	}
 	log_registers(v);
-	log_err("vcpu %u: %s. This machine's KVM cannot run this guest: use a machine whose "
-		"processor has VT-x or "
-		"AMD-V (here: see the vmx or svm flag in /proc/cpuinfo), or the virtual host "
-		"(tests/host/run)",
-	    v->id, why);
-	report(v, MACHINE_ERROR, why);
+	(void)snprintf(text, sizeof(text), "vcpu %u: %s. %s", v->id, why,
+	    hardware_virtualization() ? "KVM cannot go on with this guest: look at what it executed"
+				      : "This machine's KVM cannot run this guest: use a machine "
+					"whose processor has VT-x or AMD-V "
+					"(/proc/cpuinfo here shows neither vmx nor svm), or the "
+					"virtual host (tests/host/run)");
+	report(v, MACHINE_ERROR, text);
 }
 
 static void
@@ -107,14 +125,14 @@ on_pio(struct vcpu *v)
 
 	for (uint32_t i = 0; i < run->io.count; i++, data += size) {
 		uint32_t val = 0;
-		char why[64];
+		char why[80];
 
 		memcpy(&val, data, write ? size : 0);
 		if (!iobus_port(v->set->bus, run->io.port, write, size, &val)) {
-			(void)snprintf(why, sizeof(why), "unhandled %s of %u bytes at port 0x%x",
+			(void)snprintf(why, sizeof(why),
+			    "unhandled %s of %u bytes at port 0x%x (x86.strictio)",
 			    write ? "out" : "in", size, run->io.port);
 			log_registers(v);
-			log_err("vcpu %u: %s, and x86.strictio is set", v->id, why);
 			report(v, MACHINE_ERROR, why);
 			return;
 		}
@@ -179,7 +197,6 @@ handle_exit(struct vcpu *v)
 	default:
 		(void)snprintf(why, sizeof(why), "unexpected exit %u from KVM", run->exit_reason);
 		log_registers(v);
-		log_err("vcpu %u: %s", v->id, why);
 		report(v, MACHINE_ERROR, why);
 	}
 }
@@ -197,7 +214,6 @@ run_guest(struct vcpu *v)
 		if (errno != EINTR && errno != EAGAIN) { /* EAGAIN: woken by INIT or SIPI */
 			(void)snprintf(why, sizeof(why), "running failed: %s", strerror(errno));
 			log_registers(v);
-			log_err("vcpu %u: %s", v->id, why);
 			report(v, MACHINE_ERROR, why);
 			return;
 		}

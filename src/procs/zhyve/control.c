@@ -146,7 +146,7 @@ control_stopped(struct machine *m, enum machine_event ev)
 
 	if (m->wire < 0)
 		return;
-	(void)snprintf(msg.text, sizeof(msg.text), "%s", m->why);
+	(void)snprintf(msg.text, sizeof(msg.text), "%.*s", WIRE_TEXT_MAX - 1, m->why);
 	(void)wire_send(m->wire, &msg);
 }
 

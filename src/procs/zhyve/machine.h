@@ -22,7 +22,7 @@
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
-#define MACHINE_TEXT_MAX 160
+#define MACHINE_TEXT_MAX 480
 
 struct legacy;
 
