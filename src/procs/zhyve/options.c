@@ -139,41 +139,47 @@ options_slot(struct config_node *root, const char *arg, struct err *e)
 	return (0);
 }
 
-static const char *const lpc_devices[] = { "bootrom", "com1", "com2", "com3", "com4", "kernel" };
+static const struct {
+	const char *name;
+	const char *variable; /* NULL: options of boot.* */
+	const char *example;
+	bool offered; /* the others are known, and refused with a reason later */
+} lpc_devices[] = {
+	{ "bootrom", "bootrom", "bootrom,FILE", false },
+	{ "com1", "lpc.com1.path", "com1,stdio", true },
+	{ "com2", "lpc.com2.path", "com2,stdio", true },
+	{ "com3", "lpc.com3.path", "com3,stdio", true },
+	{ "com4", "lpc.com4.path", "com4,stdio", true },
+	{ "kernel", NULL, "kernel,FILE[,initrd=FILE]", true },
+};
 
 int
 options_lpc(struct config_node *root, const char *arg, struct err *e)
 {
 	const char *comma = strchr(arg, ',');
-	char dev[32], name[64];
+	struct config_node *boot;
+	char dev[32];
+	size_t i = 0;
 	int rc;
 
 	(void)snprintf(dev, sizeof(dev), "%.*s", (int)MIN(strcspn(arg, ","), sizeof(dev) - 1), arg);
-	for (size_t i = 0; i < NITEMS(lpc_devices); i++) {
-		if (strcasecmp(lpc_devices[i], dev) != 0)
-			continue;
-		if (comma == NULL || comma[1] == '\0')
-			return (
-			    err_say(e, EINVAL, "LPC device '%s' needs a value, as in -l %s", dev,
-				i == 0       ? "bootrom,FILE"
-				    : i == 5 ? "kernel,FILE[,initrd=FILE]"
-					     : "com1,stdio"));
-		if (strcasecmp(dev, "kernel") == 0) {
-			struct config_node *boot = config_make(root, "boot");
-
-			if (boot == NULL)
-				return (err_set(e, ENOMEM, "LPC device 'kernel'"));
-			if ((rc = config_options(boot, "kernel", comma + 1, e)) != 0)
-				return (err_ctx(e, "LPC device 'kernel'"));
-			return (0);
-		}
-		(void)snprintf(
-		    name, sizeof(name), i == 0 ? "%s%s" : "lpc.%s.path", lpc_devices[i], "");
-		if ((rc = config_set(root, name, comma + 1)) != 0)
+	while (i < NITEMS(lpc_devices) && strcasecmp(lpc_devices[i].name, dev) != 0)
+		i++;
+	if (i == NITEMS(lpc_devices))
+		return (err_say(e, EINVAL, "unknown LPC device '%s'; -l help lists them", dev));
+	if (comma == NULL || comma[1] == '\0')
+		return (err_say(e, EINVAL, "LPC device '%s' needs a value, as in -l %s", dev,
+		    lpc_devices[i].example));
+	if (lpc_devices[i].variable != NULL) {
+		if ((rc = config_set(root, lpc_devices[i].variable, comma + 1)) != 0)
 			return (err_set(e, -rc, "LPC device '%s'", dev));
 		return (0);
 	}
-	return (err_say(e, EINVAL, "unknown LPC device '%s'; -l help lists them", dev));
+	if ((boot = config_make(root, "boot")) == NULL)
+		return (err_set(e, ENOMEM, "LPC device '%s'", dev));
+	if (config_options(boot, "kernel", comma + 1, e) != 0)
+		return (err_ctx(e, "LPC device '%s'", dev));
+	return (0);
 }
 
 static int
@@ -276,8 +282,8 @@ static int
 lpc_help(void)
 {
 	for (size_t i = 0; i < NITEMS(lpc_devices); i++) {
-		if (strcmp(lpc_devices[i], "bootrom") != 0) /* known, refused with a reason */
-			(void)printf("%s\n", lpc_devices[i]);
+		if (lpc_devices[i].offered)
+			(void)printf("%s\n", lpc_devices[i].name);
 	}
 	return (0);
 }
