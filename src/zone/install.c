@@ -22,7 +22,7 @@
 #include "zone/varlink.h"
 
 #define TREE_DEPTH_MAX  64
-#define RELEASE_WAIT_MS 2000
+#define RELEASE_WAIT_MS 5000
 
 /* ---- the zone path ---- */
 
@@ -165,11 +165,13 @@ release(const char *name, struct err *e)
 	rc = varlink_call(path, "org.zhyve.Zone.Release", NULL, NULL, e);
 	if (rc != 0 && rc != -ENOTCONN && rc != -ECONNRESET)
 		return (rc);
-	for (int waited = 0; waited < RELEASE_WAIT_MS && access(path, F_OK) == 0; waited += 20)
-		(void)poll(NULL, 0, 20);
 	err_clear(e);
-	rc = zone_reconcile(name, NULL, e);
-	return (rc == -EBUSY ? err_say(e, EBUSY, "its zoneadmd does not end") : rc);
+	for (int waited = 0; (rc = zone_reconcile(name, NULL, e)) == -EBUSY; waited += 20) {
+		if (waited >= RELEASE_WAIT_MS)
+			return (err_say(e, EBUSY, "its zoneadmd does not end"));
+		(void)poll(NULL, 0, 20);
+	}
+	return (rc);
 }
 
 int
