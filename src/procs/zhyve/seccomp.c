@@ -51,7 +51,7 @@ static const struct {
 	{ SYS_readv, M | V },
 	{ SYS_writev, M | V },
 	{ SYS_sendto, M | V },
-	{ SYS_sendmsg, M | V },
+	{ SYS_sendmsg, M },
 	{ SYS_recvmsg, M },
 	{ SYS_accept4, M }, /* the next client of a console socket */
 	{ SYS_close, M },
@@ -65,7 +65,7 @@ static const struct {
 	/* Threads among themselves. */
 	{ SYS_futex, M | V | D },
 	{ SYS_tgkill, M },
-	{ SYS_getpid, M | V | D },
+	{ SYS_getpid, M },
 	{ SYS_gettid, M }, /* abort */
 	{ SYS_rt_sigprocmask, M | V | D },
 	{ SYS_rt_sigreturn, M | V | D },
