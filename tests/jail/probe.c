@@ -263,6 +263,13 @@ ask(const char *request)
 }
 
 static void
+become_deaf(void)
+{
+	deaf = true;
+	say("heard nothing");
+}
+
+static void
 obey(char *line)
 {
 	static const char *const stops[] = { "reset", "power-off", "halt", "triple-fault", "error",
@@ -282,7 +289,7 @@ obey(char *line)
 	else if (strcmp(line, "silent") == 0)
 		(void)close(wire_fd);
 	else if (strcmp(line, "deaf") == 0)
-		deaf = true;
+		become_deaf();
 	else if (strncmp(line, "flood ", 6) == 0)
 		flood(strtoul(line + 6, NULL, 10));
 	else if (strncmp(line, "fork ", 5) == 0)

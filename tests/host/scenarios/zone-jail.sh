@@ -107,12 +107,16 @@ if [ -z "$limits" ]; then
 		memory.oom.group 1
 		pids.max 40
 	END
-	printf 'fork 1000\r' | timeout 2 zlogin -C $z >"$T/fork" || true
+	printf 'fork 1000\r' | zlogin -C $z >"$T/fork" &
+	viewer=$!
+	wait_for 30 grep -q '^forked' "$T/fork" || true
+	kill $viewer
+	wait || true
 	t_like "a fork bomb ends at the limit" "$(cat "$T/fork")" 'forked [123][0-9] of 1000'
 	t_run "halt" 0 zoneadm -z $z halt
 	wait_for 5 daemon_gone
 	t_run "boot once more" 0 env ZHYVE_BIN="$probe" zoneadm -z $z boot
-	printf 'eat 400\r' | timeout 20 zlogin -C -d $z >"$T/eat" || true
+	printf 'eat 400\r' | timeout 60 zlogin -C -d $z >"$T/eat" || true
 	t_like "more memory than the cap ends it" "$(tail -n 5 "$T/eat")" "killed by the kernel: the zone's memory cap"
 	t_run "a cap below the guest's memory" 0 zonecfg -z $z "select rctl name=zone.max-physical-memory; remove value
 		(priv=privileged,limit=268435456,action=deny); add value (priv=privileged,limit=33554432,action=deny); end"

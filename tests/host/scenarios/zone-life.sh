@@ -24,8 +24,17 @@ is_installed() { [ "$(state)" = installed ]; }
 last() { cut -d' ' -f3 "$root/zones/$z/lastexited"; }
 events() { tail -n "$1" "$root/zones/$z/logs/events.jsonl" | jq -r .event | tr '\n' ' '; }
 daemon_gone() { [ -z "$(daemon)" ]; }
-# Type one line on the console, and watch until the zone halts (or 10 s).
-tell() { printf '%s\r' "$1" | timeout 10 zlogin -C -d $z 2>/dev/null | tail -n 12 | tr -d '\r' || true; }
+# Type one line on the console, and watch until the zone halts (or 30 s).
+# type_until LINE FILE TEXT: type it on the console and stay, what is seen going to $T/FILE, until TEXT is there.
+type_until() {
+	local v
+	printf '%s\r' "$1" | zlogin -C $z >"$T/$2" 2>/dev/null &
+	v=$!
+	wait_for 30 grep -qaF -- "$3" "${4:-$T/$2}" || true
+	kill $v 2>/dev/null || true
+	wait $v 2>/dev/null || true
+}
+tell() { printf '%s\r' "$1" | timeout 30 zlogin -C -d $z 2>/dev/null | tail -n 12 | tr -d '\r' || true; }
 attr() { zonecfg -z $z "remove -F attr name=$1" && zonecfg -z $z "add attr; set name=$1; set type=string; set value=\"$2\"; end"; }
 nothing_left() { # TEXT
 	local left=
@@ -97,7 +106,7 @@ END
 # --- reset: the zone stands, only zhyve is new ---
 t_run "boot" 0 zoneadm -z $z boot
 first=$(zhyve_pid) owner=$(daemon)
-printf 'reset\r' | timeout 1 zlogin -C $z >/dev/null || true
+type_until reset typed guest-reset "$root/zones/$z/logs/events.jsonl"
 wait_for 5 has_zhyve
 t_is "after a reset the zone is running" "$(state)" running
 t_like "zhyve is a new one" "$(zhyve_pid)" "^[0-9]+\$"
@@ -124,14 +133,17 @@ t_run "halt" 0 zoneadm -z $z halt
 
 # --- the console ---
 t_run "boot" 0 zoneadm -z $z boot
-(sleep 1.5) | timeout 5 zlogin -C $z >"$T/view1" &
-(sleep 0.3; printf 'one and all\r'; sleep 1; printf '\r~.') | timeout 5 zlogin -C $z >"$T/view2"
+timeout 60 zlogin -C $z </dev/null >"$T/view1" &
+first=$!
+(printf 'one and all\r'; wait_for 20 grep -q "heard 'one" "$T/view1" "$T/view2"; sleep 0.5; printf '\r~.') | timeout 60 zlogin -C $z >"$T/view2"
+wait_for 20 grep -q "heard 'one" "$T/view1" || true
 t_like "a viewer sees the answer to what it typed" "$(cat "$T/view2")" "heard 'one and all'"
 t_like "and is told when it is disconnected" "$(cat "$T/view2")" "^\[Connection to zone '$z' console closed\]"
 t_like "another viewer sees it too" "$(cat "$T/view1")" "heard 'one and all'"
 t_run "halt" 0 zoneadm -z $z halt
+kill $first
 wait || true
-(sleep 0.3; printf '~.') | timeout 5 zlogin -C $z >"$T/view3"
+(wait_for 20 grep -q 'Zone halted' "$T/view3"; printf '~.') | timeout 60 zlogin -C $z >"$T/view3"
 t_like "after a halt the history is there" "$(cat "$T/view3")" "heard 'one and all'"
 t_like "with the notice" "$(cat "$T/view3")" 'NOTICE: Zone halted'
 nothing_left "a look at a halted zone's console"
@@ -194,7 +206,7 @@ t_like "GetInterfaceDescription" \
 t_like "a method there is not" "$(call org.zhyve.Zone.Fly '{}')" '"error":"org.varlink.service.MethodNotFound"'
 t_like "a parameter that is missing" "$(call org.zhyve.Zone.Shutdown '{}')" 'org.varlink.service.InvalidParameter'
 t_like "Watch without more" "$(call org.zhyve.Zone.Watch '{}')" 'org.varlink.service.ExpectedMore'
-printf 'deaf\r' | timeout 1 zlogin -C $z >/dev/null || true
+type_until deaf typed "heard nothing"
 t_like "a guest that does not hear the power button" "$(call org.zhyve.Zone.Shutdown '{"timeout_s":1}')" \
 	'"error":"org.zhyve.Zone.Failed".*"errno":110.*it still runs'
 t_is "still runs" "$(state)" running
@@ -207,15 +219,14 @@ t_like "a watcher is told" "$(cat "$T/watch")" '"event":"halted".*"mono_ns":[0-9
 
 # --- metadata on COM2 ---
 t_run "boot" 0 zoneadm -z $z boot
-(sleep 0.2; printf 'ask GET sdc:zonename\r'; sleep 0.3; printf 'ask nonsense\r'; sleep 0.3; printf '\r~.') |
-	timeout 5 zlogin -C $z | tail -n 6 >"$T/meta"
+type_until "ask GET sdc:zonename" meta "answer: SUCCESS $z"
 t_like "the guest asks for its zone's name" "$(cat "$T/meta")" "^answer: SUCCESS $z"
+type_until "ask nonsense" meta "answer: FAILURE"
 t_like "and what makes no sense is answered so" "$(cat "$T/meta")" '^answer: (FAILURE|invalid command)'
 t_run "halt" 0 zoneadm -z $z halt
 
 t_run "a guest that floods its console" 0 zoneadm -z $z boot
-printf 'flood 3000000\r' | timeout 4 zlogin -C $z >"$T/flood" &
-wait_for 10 grep -qa 'flood end' "$root/zones/$z/logs/console.log"
+type_until "flood 3000000" flood "flood end"
 t_is "keeps its log in bounds" "$([ "$(cat "$root/zones/$z/logs"/console.log* | wc -c)" -le 524288 ] && echo yes)" yes
 t_run "halt" 0 zoneadm -z $z halt
 wait || true
@@ -304,8 +315,8 @@ for i in 1 2 3 4; do (zoneadm -z $z boot 2>/dev/null && echo booted >>"$T/boots"
 wait
 t_is "of four boots at once one wins" "$(wc -l <"$T/boots")" 1
 t_run "halt" 0 zoneadm -z $z halt
-(sleep 5) | timeout 5 zlogin -C $z >"$T/view4" &
-sleep 0.3
+timeout 60 zlogin -C $z </dev/null >"$T/view4" &
+wait_for 20 grep -q Connected "$T/view4" || true
 t_run "uninstall without -F and without a terminal" 1 zoneadm -z $z uninstall
 t_run "uninstall" 0 zoneadm -z $z uninstall -F
 t_like "the viewer is told" "$(cat "$T/view4")" 'NOTICE: Zone is being uninstalled\.  Disconnecting'
