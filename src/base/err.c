@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/parse.h"
+
 static int
 code_of(int errnum)
 {
@@ -28,6 +30,7 @@ err_set(struct err *e, int errnum, const char *fmt, ...)
 		va_end(ap);
 		len = strlen(e->text);
 		(void)snprintf(e->text + len, sizeof(e->text) - len, ": %s", strerror(code));
+		text_clean(e->text);
 	}
 	errno = saved;
 	return (-code);
@@ -44,6 +47,7 @@ err_say(struct err *e, int errnum, const char *fmt, ...)
 		va_start(ap, fmt);
 		(void)vsnprintf(e->text, sizeof(e->text), fmt, ap);
 		va_end(ap);
+		text_clean(e->text);
 	}
 	errno = saved;
 	return (-code);
@@ -64,6 +68,7 @@ err_ctx(struct err *e, const char *fmt, ...)
 	va_end(ap);
 	len = strlen(e->text);
 	(void)snprintf(e->text + len, sizeof(e->text) - len, ": %s", inner);
+	text_clean(e->text);
 	return (-code_of(e->errnum));
 }
 

@@ -28,7 +28,8 @@ struct err {
 };
 
 /*
- * Record a failure: the formatted text, then ": strerror(errnum)". Replaces what was there.
+ * Record a failure: the formatted text, then ": strerror(errnum)". Replaces what was there. Names that
+ * are quoted in it may be anybody's: what could steer a terminal is replaced (text_clean).
  * Returns -errnum (-EIO for an errnum of 0), so that it can be the operand of return. Keeps errno.
  */
 int err_set(struct err *e, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

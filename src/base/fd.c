@@ -128,7 +128,8 @@ fd_set_nonblock(int fd)
 int
 file_read(const char *path, size_t max, char **out, size_t *len, struct err *e)
 {
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* Without waiting for somebody to write into what is a FIFO by mistake. */
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	CLEANUP_FREE char *buf = NULL;
 	struct stat st;
 	int rc;

@@ -67,6 +67,7 @@ log_msg(enum log_level level, const char *fmt, ...)
 		len += (size_t)n;
 	if (len > sizeof(line) - 1)
 		len = sizeof(line) - 1;
+	text_clean(line);   /* a string still */
 	line[len++] = '\n'; /* takes the place of the end byte: line is not a string any more */
 	(void)!write(log_state.fd, line, len);
 	errno = saved;

@@ -219,3 +219,18 @@ format_utc(uint64_t seconds, unsigned ms, char out[UTC_TEXT_LEN + 1])
 	memcpy(out, text, UTC_TEXT_LEN);
 	out[UTC_TEXT_LEN] = '\0';
 }
+
+void
+text_clean(char *s)
+{
+	unsigned char *p = (unsigned char *)s;
+
+	for (; *p != '\0'; p++) {
+		if ((*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f) {
+			*p = '?';
+		} else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) {
+			p[0] = '?';
+			p[1] = '?';
+		}
+	}
+}

@@ -43,4 +43,10 @@ void format_mac(const uint8_t mac[6], char out[MAC_TEXT_LEN + 1]);
  */
 void format_utc(uint64_t seconds, unsigned ms, char out[UTC_TEXT_LEN + 1]);
 
+/*
+ * Make text harmless to a terminal, in place: every control character but newline and tab becomes
+ * '?', also those of ECMA-48's second set (U+0080 to U+009F) in UTF-8.
+ */
+void text_clean(char *s);
+
 #endif

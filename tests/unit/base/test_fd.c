@@ -68,6 +68,10 @@ test_file_replace(void **state)
 	assert_non_null(strstr(e.text, at("f")));
 	assert_int_equal(file_read(at("none"), 5, &again, &len, &e), -ENOENT);
 	assert_int_equal(file_read(dir, 5, &again, &len, &e), -EINVAL);
+	/* Nobody writes into it, nobody waits for that. */
+	assert_int_equal(mkfifo(at("fifo"), 0600), 0);
+	assert_int_equal(file_read(at("fifo"), 5, &again, &len, &e), -EINVAL);
+	assert_int_equal(unlink(at("fifo")), 0);
 }
 
 /* A write that fails half way (here by the file size limit) leaves the old file and nothing else. */

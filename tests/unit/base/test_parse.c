@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/checked.h"
+#include "base/err.h"
 #include "base/parse.h"
 
 static void
@@ -134,6 +135,23 @@ test_utc(void **state)
 	assert_int_equal(strlen(got), UTC_TEXT_LEN);
 }
 
+/* What is quoted in messages cannot steer a terminal. */
+static void
+test_clean(void **state)
+{
+	char text[] = "a\x1b[31m\x7f\xc2\x9b"
+		      "b\r\n\t\xc3\xa9\xc2\xa0\xe2\x82\x9b";
+	struct err e = { 0 };
+
+	(void)state;
+	text_clean(text);
+	assert_string_equal(text, "a?[31m???b?\n\t\xc3\xa9\xc2\xa0\xe2\x82\x9b");
+	assert_int_equal(err_set(&e, ENOENT, "'%s'", "x\x1b"), -ENOENT);
+	assert_string_equal(e.text, "'x?': No such file or directory");
+	(void)err_ctx(&e, "\x1b");
+	assert_string_equal(e.text, "?: 'x?': No such file or directory");
+}
+
 int
 main(void)
 {
@@ -146,6 +164,7 @@ main(void)
 		cmocka_unit_test(test_mac),
 		cmocka_unit_test(test_fd),
 		cmocka_unit_test(test_utc),
+		cmocka_unit_test(test_clean),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
