@@ -25,6 +25,7 @@
 
 #include "base/checked.h"
 #include "base/fd.h"
+#include "base/interrupt.h"
 
 #define QEMU_IMG "/usr/bin/qemu-img"
 /* A uid that no account and no range of subordinate uids has. */
@@ -158,7 +159,7 @@ child(int in, int out, int err, uint64_t size)
 
 /* What it says on stderr, first line; the rest is read and dropped. */
 static void
-read_words(int fd, char *out, size_t size)
+read_words(int fd, pid_t from, char *out, size_t size)
 {
 	char scrap[256];
 	size_t len = 0;
@@ -168,6 +169,8 @@ read_words(int fd, char *out, size_t size)
 				   : read(fd, scrap, sizeof(scrap))) != 0) {
 		if (n < 0 && errno != EINTR)
 			break;
+		if (n < 0 && interrupt_pending() != 0)
+			(void)kill(from, SIGKILL);
 		if (n > 0 && len + 1 < size)
 			len += (size_t)n;
 	}
@@ -191,7 +194,7 @@ run(int in, int out, uint64_t size, struct err *e)
 		(void)close(p[0]);
 		return (err_set(e, errno, "cannot run qemu-img"));
 	}
-	read_words(p[0], words, sizeof(words));
+	read_words(p[0], pid, words, sizeof(words));
 	(void)close(p[0]);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;

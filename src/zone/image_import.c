@@ -19,6 +19,7 @@
 
 #include "base/checked.h"
 #include "base/fd.h"
+#include "base/interrupt.h"
 #include "zone/image.h"
 #include "zone/image_convert.h"
 #include "zone/image_manifest.h"
@@ -70,11 +71,14 @@ make_part(const struct import *im, enum part p, int *fd, struct err *e)
 
 /* Open an input: a regular file. */
 static int
-open_input(const char *path, int *fd, uint64_t *size, struct err *e)
+open_input(const char *path, int flags, int *fd, uint64_t *size, struct err *e)
 {
 	struct stat st;
 
-	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags);
+	if (*fd < 0 && errno == ELOOP)
+		return (
+		    err_say(e, ELOOP, "cannot read '%s': a symbolic link is not followed", path));
 	if (*fd < 0 || fstat(*fd, &st) != 0)
 		return (err_set(e, errno, "cannot read '%s'", path));
 	if (!S_ISREG(st.st_mode) || st.st_size == 0)
@@ -84,7 +88,10 @@ open_input(const char *path, int *fd, uint64_t *size, struct err *e)
 	return (0);
 }
 
-/* Copy a file into the store. The descriptor of the copy is the caller's. */
+/*
+ * Copy a file into the store. The descriptor of the copy is the caller's. Only the disk, which the
+ * caller named, may be a symbolic link: what a manifest names could lead anywhere.
+ */
 static int
 stage(const struct import *im, const char *path, enum part p, uint64_t max, int *out,
     uint64_t *size, struct err *e)
@@ -93,7 +100,7 @@ stage(const struct import *im, const char *path, enum part p, uint64_t max, int 
 	uint64_t used;
 	int rc;
 
-	if ((rc = open_input(path, &in, size, e)) != 0)
+	if ((rc = open_input(path, p == PART_STAGE ? 0 : O_NOFOLLOW, &in, size, e)) != 0)
 		return (rc);
 	if (*size > max)
 		return (err_say(e, EFBIG, "'%s' has %llu MiB, at most %llu are taken", path,
@@ -125,6 +132,8 @@ hash_run(EVP_MD_CTX *ctx, int fd, uint64_t from, uint64_t to, bool hole, uint8_t
 	if (hole)
 		memset(buf, 0, HASH_CHUNK);
 	for (; from < to; from += n) {
+		if (interrupt_pending() != 0)
+			return (-EINTR);
 		n = (size_t)MIN(to - from, HASH_CHUNK);
 		if (!hole && (rc = fd_pread_full(fd, buf, n, (off_t)from)) != 0)
 			return (rc);
@@ -367,6 +376,15 @@ clear_leftovers(int dir)
 }
 
 static int
+check_interrupt(const struct import *im, struct err *e)
+{
+	if (interrupt_pending() == 0)
+		return (0);
+	return (err_say(e, EINTR, "interrupted by signal %d: image %s is not imported",
+	    interrupt_pending(), im->m.image.uuid));
+}
+
+static int
 import(struct import *im, struct err *e)
 {
 	int rc;
@@ -375,8 +393,10 @@ import(struct import *im, struct err *e)
 	if ((rc = import_disk(im, e)) == 0 &&
 	    (rc = import_boot_file(im, im->m.image.kernel, PART_KERNEL, e)) == 0 &&
 	    (rc = import_boot_file(im, im->m.image.initrd, PART_INITRD, e)) == 0 &&
-	    (rc = import_manifest(im, e)) == 0)
+	    (rc = import_manifest(im, e)) == 0 && (rc = check_interrupt(im, e)) == 0)
 		rc = publish(im, e);
+	if (rc != 0 && interrupt_pending() != 0)
+		rc = check_interrupt(im, e);
 	clear_leftovers(im->dir);
 	return (rc);
 }
@@ -388,6 +408,7 @@ image_import(const char *manifest_path, const char *file_path, struct image *out
 	CLEANUP_FREE char *text = NULL;
 	CLEANUP_FD int dir = -1;
 	struct image there;
+	struct err why;
 	int rc;
 
 	if ((rc = file_read(manifest_path, IMAGE_MANIFEST_MAX, &text, &im.text_len, e)) != 0)
@@ -406,6 +427,10 @@ image_import(const char *manifest_path, const char *file_path, struct image *out
 		err_clear(e);
 		if ((rc = import(&im, e)) == 0)
 			rc = image_get(im.m.image.uuid, &there, e);
+	} else {
+		why = *e;
+		(void)err_say(
+		    e, rc, "%s; delete it first (imgadm delete %s)", why.text, im.m.image.uuid);
 	}
 	if (out != NULL && (rc == 0 || rc == -EEXIST))
 		*out = there;

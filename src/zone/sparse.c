@@ -14,9 +14,11 @@
 
 #include "base/checked.h"
 #include "base/fd.h"
+#include "base/interrupt.h"
 
-#define COPY_CHUNK (1u * 1024u * 1024u)
-#define ZERO_BLOCK 4096u
+#define COPY_CHUNK   (1u * 1024u * 1024u)
+#define KERNEL_CHUNK (64u * 1024u * 1024u) /* at a time, so that interrupts are noticed */
+#define ZERO_BLOCK   4096u
 
 static bool
 is_zero(const uint8_t *p, size_t len)
@@ -60,6 +62,8 @@ copy_by_hand(int in, int out, uint64_t off, uint64_t end)
 	if (buf == NULL)
 		return (-ENOMEM);
 	while (off < end) {
+		if (interrupt_pending() != 0)
+			return (-EINTR);
 		n = pread(in, buf, (size_t)MIN(end - off, COPY_CHUNK), (off_t)off);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -82,7 +86,10 @@ copy_run(int in, int out, uint64_t off, uint64_t end)
 	ssize_t n;
 
 	while ((uint64_t)from < end) {
-		n = copy_file_range(in, &from, out, &to, (size_t)(end - (uint64_t)from), 0);
+		if (interrupt_pending() != 0)
+			return (-EINTR);
+		n = copy_file_range(
+		    in, &from, out, &to, (size_t)MIN(end - (uint64_t)from, KERNEL_CHUNK), 0);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && (errno == ENOSPC || errno == EIO || errno == EDQUOT))

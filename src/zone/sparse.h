@@ -18,7 +18,7 @@ int file_share(int in, int out);
 /*
  * Copy the first `size` bytes of the file `in` to `out`, an empty file. Holes stay holes, blocks
  * of zeroes that pass through our hands become holes; `in` shorter than `size` ends in a hole. 0
- * or -errno (-ENOSPC).
+ * or -errno (-ENOSPC; -EINTR when interrupt_pending).
  */
 int sparse_copy(int in, int out, uint64_t size);
 

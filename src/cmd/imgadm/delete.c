@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* imgadm delete: not while a zone has a disk made from the image, or boots its kernel. */
+/*
+ * imgadm delete: not while a zone has a disk made from the image, or boots its kernel. An image that is
+ * damaged can be deleted: that is the remedy.
+ */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cmd/imgadm/imgadm.h"
 #include "zone/usage.h"
@@ -18,14 +22,14 @@ int
 imgadm_delete(int argc, char **argv)
 {
 	char uuid[UUID_TEXT_LEN + 1], first[ZONENAME_MAX] = "", others[48] = "";
-	json_t *manifest;
+	char *manifest = NULL;
 	struct err e;
 	size_t users;
 	int rc;
 
-	if ((rc = take_uuid(argc, argv, uuid)) != 0 || (rc = load_manifest(uuid, &manifest)) != 0)
+	if ((rc = take_uuid(argc, argv, uuid)) != 0 || (rc = load_text(uuid, &manifest)) != 0)
 		return (rc);
-	json_decref(manifest);
+	free(manifest);
 	if (usage_image(uuid, keep_first, first, &users, &e) != 0)
 		return (fail_with(&e));
 	if (users > 1)

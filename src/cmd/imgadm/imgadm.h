@@ -34,6 +34,8 @@ int fail_with(const struct err *e);
 int take_uuid(int argc, char **argv, char uuid[UUID_TEXT_LEN + 1]);
 /* -P: 0 or an exit status, told. */
 int take_pool(const char *name);
+/* The text of a stored manifest, to be freed. 0 or an exit status, told. */
+int load_text(const char *uuid, char **out);
 /* A stored manifest; the caller's reference. 0 or an exit status, told. */
 int load_manifest(const char *uuid, json_t **out);
 /* Print JSON as imgadm does. */

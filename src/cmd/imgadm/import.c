@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/interrupt.h"
 #include "cmd/imgadm/imgadm.h"
 
 int
@@ -41,6 +42,7 @@ imgadm_import(int argc, char **argv)
 		    argv[optind]));
 	if (manifest == NULL || file == NULL)
 		return (fail("Usage", "both -m MANIFEST and -f FILE are wanted"));
+	interrupt_watch(false);
 	rc = image_import(manifest, file, &img, &e);
 	if (rc == -EEXIST) {
 		(void)printf("Image %s (%s@%s) is already installed, skipping\n", img.uuid,

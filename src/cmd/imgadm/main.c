@@ -80,6 +80,11 @@ fail_with(const struct err *e)
 	case ENOENT:
 	case EROFS:
 	case EDQUOT:
+	case EFBIG:
+	case EPERM:
+	case ELOOP:
+	case ENOTDIR:
+	case ENAMETOOLONG:
 		return (fail("FileSystem", "%s", e->text));
 	default:
 		return (fail("InternalError", "%s", e->text));
@@ -116,22 +121,34 @@ take_uuid(int argc, char **argv, char uuid[UUID_TEXT_LEN + 1])
 }
 
 int
-load_manifest(const char *uuid, json_t **out)
+load_text(const char *uuid, char **out)
 {
-	char *text = NULL;
 	struct err e;
-	int rc = image_manifest_text(uuid, &text, &e);
+	int rc = image_manifest_text(uuid, out, &e);
 
 	if (rc == -ENOENT) {
 		(void)fail(
 		    "ImageNotInstalled", "image \"%s\" was not found on zpool \"%s\"", uuid, POOL);
 		return (EXIT_NOT_INSTALLED);
 	}
+	return (rc != 0 ? fail_with(&e) : 0);
+}
+
+int
+load_manifest(const char *uuid, json_t **out)
+{
+	char *text = NULL;
+	int rc = load_text(uuid, &text);
+
 	if (rc != 0)
-		return (fail_with(&e));
+		return (rc);
 	*out = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	free(text);
-	return (*out != NULL ? 0 : fail("InvalidManifest", "image \"%s\" is damaged", uuid));
+	if (*out != NULL)
+		return (0);
+	return (fail("InvalidManifest",
+	    "image \"%s\" is damaged: its manifest is not JSON; delete it and import it again",
+	    uuid));
 }
 
 void

@@ -128,6 +128,44 @@ in_use(void **state)
 	assert_int_equal(RUN("delete", UUID), 0);
 }
 
+/* Files beside the manifest: what its author could make root read is refused. */
+static void
+hostile(void **state)
+{
+	FILE *f;
+
+	write_inputs();
+	assert_int_equal(mkfifo(sandbox_path("fifo"), 0600), 0);
+	assert_int_equal(RUN("import", "-m", sandbox_path("fifo"), "-f", sandbox_path("disk")), 1);
+	assert_non_null(strstr(tool_err, "not a regular file"));
+	assert_int_equal(
+	    RUN("import", "-m", sandbox_path("m.json"), "-f", sandbox_path("fifo")), 1);
+
+	assert_int_equal(symlink("/etc/passwd", sandbox_path("kernel")), 0);
+	assert_non_null(f = fopen(sandbox_path("m.json"), "we"));
+	(void)fputs("{\"v\":2,\"uuid\":\"" UUID
+		    "\",\"name\":\"x\",\"version\":\"1\",\"os\":\"linux\","
+		    "\"type\":\"zvol\",\"image_size\":1,"
+		    "\"tags\":{\"org.zhyve:kernel\":\"kernel\"}}",
+	    f);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(
+	    RUN("import", "-m", sandbox_path("m.json"), "-f", sandbox_path("disk")), 1);
+	assert_non_null(strstr(tool_err, "a symbolic link is not followed"));
+	assert_int_equal(RUN("list", "-H"), 0);
+	assert_string_equal(tool_out, "");
+
+	/* A damaged image is named with its remedy, and that works. */
+	assert_non_null(f = fopen(sandbox_path("zones/images/" UUID ".json"), "we"));
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(RUN("get", UUID), 1);
+	assert_int_equal(
+	    RUN("import", "-m", sandbox_path("m.json"), "-f", sandbox_path("disk")), 1);
+	assert_non_null(strstr(tool_err, "imgadm delete " UUID));
+	assert_int_equal(RUN("delete", UUID), 0);
+	assert_int_equal(RUN("delete", UUID), 3);
+}
+
 int
 main(void)
 {
@@ -136,6 +174,7 @@ main(void)
 		cmocka_unit_test(absent),
 		cmocka_unit_test(life),
 		cmocka_unit_test(in_use),
+		cmocka_unit_test(hostile),
 	};
 
 	return (cmocka_run_group_tests(tests, sandbox_make, sandbox_remove));
