@@ -70,17 +70,19 @@ check_sectors(const char *s)
 
 /* ---- the table ---- */
 
-#define C    VMF_CREATE
-#define CU   (VMF_CREATE | VMF_UPDATE)
-#define CR   (VMF_CREATE | VMF_RECEIVE)
-#define CUR  (VMF_CREATE | VMF_UPDATE | VMF_RECEIVE)
-#define U    VMF_UPDATE
-#define R    VMF_RECEIVE
-#define COL  VMF_COLUMN
-#define ALW  VMF_ALWAYS
-#define NOFX VMF_NOEFFECT
-#define NO   VMF_REFUSE
-#define MiB  (UINT64_C(1) << 20)
+#define C       VMF_CREATE
+#define CU      (VMF_CREATE | VMF_UPDATE)
+#define CR      (VMF_CREATE | VMF_RECEIVE)
+#define CUR     (VMF_CREATE | VMF_UPDATE | VMF_RECEIVE)
+#define U       VMF_UPDATE
+#define R       VMF_RECEIVE
+#define COL     VMF_COLUMN
+#define ALW     VMF_ALWAYS
+#define NOFX    VMF_NOEFFECT
+#define NO      VMF_REFUSE
+#define MiB     (UINT64_C(1) << 20)
+#define MIB_MAX (INT64_C(1) << 32) /* 4 PiB: of disks, and of memory beside the guest's */
+#define RAM_MAX (INT64_C(1) << 24) /* 16 TiB, as brand.c takes */
 
 /*
  * The rows follow the order of vmadm(8)'s own list. Properties with no flag but COL exist in
@@ -140,21 +142,21 @@ const struct vmprop vmprops[] = {
 	{ "limit_priv", NULL, VMP_LIST, CUR|VMF_TEXT, VMS_ZONE, "limitpriv", .dflt =
 	  "[\"default\",\"-file_link_any\",\"-net_access\",\"-proc_fork\",\"-proc_info\",\"-proc_session\"]" },
 	{ "max_locked_memory", NULL, VMP_INTEGER, CUR|COL, VMS_RCTL, "zone.max-locked-memory",
-	  .action = "deny", .unit = MiB, .header = "MAX_LOCKED", .width = 10 },
+	  .action = "deny", .unit = MiB, .max = MIB_MAX, .header = "MAX_LOCKED", .width = 10 },
 	{ "max_lwps", NULL, VMP_INTEGER, CUR|COL, VMS_RCTL, "zone.max-lwps", .action = "deny",
 	  .dflt = "2000", .header = "MAX_LWP", .width = 7 },
 	{ "max_msg_ids", NULL, VMP_INTEGER, CUR, VMS_RCTL, "zone.max-msg-ids", .action = "deny",
 	  .dflt = "4096" },
 	{ "max_physical_memory", NULL, VMP_INTEGER, CUR|COL, VMS_RCTL, "zone.max-physical-memory",
-	  .action = "deny", .unit = MiB, .header = "MAX_PHYS", .width = 8 },
+	  .action = "deny", .unit = MiB, .max = MIB_MAX, .header = "MAX_PHYS", .width = 8 },
 	{ "max_sem_ids", NULL, VMP_INTEGER, CUR, VMS_RCTL, "zone.max-sem-ids", .action = "deny",
 	  .dflt = "4096" },
 	{ "max_shm_ids", NULL, VMP_INTEGER, CUR, VMS_RCTL, "zone.max-shm-ids", .action = "deny",
 	  .dflt = "4096" },
 	{ "max_shm_memory", NULL, VMP_INTEGER, CUR, VMS_RCTL, "zone.max-shm-memory",
-	  .action = "deny", .unit = MiB },
+	  .action = "deny", .unit = MiB, .max = MIB_MAX },
 	{ "max_swap", NULL, VMP_INTEGER, CUR|COL, VMS_RCTL, "zone.max-swap", .min = 256,
-	  .action = "deny", .unit = MiB, .header = "MAX_SWAP", .width = 8 },
+	  .action = "deny", .unit = MiB, .max = MIB_MAX, .header = "MAX_SWAP", .width = 8 },
 	{ "nic_driver", NULL, VMP_STRING, CUR, VMS_ATTR, "nic-driver" },
 	{ "nics", NULL, VMP_ARRAY, CR|ALW },
 	{ "owner_uuid", NULL, VMP_STRING, CUR|COL, VMS_ATTR, "owner-uuid",
@@ -166,7 +168,7 @@ const struct vmprop vmprops[] = {
 	{ "qemu_extra_opts", NULL, VMP_STRING, COL, .header = "QEMU_EXTRA_OPTS", .width = 15 },
 	{ "quota", NULL, VMP_INTEGER, CUR|COL, VMS_ATTR, "quota", .dflt = "1", .header = "QUOTA",
 	  .width = 5 },
-	{ "ram", NULL, VMP_INTEGER, CUR|COL, VMS_ATTR, "ram", .dflt = "256", .header = "RAM",
+	{ "ram", NULL, VMP_INTEGER, CUR|COL, VMS_ATTR, "ram", .dflt = "256", .max = RAM_MAX, .header = "RAM",
 	  .width = 7 },
 	{ "resolvers", NULL, VMP_LIST, CUR|ALW, VMS_ATTR, "resolvers", .check = check_address },
 	{ "routes", NULL, VMP_FLAT, CR|ALW, VMS_CONFIG, "routes" },
@@ -176,7 +178,7 @@ const struct vmprop vmprops[] = {
 	{ "transition", NULL, VMP_FLAT, R },
 	{ "type", NULL, VMP_STRING, COL, .header = "TYPE", .width = 4 },
 	{ "v", NULL, VMP_INTEGER, R, VMS_ATTR, "vm-version" },
-	{ "vcpus", NULL, VMP_INTEGER, CUR|COL, VMS_ATTR, "vcpus", .min = 1, .dflt = "1",
+	{ "vcpus", NULL, VMP_INTEGER, CUR|COL, VMS_ATTR, "vcpus", .min = 1, .max = 1024, .dflt = "1",
 	  .header = "VCPUS", .width = 5 },
 	{ "vnc_password", NULL, VMP_STRING, CUR|NOFX, VMS_ATTR_B64, "vnc-password" },
 	{ "vnc_port", NULL, VMP_INTEGER, CUR|NOFX, VMS_ATTR, "vnc-port", .min = -1 },
@@ -228,7 +230,7 @@ const struct vmprop vmprops[] = {
 	{ "notrim", "disks", VMP_BOOLEAN, CU, VMS_PROPERTY, "notrim" },
 	{ "guest_block_size", "disks", VMP_STRING, CU, VMS_PROPERTY, "guest-block-size",
 	  .check = check_sectors },
-	{ "size", "disks", VMP_INTEGER, CU|COL, VMS_PROPERTY, "size" },
+	{ "size", "disks", VMP_INTEGER, CU|COL, VMS_PROPERTY, "size", .max = MIB_MAX },
 	{ "zpool", "disks", VMP_STRING, C|COL },
 	{ "block_size", "disks", VMP_INTEGER, C|NOFX },
 	{ "compression", "disks", VMP_STRING, CU|NOFX },

@@ -21,18 +21,21 @@ static void note(json_t *list, const char *fmt, ...) __attribute__((format(print
 static void
 note(json_t *list, const char *fmt, ...)
 {
-	char name[160];
 	const json_t *x;
+	json_t *name;
 	va_list ap;
 	size_t i;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(name, sizeof(name), fmt, ap);
+	name = json_vsprintf(fmt, ap);
 	va_end(ap);
-	json_array_foreach (list, i, x)
-		if (strcmp(json_string_value(x), name) == 0)
+	json_array_foreach (list, i, x) {
+		if (json_equal(x, name) != 0) {
+			json_decref(name);
 			return;
-	(void)json_array_append_new(list, json_string(name));
+		}
+	}
+	(void)json_array_append_new(list, name);
 }
 
 /* "add_disks" and "update_disks" hold what "disks" holds. */
@@ -60,7 +63,7 @@ check_members(const struct vmprop *p, const json_t *array, struct verdict *v)
 			const struct vmprop *m = vmprop_find(kind, name);
 
 			if (m == NULL || (m->flags & action) == 0)
-				note(v->properties, "%s.*.%.80s", kind, name);
+				note(v->properties, "%s.*.%s", kind, name);
 			else if (!vmprop_valid(m, value))
 				note(v->values, "%s.*.%s", kind, name);
 		}
@@ -77,7 +80,7 @@ check_types(json_t *payload, unsigned action, struct verdict *v)
 		const struct vmprop *p = vmprop_find(NULL, name);
 
 		if (p == NULL || (p->flags & action) == 0)
-			note(v->properties, "%.80s", name);
+			note(v->properties, "%s", name);
 		else if (!vmprop_valid(p, value))
 			note(v->values, "%s", name);
 		else if (p->type == VMP_ARRAY)

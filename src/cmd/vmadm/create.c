@@ -7,13 +7,13 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/fd.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "cmd/vmadm/vmadm.h"
 #include "zone/image.h"
@@ -34,31 +34,13 @@ struct making {
 	size_t nvolumes;
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void
-on_interrupt(int sig)
-{
-	interrupted = sig;
-}
-
-static void
-watch_interrupts(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction sa = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
-
-	for (size_t i = 0; i < 3; i++)
-		(void)sigaction(signals[i], &sa, NULL);
-}
-
 static int
 check_interrupt(struct err *e)
 {
-	if (interrupted == 0)
+	if (interrupt_pending() == 0)
 		return (0);
-	return (err_say(
-	    e, EINTR, "interrupted by signal %d; everything made was removed", (int)interrupted));
+	return (err_say(e, EINTR, "interrupted by signal %d; everything made was removed",
+	    interrupt_pending()));
 }
 
 /* ---- before anything is made ---- */
@@ -338,7 +320,7 @@ create_run(int argc, char **argv)
 		return (usage_error("Too many parameters to \"create\""));
 	if ((rc = payload_read(file, "create", &m.payload)) != EXIT_DONE)
 		return (rc);
-	watch_interrupts();
+	interrupt_watch(true);
 	if (prepare(&m, &e) == 0 && make(&m, &e) == 0) {
 		rc = success("Successfully created VM %s",
 		    json_string_value(json_object_get(m.payload, "uuid")));

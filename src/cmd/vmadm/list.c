@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/parse.h"
 #include "cmd/common/cmd.h"
 #include "cmd/vmadm/vmadm.h"
 #include "zone/vmprop.h"
@@ -149,6 +150,16 @@ header_of(const char *field, char *buf, size_t size, int *width)
 	return (buf);
 }
 
+/* Aliases and tags are anybody's words: no new lines in a table, nothing that steers a terminal. */
+static void
+one_line(char *cell)
+{
+	text_clean(cell);
+	for (; *cell != '\0'; cell++)
+		if (*cell == '\n' || *cell == '\t')
+			*cell = '?';
+}
+
 /* One line: the header (vm NULL) or a VM's. */
 static void
 print_line(const struct columns *c, const json_t *vm)
@@ -164,6 +175,9 @@ print_line(const struct columns *c, const json_t *vm)
 	for (bool first = true; next_field(&list, name, sizeof(name)); first = false) {
 		const json_t *v = vm != NULL ? field_value(vm, name) : NULL;
 		CLEANUP_FREE char *cell = json_is_false(v) ? NULL : value_text(v);
+
+		if (cell != NULL)
+			one_line(cell);
 
 		header = header_of(name, upper, sizeof(upper), &width);
 		if (vm == NULL)

@@ -170,6 +170,53 @@ test_unknown_vm(void **state)
 
 /* ---- payloads ---- */
 
+/* Of any length and in any letters, what is not a property is named and left out. */
+static void
+test_strange_names(void **state)
+{
+	char payload[1024] =
+	    "{'brand': 'bhyve', 'autoboot': false, 'uuid': '" UUID1 "', 'x\\u001b[31m': 1, '";
+
+	for (int i = 0; i < 60; i++)
+		(void)strcat(payload, "\xc3\xa9");
+	(void)strcat(payload, "': 1, 'alias': 'a\\u001b[31m\\nb'}");
+	assert_int_equal(RUN("validate", "create", "-f", file("payload.json", payload)), 1);
+	assert_non_null(strstr(tool_err, "\xc3\xa9\xc3\xa9"));
+	assert_int_equal(create(payload), 0);
+	assert_non_null(strstr(tool_err, "'x?[31m' not a property of bhyve VMs: left out"));
+	assert_null(strchr(tool_err, '\x1b'));
+	assert_int_equal(RUN("list", "-H", "-o", "alias"), 0);
+	expect_out("a?[31m?b\n");
+	assert_int_equal(RUN("list", "-p", "-o", "alias"), 0);
+	expect_out("a?[31m?b\n");
+	assert_int_equal(RUN("delete", UUID1), 0);
+}
+
+/* Numbers that no machine has are refused before anything is made of them. */
+static void
+test_huge_numbers(void **state)
+{
+	static const struct {
+		const char *what, *name;
+	} huge[] = {
+		{ "'ram': 9223372036854775807", "ram" },
+		{ "'ram': '999999999999999'", "ram" },
+		{ "'max_physical_memory': 99999999999999999", "max_physical_memory" },
+		{ "'vcpus': 1025", "vcpus" },
+		{ "'disks': [{'model': 'virtio', 'size': 9223372036854775807}]", "disks.*.size" },
+	};
+	char payload[256], want[128];
+
+	for (size_t i = 0; i < sizeof(huge) / sizeof(huge[0]); i++) {
+		(void)snprintf(payload, sizeof(payload),
+		    "{'brand': 'bhyve', 'autoboot': false, %s}", huge[i].what);
+		(void)snprintf(want, sizeof(want), "Invalid value(s) for: %s\n", huge[i].name);
+		assert_int_equal(create(payload), 1);
+		expect_err(want);
+	}
+	assert_int_equal(entries("zones", ""), 1); /* images */
+}
+
 static void
 test_payload_errors(void **state)
 {
@@ -476,6 +523,8 @@ main(void)
 		cmocka_unit_test(test_not_yet),
 		cmocka_unit_test(test_unknown_vm),
 		cmocka_unit_test(test_payload_errors),
+		cmocka_unit_test(test_strange_names),
+		cmocka_unit_test(test_huge_numbers),
 		cmocka_unit_test(test_validate),
 		cmocka_unit_test(test_create_refused),
 		cmocka_unit_test(test_create_undone),
