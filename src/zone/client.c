@@ -222,9 +222,12 @@ zone_status_get(const char *name, struct zone_status *st, struct err *e)
 
 /* ---- changes of state ---- */
 
-/* Only an installed zone has a zoneadmd. */
+/*
+ * Only an installed zone has a zoneadmd. `what` is to be done; what is said instead when it cannot be,
+ * in `other` or NULL.
+ */
 static int
-check_installed(const char *name, const char *what, struct err *e)
+check_installed(const char *name, const char *what, const char *other, struct err *e)
 {
 	struct zconf *c;
 	int rc;
@@ -232,7 +235,8 @@ check_installed(const char *name, const char *what, struct err *e)
 	if ((rc = zconf_load(name, &c, e)) != 0)
 		return (rc);
 	if (c->state != ZONE_STATE_INSTALLED)
-		rc = err_say(e, EINVAL, "must be installed before %s.", what);
+		rc = other != NULL ? err_say(e, EINVAL, "%s", other)
+				   : err_say(e, EINVAL, "must be installed before %s.", what);
 	zconf_free(c);
 	return (rc);
 }
@@ -240,7 +244,7 @@ check_installed(const char *name, const char *what, struct err *e)
 static int
 change_started(const char *name, const char *what, const char *method, struct err *e)
 {
-	int rc = check_installed(name, what, e);
+	int rc = check_installed(name, what, NULL, e);
 
 	return (rc != 0 ? rc : call_started(name, method, e));
 }
@@ -250,8 +254,8 @@ static int
 change_live(const char *name, const char *what, const char *method, json_t *params,
     const char *not_live, struct err *e)
 {
-	int rc = check_installed(name, what, e);
-
+	bool halt = strcmp(what, "halt") == 0;
+	int rc = check_installed(name, what, halt ? NULL : not_live, e);
 	if (rc == 0) {
 		rc = call_running(name, method, params, NULL, e);
 		if (rc == -ENOTCONN && ((rc = zone_reconcile(name, NULL, e)) == 0 || rc == -EBUSY))

@@ -189,5 +189,10 @@ main(int argc, char **argv)
 	}
 	if ((rc = check(sc, zone)) != 0 || (rc = exists(zone)) != 0)
 		return (rc);
-	return (sc->run(sc, zone, argc, argv));
+	rc = sc->run(sc, zone, argc, argv);
+	if ((fflush(stdout) != 0 || ferror(stdout)) && rc == EXIT_DONE) {
+		(void)fprintf(stderr, "zoneadm: cannot write the output: %s\n", strerror(errno));
+		return (EXIT_FAILED);
+	}
+	return (rc);
 }

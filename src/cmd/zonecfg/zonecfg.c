@@ -60,7 +60,9 @@ report(const struct zc_session *z, const struct err *e)
 		return;
 	}
 	(void)fprintf(stderr, "zonecfg: zone '%s': ", z->name);
-	if (z->file != NULL && strcmp(z->file, "-") == 0)
+	if (z->file != NULL && z->line == 0)
+		(void)fprintf(stderr, "%s: ", z->file);
+	else if (z->file != NULL && strcmp(z->file, "-") == 0)
 		(void)fprintf(stderr, "line %u: ", z->line);
 	else if (z->file != NULL)
 		(void)fprintf(stderr, "line %u of %s: ", z->line, z->file);
@@ -131,18 +133,38 @@ finish(struct zc_session *z)
 	return (status);
 }
 
+/*
+ * The next line of a script, at most LINE_MAX_LEN bytes of it, into line. Its length with the newline,
+ * LINE_MAX_LEN + 1 for what is longer or holds a null byte, 0 at the end or on an error of f.
+ */
+static size_t
+next_line(FILE *f, char line[LINE_MAX_LEN + 1])
+{
+	size_t n = 0;
+	int c;
+
+	while ((c = getc(f)) != EOF) {
+		if (c == '\0' || n == LINE_MAX_LEN)
+			return (LINE_MAX_LEN + 1);
+		line[n++] = (char)c;
+		if (c == '\n')
+			break;
+	}
+	line[n] = '\0';
+	return (n);
+}
+
 static int
 run_stream(struct zc_session *z, FILE *f)
 {
 	struct err e = { 0 };
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t n;
+	char *line = cmd_alloc(LINE_MAX_LEN + 1, 1);
+	size_t n;
 	int status = CMD_OK;
 
-	while (status == CMD_OK && !z->leave && (n = getline(&line, &size, f)) >= 0) {
+	while (status == CMD_OK && !z->leave && (n = next_line(f, line)) > 0) {
 		z->line++;
-		if (n > LINE_MAX_LEN || strlen(line) != (size_t)n) {
+		if (n > LINE_MAX_LEN) {
 			status = zc_misuse(&e, "not a line of text (too long, or a null byte)");
 			report(z, &e);
 		} else
@@ -322,7 +344,7 @@ main(int argc, char **argv)
 	if (status == CMD_OK)
 		status = run(&z, file, argv);
 	zc_close(&z);
-	if (fflush(stdout) != 0 && status == CMD_OK) {
+	if ((fflush(stdout) != 0 || ferror(stdout)) && status == CMD_OK) {
 		(void)fprintf(stderr, "zonecfg: cannot write the output: %s\n", strerror(errno));
 		status = CMD_ERROR;
 	}
