@@ -122,7 +122,21 @@ config_get(struct config_node *at, const char *name)
 {
 	struct config_node *node = config_find(at, name);
 
-	return (node == NULL ? NULL : node->value);
+	if (node == NULL)
+		return (NULL);
+	node->asked = true;
+	return (node->value);
+}
+
+void
+config_unasked(struct config_node *at, void (*told)(struct config_node *node))
+{
+	if (at == NULL)
+		return;
+	if (at->value != NULL && !at->asked)
+		told(at);
+	for (struct config_node *c = at->child; c != NULL; c = c->next)
+		config_unasked(c, told);
 }
 
 const char *
@@ -194,11 +208,15 @@ config_assign(struct config_node *root, const char *assignment, struct err *e)
 	int rc;
 
 	if (eq == NULL || eq == assignment || (size_t)(eq - assignment) >= sizeof(name))
-		return (err_say(e, EINVAL, "invalid config option '%s'", assignment));
+		return (err_say(e, EINVAL, "invalid config option '%.64s'", assignment));
 	memcpy(name, assignment, (size_t)(eq - assignment));
 	name[eq - assignment] = '\0';
-	if ((rc = config_set(root, name, eq + 1)) != 0)
-		return (err_say(e, -rc, "invalid config option '%s'", assignment));
+	if ((rc = config_set(root, name, eq + 1)) == -E2BIG)
+		return (err_say(e, -rc,
+		    "invalid config option '%.64s': its value has %zu bytes, at most %d are taken",
+		    name, strlen(eq + 1), CONFIG_VALUE_MAX - 1));
+	if (rc != 0)
+		return (err_say(e, -rc, "invalid config option '%.64s'", assignment));
 	return (0);
 }
 
@@ -254,7 +272,7 @@ config_load(struct config_node *root, const char *path, struct err *e)
 			continue;
 		if (config_assign(root, line, NULL) != 0)
 			return (err_say(
-			    e, EINVAL, "%s line %u: invalid config option '%s'", path, n, line));
+			    e, EINVAL, "%s line %u: invalid config option '%.64s'", path, n, line));
 	}
 	return (0);
 }

@@ -22,6 +22,7 @@ struct config_node {
 	char *name;                                /* one component */
 	char *value;                               /* NULL: none */
 	struct config_node *parent, *child, *next; /* children in the order they were made */
+	bool asked;                                /* somebody has asked for its value */
 };
 
 /* The root. NULL when memory is short. */
@@ -71,6 +72,12 @@ int config_load(struct config_node *root, const char *path, struct err *e);
  * to be changed.
  */
 int config_expand(struct config_node *root, struct err *e);
+
+/*
+ * Call `told` for every variable at and below `at` whose value nobody has asked for (config_get and
+ * all that stands on it): its name is misspelt, or it has no effect here.
+ */
+void config_unasked(struct config_node *at, void (*told)(struct config_node *node));
 
 /* Write every variable as name=value, one per line. */
 void config_dump(const struct config_node *root, FILE *f);

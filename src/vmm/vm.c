@@ -74,7 +74,8 @@ vm_open_kvm(const char *path, struct err *e)
 			    "virtualization enabled in the firmware?)",
 			    path));
 		if (fd < 0)
-			return (err_set(e, errno, "cannot open KVM's device '%s'", path));
+			return (err_set(e, errno, "cannot open KVM's device '%s'%s", path,
+			    errno == EACCES ? " (be root, or a member of the group kvm)" : ""));
 	}
 	if ((rc = check_kvm(fd, path, e)) != 0) {
 		(void)close(fd);

@@ -6,6 +6,7 @@
  */
 #include "zone/brand.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -342,7 +343,7 @@ add_disk(struct maker *m, const struct zdevice *d, bool boot, uint8_t used[32])
 	if (d->match == NULL || d->match[0] == '\0')
 		fail(m, EINVAL, "a device has no path");
 	else if (model == NULL)
-		fail(m, EINVAL, "device %s: no model", d->match);
+		fail(m, EINVAL, "device %s: no model (set its property model to virtio)", d->match);
 	else if (strcmp(model, "virtio") != 0)
 		fail(
 		    m, EINVAL, "device %s: unknown model '%s' (there is: virtio)", d->match, model);
@@ -515,6 +516,7 @@ brand_plan_make(const struct zconf *c, const struct image *image, int first_fd,
 		    err_say(e, EINVAL, "the configuration has no uuid or no id yet: commit it"));
 	if ((m.p = calloc(1, sizeof(*m.p))) == NULL)
 		return (err_set(e, ENOMEM, "cannot plan the machine"));
+	m.p->first_fd = first_fd;
 	add_identity(&m);
 	add_lpc(&m);
 	add_kernel(&m, image);
@@ -545,4 +547,47 @@ brand_plan_free(struct brand_plan *p)
 	for (size_t i = 0; i < p->argc; i++)
 		free(p->argv[i]);
 	free(p);
+}
+
+/* The path behind a descriptor, NULL when it has none. */
+static const char *
+path_of_fd(const struct brand_plan *p, unsigned long n)
+{
+	const struct brand_fd *f;
+
+	if (n < (unsigned long)p->first_fd || n - (unsigned long)p->first_fd >= p->nfd)
+		return (NULL);
+	f = &p->fd[n - (unsigned long)p->first_fd];
+	switch (f->kind) {
+	case BRAND_FD_KERNEL:
+		return (p->kernel);
+	case BRAND_FD_INITRD:
+		return (p->initrd);
+	case BRAND_FD_DISK:
+		return (p->disk[f->index].path);
+	default:
+		return (NULL);
+	}
+}
+
+void
+brand_name_fds(const struct brand_plan *p, const char *text, char *out, size_t size)
+{
+	const char *path;
+	size_t n = 0;
+	char *end;
+
+	out[0] = '\0';
+	while (*text != '\0' && n + 1 < size) {
+		path = NULL;
+		if (strncmp(text, "fd:", 3) == 0 && isdigit((unsigned char)text[3]))
+			path = path_of_fd(p, strtoul(text + 3, &end, 10));
+		if (path != NULL) {
+			n += (size_t)snprintf(out + n, size - n, "%s", path);
+			text = end;
+		} else {
+			out[n++] = *text++;
+			out[n] = '\0';
+		}
+	}
 }

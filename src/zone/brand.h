@@ -53,6 +53,7 @@ struct brand_plan {
 	size_t ndisk;
 	struct vnic_spec nic[BRAND_NICS_MAX];
 	size_t nnic;
+	int first_fd;
 	struct brand_fd fd[BRAND_FDS_MAX]; /* the i-th is descriptor first_fd + i */
 	size_t nfd;
 	char *argv[BRAND_ARGV_MAX + 1];
@@ -74,5 +75,11 @@ const struct zdevice *brand_boot_disk(const struct zconf *c);
 const char *brand_boot_image(const struct zconf *c);
 /* Guest memory in bytes: attr ram, in MiB. */
 int brand_ram(const struct zconf *c, uint64_t *ram, struct err *e);
+
+/*
+ * What zhyve says, for people: "fd:N" of a kernel, an initrd or a disk becomes its path. `text` and
+ * `out` do not overlap; what does not fit is cut.
+ */
+void brand_name_fds(const struct brand_plan *p, const char *text, char *out, size_t size);
 
 #endif

@@ -318,6 +318,7 @@ judge(const struct zoneadmd *z, int status, enum vm_phase reached, const char **
 		[WIRE_STOP_ERROR] = { "vmm-error", "error", "zhyve failed" },
 	};
 	const char *said = z->vm.text;
+	char log[PATH_MAX];
 	unsigned code = WIFEXITED(status) ? (unsigned)WEXITSTATUS(status) : WIRE_STOP_ERROR;
 
 	if (reached == VM_KILLED) { /* by us, for what it did or did not do */
@@ -351,8 +352,8 @@ judge(const struct zoneadmd *z, int status, enum vm_phase reached, const char **
 		*word = "panic";
 		(void)err_say(e, EIO, "the guest panicked%s%s", said[0] != '\0' ? ": " : "", said);
 	} else if (code == WIRE_STOP_ERROR && said[0] == '\0') {
-		(void)err_say(e, EIO, "zhyve ended with status %d; see logs/platform.log",
-		    WEXITSTATUS(status));
+		(void)err_say(e, EIO, "zhyve ended with status %d; see %s", WEXITSTATUS(status),
+		    path_zones(log, "%s/logs/platform.log", z->name));
 	} else {
 		(void)err_say(
 		    e, EIO, "%s%s%s", by_code[code].text, said[0] != '\0' ? ": " : "", said);

@@ -128,7 +128,7 @@ on_message(struct zoneadmd *z, const struct wire_msg *m)
 		break;
 	case WIRE_FAILED:
 		if (vm->phase == VM_BUILDING || vm->phase == VM_STARTING) {
-			say(vm, m->text);
+			brand_name_fds(z->res.plan, m->text, vm->text, sizeof(vm->text));
 			(void)mevent_timer_set(vm->deadline, END_TIMEOUT_NS, 0);
 			return;
 		}

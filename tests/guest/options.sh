@@ -54,3 +54,7 @@ run 4 "LPC bridge can be present only on bus 0." -l "kernel,$payload" -s 1:1:0,l
 run 4 "/no-such-disk" -l "kernel,$payload" -s 3,virtio-blk,/no-such-disk x
 run 4 "no path is given" -l "kernel,$payload" -s 3,virtio-blk x
 run 4 "unknown model 'z80'" -l "kernel,$payload" -s 0,hostbridge,model=z80 x
+run 64 "a number of cpus is wanted" -c "" x
+run 64 "its value has 5000 bytes, at most 4095 are taken" -o "boot.cmdline=$(printf '%05000d' 0)" x
+run 1 "option 'pci.0.3.0.colour' is not known" -l "kernel,$payload" -s 3,virtio-rnd,colour=red x
+run 1 "option 'boot.initr' is not known" -l "kernel,$payload,initr=x" x

@@ -68,6 +68,16 @@ stage_open(struct machine *m, struct err *e)
 	return (kernel_open(m, e));
 }
 
+/* As in bhyve no error, but nobody should wonder why it does nothing. */
+static void
+warn_unasked(struct config_node *node)
+{
+	char name[CONFIG_NAME_MAX];
+
+	log_warn("option '%s' is not known or has no effect here (see -s help, -l help)",
+	    config_path(node, name));
+}
+
 static int
 stage_build(struct machine *m, struct err *e)
 {
@@ -78,6 +88,9 @@ stage_build(struct machine *m, struct err *e)
 	if ((rc = machine_create(m, e)) != 0 || (rc = machine_add_devices(m, e)) != 0 ||
 	    (rc = kernel_load(m, e)) != 0)
 		return (rc);
+	config_unasked(config_find(m->config, "pci"), warn_unasked);
+	config_unasked(config_find(m->config, "lpc"), warn_unasked);
+	config_unasked(config_find(m->config, "boot"), warn_unasked);
 	return (control_create(m, e));
 }
 

@@ -243,6 +243,8 @@ options_cpus(struct config_node *root, const char *arg, struct err *e)
 	if (given == NULL)
 		return (err_set(e, ENOMEM, "cannot read the vCPUs"));
 	rc = config_options(given, "cpus", arg, e);
+	if (rc == 0 && given->child == NULL)
+		rc = err_say(e, EINVAL, "a number of cpus is wanted");
 	for (struct config_node *c = given->child; c != NULL && rc == 0; c = c->next) {
 		rc = -EINVAL;
 		for (size_t i = 0; i < NITEMS(keys); i++) {

@@ -249,6 +249,7 @@ net_faults(void **state)
 static void
 board(void **state)
 {
+	char text[PATH_MAX + 64] = "", out[PATH_MAX + 64];
 	struct brand_plan *p;
 	struct err e = { 0 };
 
@@ -261,6 +262,17 @@ board(void **state)
 	assert_non_null(strstr(line(p), " -w -o a=b -o kvm="));
 	assert_non_null(strstr(line(p), "fd:14,mac=02:00:00:00:00:01,vhost=fd:15"));
 	assert_int_equal(p->fd[5].kind, BRAND_FD_VHOST);
+	/* fd:10 and fd:11 are COM1 and COM2, which have no path; 99 and a huge number are none. */
+	for (size_t i = 0; i < p->nfd; i++)
+		if (p->fd[i].kind == BRAND_FD_KERNEL)
+			(void)snprintf(text, sizeof(text),
+			    "'fd:%zu', fd:99, fd:x, fd:99999999999999999999 end", 10 + i);
+	brand_name_fds(p, text, out, sizeof(out));
+	(void)snprintf(
+	    text, sizeof(text), "'%s', fd:99, fd:x, fd:99999999999999999999 end", p->kernel);
+	assert_string_equal(out, text);
+	brand_name_fds(p, "0123456789", out, 8);
+	assert_string_equal(out, "0123456");
 	brand_plan_free(p);
 	(void)zconf_attr_set(conf, "vcpus", ZATTR_STRING, "sockets=2,cores=3");
 	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
