@@ -201,3 +201,11 @@ volume_open(const char *path, int readonly, uint64_t *size, struct err *e)
 	*size = (uint64_t)st.st_size;
 	return (fd_steal(&fd));
 }
+
+void
+volume_close(int *fd)
+{
+	if (*fd >= 0)
+		(void)flock(*fd, LOCK_UN);
+	fd_close(fd);
+}

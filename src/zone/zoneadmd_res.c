@@ -171,7 +171,7 @@ zone_resources_undo(struct zoneadmd *z, struct err *e)
 	int first = 0, rc;
 
 	for (size_t i = 0; i < NITEMS(r->disk_fd); i++)
-		fd_close(&r->disk_fd[i]);
+		volume_close(&r->disk_fd[i]);
 	for (size_t i = 0; i < NITEMS(r->tap_fd); i++)
 		fd_close(&r->tap_fd[i]);
 	fd_close(&r->kernel_fd);
