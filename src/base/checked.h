@@ -11,7 +11,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Each returns true when the exact result fits and was stored, false (nothing usable in *r) else. */
+/*
+ * Each returns true when the exact result fits and was stored, false (nothing usable in *r) else.
+ */
 #define add_ok(a, b, r) (!__builtin_add_overflow((a), (b), (r)))
 #define sub_ok(a, b, r) (!__builtin_sub_overflow((a), (b), (r)))
 #define mul_ok(a, b, r) (!__builtin_mul_overflow((a), (b), (r)))
@@ -35,7 +37,9 @@ range_ok(uint64_t off, uint64_t len, uint64_t limit)
 #define MIB                  (1024ull * KIB)
 #define GIB                  (1024ull * MIB)
 
-/* Unaligned little-endian access to byte buffers; x86-64 hosts only, so the bytes are as they are. */
+/*
+ * Unaligned little-endian access to byte buffers; x86-64 hosts only, so the bytes are as they are.
+ */
 static inline uint16_t
 le16_get(const void *p)
 {

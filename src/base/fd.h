@@ -32,7 +32,10 @@ int fd_pwrite_full(int fd, const void *buf, size_t len, off_t off);
 
 int fd_set_nonblock(int fd);
 
-/* Read a whole regular file of at most `max` bytes; *out is malloc'ed, end byte added, caller frees. -EFBIG. */
+/*
+ * Read a whole regular file of at most `max` bytes; *out is malloc'ed, end byte added, caller
+ * frees. -EFBIG.
+ */
 int file_read(const char *path, size_t max, char **out, size_t *len, struct err *e);
 
 /*
@@ -50,7 +53,10 @@ int dir_make(const char *path, mode_t mode, struct err *e);
  */
 int fd_open_beneath(int dirfd, const char *path, int flags, mode_t mode);
 
-/* A listening SOCK_STREAM UNIX socket; an older socket file of that name is removed first. fd or -errno. */
+/*
+ * A listening SOCK_STREAM UNIX socket; an older socket file of that name is removed first. fd or
+ * -errno.
+ */
 int unix_listen(const char *path, mode_t mode, struct err *e);
 /* Connect to one (type SOCK_STREAM or SOCK_SEQPACKET). fd or -errno. */
 int unix_connect(const char *path, int type, struct err *e);

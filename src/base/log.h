@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Log lines: one bounded line per call, written with a single write(2), so lines of several threads
- * do not mix. No allocation, no lock, no time zone: usable in a jail and after seccomp. Every process.
+ * do not mix. No allocation, no lock, no time zone: usable in a jail and after seccomp. Every
+ * process.
  */
 #ifndef ZHYVE_BASE_LOG_H
 #define ZHYVE_BASE_LOG_H

@@ -4,8 +4,9 @@
  *
  * A descriptor is registered with epoll once, however many events (read, write) stand on it: epoll
  * refuses a second registration, and a dup(2) would cost a descriptor per event. The events of one
- * descriptor hang in a `struct source`. Deletion only marks the event; marked events are freed when the
- * round of callbacks is over, so a batch that epoll_wait has already returned never meets freed memory.
+ * descriptor hang in a `struct source`. Deletion only marks the event; marked events are freed when
+ * the round of callbacks is over, so a batch that epoll_wait has already returned never meets freed
+ * memory.
  *
  * It refuses to watch what epoll can't (regular files): EPERM comes back to the caller.
  */
@@ -137,8 +138,8 @@ source_arm(struct mevent_loop *loop, struct source *src)
 	if (ee.events == src->armed)
 		return (0);
 	/*
-	 * A source without enabled events is taken out altogether: epoll reports a hang-up even for an
-	 * empty set, and a disabled event must stay silent.
+	 * A source without enabled events is taken out altogether: epoll reports a hang-up even for
+	 * an empty set, and a disabled event must stay silent.
 	 */
 	if (epoll_ctl(loop->epfd,
 		src->armed == 0      ? EPOLL_CTL_ADD

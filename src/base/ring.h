@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A byte ring of fixed size, in one of two tempers: as a queue it refuses what does not fit
- * (ring_put); as a history it forgets the oldest bytes (ring_put_over). Readers with a place of their
- * own (the viewers of a console) follow it by absolute position: the number of bytes ever put before.
- * Pure; not thread-safe; storage belongs to the caller.
+ * (ring_put); as a history it forgets the oldest bytes (ring_put_over). Readers with a place of
+ * their own (the viewers of a console) follow it by absolute position: the number of bytes ever put
+ * before. Pure; not thread-safe; storage belongs to the caller.
  */
 #ifndef ZHYVE_BASE_RING_H
 #define ZHYVE_BASE_RING_H
@@ -35,8 +35,9 @@ size_t ring_get(struct ring *r, void *data, size_t len);
 
 /*
  * Look at the bytes from absolute position *pos on, without taking them out. A position that has
- * been forgotten moves up to the oldest byte kept. Returns a pointer to the longest run that
- * is contiguous in storage, its length in *len (0 when there is nothing new). The caller advances *pos.
+ * been forgotten moves up to the oldest byte kept. Returns a pointer to the longest run that is
+ * contiguous in storage, its length in *len (0 when there is nothing new). The caller advances
+ * *pos.
  */
 const uint8_t *ring_peek(const struct ring *r, uint64_t *pos, size_t *len);
 

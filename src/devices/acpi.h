@@ -29,8 +29,8 @@ struct acpi_config {
 	uint64_t mem64_base, mem64_end; /* equal: none */
 	unsigned lpc_bdf;               /* of the ISA bridge, ACPI_NO_LPC: none, nor COMs and RTC */
 	/*
-	 * The highest bus that exists. Buses are announced no further: Linux looks into every slot of
-	 * each bus it is told of, two exits a slot.
+	 * The highest bus that exists. Buses are announced no further: Linux looks into every slot
+	 * of each bus it is told of, two exits a slot.
 	 */
 	uint8_t last_bus;
 	bool spcr; /* COM1 is the console of firmware and kernel */

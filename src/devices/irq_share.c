@@ -3,8 +3,9 @@
 #include "devices/irq_share.h"
 
 /*
- * Two threads may drive the line in the opposite order of their changes to the count. So we look again
- * after driving it: whoever drives last has seen the last count, and the line stays as that says.
+ * Two threads may drive the line in the opposite order of their changes to the count. So we look
+ * again after driving it: whoever drives last has seen the last count, and the line stays as that
+ * says.
  */
 static void
 change(struct irq_share *s, int by)

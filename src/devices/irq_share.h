@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An interrupt line with several devices on it (PCI's INTx, COM1 and COM3): it is up while any of them
- * holds it up. The devices may be entered by different threads, each with its own lock. Pure; runs in
- * zhyve.
+ * An interrupt line with several devices on it (PCI's INTx, COM1 and COM3): it is up while any of
+ * them holds it up. The devices may be entered by different threads, each with its own lock. Pure;
+ * runs in zhyve.
  */
 #ifndef ZHYVE_DEVICES_IRQ_SHARE_H
 #define ZHYVE_DEVICES_IRQ_SHARE_H
@@ -19,8 +19,8 @@ void irq_share_hold(struct irq_share *s);
 void irq_share_release(struct irq_share *s);
 
 /*
- * The end of the line for one device, which must tell changes only, beginning with up (uart.h does).
- * `s` outlives it.
+ * The end of the line for one device, which must tell changes only, beginning with up (uart.h
+ * does). `s` outlives it.
  */
 struct irq_line irq_share_line(struct irq_share *s);
 

@@ -39,7 +39,10 @@ gmem_create(struct gmem *gm, uint64_t size, struct err *e)
 	if (base == MAP_FAILED)
 		return (err_set(e, errno, "Unable to map guest memory of %llu MiB",
 		    (unsigned long long)(size / MIB)));
-	/* A core file of zhyve is for our own state; the guest's secrets stay out of it (bhyve's -C brings them in). */
+	/*
+	 * A core file of zhyve is for our own state; the guest's secrets stay out of it (bhyve's -C
+	 * brings them in).
+	 */
 	(void)madvise(base, size, MADV_DONTDUMP);
 	add_range(gm, 0, low, 0, base);
 	if (size > low)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Messages between zoneadmd and what it jails: see wire.h. Runs on both sides; each believes only what
- * is checked here.
+ * Messages between zoneadmd and what it jails: see wire.h. Runs on both sides; each believes only
+ * what is checked here.
  */
 #include "wire/wire.h"
 
@@ -39,7 +39,10 @@ wire_send(int sock, struct wire_msg *msg)
 	return (fd_send_msg(sock, msg, sizeof(*msg), NULL, 0));
 }
 
-/* Text goes to logs and terminals: no control characters, no escape sequences, nothing after the end. */
+/*
+ * Text goes to logs and terminals: no control characters, no escape sequences, nothing after the
+ * end.
+ */
 static void
 make_printable(char text[WIRE_TEXT_MAX])
 {

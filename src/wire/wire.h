@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The messages between zoneadmd and what it jails: fixed size, over one SOCK_SEQPACKET pair per child. Neither side believes the
- * other's lengths: a message of another size, version or type is refused. Descriptors are not passed here: a child gets its own
- * at start, named on its command line as fd:N. Both wings include this; it includes nothing of either.
+ * The messages between zoneadmd and what it jails: fixed size, over one SOCK_SEQPACKET pair per
+ * child. Neither side believes the other's lengths: a message of another size, version or type is
+ * refused. Descriptors are not passed here: a child gets its own at start, named on its command
+ * line as fd:N. Both wings include this; it includes nothing of either.
  */
 #ifndef ZHYVE_WIRE_WIRE_H
 #define ZHYVE_WIRE_WIRE_H
@@ -18,8 +19,8 @@ enum wire_type {
 	/* child -> zoneadmd */
 	WIRE_HW_READY = 1, /* the machine is built, nothing has run; waits for WIRE_RUN */
 	WIRE_RUNNING,      /* the vCPUs have been let go */
-	WIRE_STOPPED, /* why: enum wire_stop; the process ends right after with bhyve's exit status */
-	WIRE_FAILED, /* could not be built; text says why; exit status 4 */
+	WIRE_STOPPED,      /* why: enum wire_stop; bhyve's exit status follows */
+	WIRE_FAILED,       /* could not be built; text says why; exit status 4 */
 	/* zoneadmd -> child */
 	WIRE_RUN = 64,
 	WIRE_POWER_BUTTON,
@@ -50,8 +51,9 @@ struct wire_msg {
 /* Send; fills magic, version and mono_ns. 0 or -errno. Never raises SIGPIPE. */
 int wire_send(int sock, struct wire_msg *msg);
 /*
- * Receive one message and check it: 1 received, 0 the peer is gone, -EAGAIN, -EPROTO (malformed: the text is made safe, do not
- * go on with this child), -errno. Descriptors that come along are refused (closed). Text is NUL-terminated and printable after.
+ * Receive one message and check it: 1 received, 0 the peer is gone, -EAGAIN, -EPROTO (malformed:
+ * the text is made safe, do not go on with this child), -errno. Descriptors that come along are
+ * refused (closed). Text is NUL-terminated and printable after.
  */
 int wire_recv(int sock, struct wire_msg *msg);
 

@@ -223,8 +223,8 @@ zone_status_get(const char *name, struct zone_status *st, struct err *e)
 /* ---- changes of state ---- */
 
 /*
- * Only an installed zone has a zoneadmd. `what` is to be done; what is said instead when it cannot be,
- * in `other` or NULL.
+ * Only an installed zone has a zoneadmd. `what` is to be done; what is said instead when it cannot
+ * be, in `other` or NULL.
  */
 static int
 check_installed(const char *name, const char *what, const char *other, struct err *e)

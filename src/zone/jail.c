@@ -5,7 +5,8 @@
  * weaker jail to fall back to. Only Landlock may be missing, for not every kernel has it, and
  * everything it forbids is out of reach without it as well.
  *
- *   parent  1 clone     namespaces (user, pid, mount, net, ipc, uts, cgroup), into the zone's cgroup
+ *   parent  1 clone     namespaces (user, pid, mount, net, ipc, uts, cgroup), into the zone's
+ *   cgroup
  *           2 map       uid and gid: one line, the zone's own number onto itself, not host root's
  *   child   3 session   signals to their defaults, own session, hostname
  *           4 fds       the named descriptors to their numbers, every other one closed

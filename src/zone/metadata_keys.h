@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a guest may ask for, and what it gets: key to value, over the VM object (vmobj.h, as
- * `vmadm get` prints it).
+ * What a guest may ask for, and what it gets: key to value, over the VM object (vmobj.h, as `vmadm
+ * get` prints it).
  *
  *	sdc:PROPERTY      a property of the VM, read-only (never internal_metadata, but for the keys the protocol names)
  *	…_pw, NS:…        internal_metadata (NS: one of internal_metadata_namespaces, read-only)

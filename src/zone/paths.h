@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where things are. All below one root, "/" unless ZHYVE_ROOT is set in the environment of a root that is not set-uid
- * (secure_getenv): the tests run whole systems below a temporary folder. Tools and zoneadmd.
+ * Where things are. All below one root, "/" unless ZHYVE_ROOT is set in the environment of a root
+ * that is not set-uid (secure_getenv): the tests run whole systems below a temporary folder. Tools
+ * and zoneadmd.
  */
 #ifndef ZHYVE_ZONE_PATHS_H
 #define ZHYVE_ZONE_PATHS_H
@@ -10,7 +11,8 @@
 #include <stddef.h>
 
 /*
- * Each writes a path into buf (PATH_MAX bytes) and returns buf; a path too long is a broken invariant (names are bounded).
+ * Each writes a path into buf (PATH_MAX bytes) and returns buf; a path too long is a broken
+ * invariant (names are bounded).
  */
 char *path_etc(char buf[PATH_MAX], const char *fmt, ...)
     __attribute__((format(printf, 2, 3))); /* /etc/zones/… */
@@ -22,7 +24,8 @@ char *path_zones(char buf[PATH_MAX], const char *fmt, ...)
 /*
  * /etc/zones/<name>.json           configuration (zconf.h)
  * /etc/zones/nictags.json          nic tags (link.h)
- * /zones/<name>/                   zone path: root/, logs/platform.log, config/{metadata,tags,routes}.json, lastexited, lastbooted
+ * /zones/<name>/                   zone path: root/, logs/platform.log,
+ *                                  config/{metadata,tags,routes}.json, lastexited, lastbooted
  * /zones/<name>/disk0.raw …        its volumes (file driver)
  * /zones/images/<uuid>.json, <uuid>.raw, <uuid>.kernel, <uuid>.initrd   images
  * /run/zones/<name>/               control (varlink), console, ledger.jsonl, vm.vnc

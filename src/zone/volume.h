@@ -34,10 +34,10 @@ int volume_destroy(const char *path, struct err *e); /* 0 also when it is gone a
  */
 int volume_open(const char *path, int readonly, uint64_t *size, struct err *e);
 /*
- * Give it back: the lock is released for every copy of the descriptor, the descriptor closed and set
- * to -1 (nothing when it is -1). For when whoever was given a copy has ended: the kernel may keep the
- * copy of a dead process a little longer, in its io_uring, whose requests have ended but whose
- * teardown is put off.
+ * Give it back: the lock is released for every copy of the descriptor, the descriptor closed and
+ * set to -1 (nothing when it is -1). For when whoever was given a copy has ended: the kernel may
+ * keep the copy of a dead process a little longer, in its io_uring, whose requests have ended but
+ * whose teardown is put off.
  */
 void volume_close(int *fd);
 /*

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The configuration model in memory: making, copying, comparing and changing it. It knows neither the file
- * (zconf_store.c) nor the rules of a complete configuration (zconf_verify.c). Pure; tools and zoneadmd.
+ * The configuration model in memory: making, copying, comparing and changing it. It knows neither
+ * the file (zconf_store.c) nor the rules of a complete configuration (zconf_verify.c). Pure; tools
+ * and zoneadmd.
  */
 #include "zone/zconf.h"
 
@@ -73,7 +74,10 @@ zconf_name_check(const char *name, struct err *e)
 	return (0);
 }
 
-/* Room for one more element in a counted array; the new element is zeroed and not counted yet. NULL when memory is short. */
+/*
+ * Room for one more element in a counted array; the new element is zeroed and not counted yet. NULL
+ * when memory is short.
+ */
 static void *
 grow(void *array, size_t n, size_t size)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The model of a zone's configuration: one typed structure, of which zonecfg's language, vmadm's JSON and the stored file
- * are views. /etc/zones/<name>.json is the truth (DESIGN 5), one file per zone, replaced atomically, mode 0600. It holds the configuration, the
- * persistent state (configured, incomplete, installed) and the uuid. Pure but for load and store; runs in the tools and in zoneadmd.
+ * The model of a zone's configuration: one typed structure, of which zonecfg's language, vmadm's
+ * JSON and the stored file are views. /etc/zones/<name>.json is the truth (DESIGN 5), one file per
+ * zone, replaced atomically, mode 0600. It holds the configuration, the persistent state
+ * (configured, incomplete, installed) and the uuid. Pure but for load and store; runs in the tools
+ * and in zoneadmd.
  *
  * Strings belong to the structure (malloc); NULL means unset.
  */
@@ -104,12 +106,18 @@ struct zconf {
 	size_t ndevice;
 	struct zattr *attr;
 	size_t nattr;
-	struct zrctl *
-	    rctl; /* capped-cpu and capped-memory live here as zone.cpu-cap (percent), zone.max-physical-memory, … (bytes) */
+	/*
+	 * capped-cpu and capped-memory live here as zone.cpu-cap (percent), zone.max-physical-memory,
+	 * … (bytes).
+	 */
+	struct zrctl *rctl;
 	size_t nrctl;
 };
 
-/* An empty configuration with defaults (brand NULL, ip-type NULL). Free with zconf_free. NULL when memory is short. */
+/*
+ * An empty configuration with defaults (brand NULL, ip-type NULL). Free with zconf_free. NULL when
+ * memory is short.
+ */
 struct zconf *zconf_new(const char *name);
 void zconf_free(struct zconf *c);
 struct zconf *zconf_dup(const struct zconf *c);
@@ -120,26 +128,28 @@ bool zconf_equal(const struct zconf *a, const struct zconf *b);
 int zconf_name_check(const char *name, struct err *e);
 
 /*
- * Load /etc/zones/NAME.json. -ENOENT with "NAME: No such zone configured" when there is none; -EINVAL with the place when
- * the file is broken.
+ * Load /etc/zones/NAME.json. -ENOENT with "NAME: No such zone configured" when there is none;
+ * -EINVAL with the place when the file is broken.
  */
 int zconf_load(const char *name, struct zconf **out, struct err *e);
 /* The same by UUID (looks through the store). */
 int zconf_load_uuid(const char *uuid, struct zconf **out, struct err *e);
 /*
- * Write it. The file is complete or the old one stands. A new zone gets its uuid (when unset) and did (the lowest free
- * number from 1 on) here; both are in *c afterwards. -EEXIST when another zone has the uuid. Does not verify: a caller
- * that changed what a person wrote calls zconf_verify first. Takes the lock for itself.
+ * Write it. The file is complete or the old one stands. A new zone gets its uuid (when unset) and
+ * did (the lowest free number from 1 on) here; both are in *c afterwards. -EEXIST when another zone
+ * has the uuid. Does not verify: a caller that changed what a person wrote calls zconf_verify
+ * first. Takes the lock for itself.
  */
 int zconf_store(struct zconf *c, struct err *e);
 /* Change only the stored state: load, change, store under the lock. */
 int zconf_set_state(const char *name, enum zone_state s, struct err *e);
 int zconf_delete(const char *name, struct err *e);
 /*
- * Who loads, changes and stores holds this from before the load until after the store, so that concurrent writers do
- * not lose each other's changes: flock(2) of /etc/zones/.lock, waited for. It nests within the process (the calls
- * above take it again); one thread only. The kernel drops it when the process ends. Each zconf_lock that returned 0
- * is paired with one zconf_unlock. Held for the time of a change only: never while waiting for a person or a zone.
+ * Who loads, changes and stores holds this from before the load until after the store, so that
+ * concurrent writers do not lose each other's changes: flock(2) of /etc/zones/.lock, waited for. It
+ * nests within the process (the calls above take it again); one thread only. The kernel drops it
+ * when the process ends. Each zconf_lock that returned 0 is paired with one zconf_unlock. Held for
+ * the time of a change only: never while waiting for a person or a zone.
  */
 int zconf_lock(struct err *e);
 void zconf_unlock(void);
@@ -148,7 +158,10 @@ void zconf_unlock(void);
 int zconf_list(char ***names, size_t *n, struct err *e);
 void zconf_list_free(char **names, size_t n);
 
-/* Attributes, properties, rctls: NULL when absent; set replaces or adds (copies), value NULL removes. 0 or -ENOMEM. */
+/*
+ * Attributes, properties, rctls: NULL when absent; set replaces or adds (copies), value NULL
+ * removes. 0 or -ENOMEM.
+ */
 const char *zconf_attr(const struct zconf *c, const char *name);
 int zconf_attr_set(struct zconf *c, const char *name, enum zattr_type type, const char *value);
 const char *zprop_get(const struct zprop *p, size_t n, const char *name);
@@ -158,7 +171,10 @@ int zconf_rctl_get(const struct zconf *c, const char *name, uint64_t *limit);
 int zconf_rctl_set(
     struct zconf *c, const char *name, const char *priv, uint64_t limit, const char *action);
 int zconf_rctl_clear(struct zconf *c, const char *name);
-/* By hand, value by value. find: NULL when absent. add: an rctl without values, or NULL when memory is short. */
+/*
+ * By hand, value by value. find: NULL when absent. add: an rctl without values, or NULL when memory
+ * is short.
+ */
 struct zrctl *zconf_rctl_find(const struct zconf *c, const char *name);
 struct zrctl *zconf_rctl_add(struct zconf *c, const char *name);
 int zrctl_value_add(struct zrctl *r, const char *priv, const char *limit, const char *action);
@@ -171,7 +187,10 @@ int zdevice_copy(struct zdevice *to, const struct zdevice *from);
 void zconf_net_remove(struct zconf *c, size_t i);
 void zconf_device_remove(struct zconf *c, size_t i);
 
-/* Complete and consistent? (zonecfg verify, commit, zoneadm verify): 0 or -EINVAL with the first fault. */
+/*
+ * Complete and consistent? (zonecfg verify, commit, zoneadm verify): 0 or -EINVAL with the first
+ * fault.
+ */
 int zconf_verify(const struct zconf *c, struct err *e);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Tables of the string-valued properties of a zone's configuration: see zconf_field.h. Pure; tools and zoneadmd. */
+/*
+ * Tables of the string-valued properties of a zone's configuration: see zconf_field.h. Pure; tools
+ * and zoneadmd.
+ */
 #include "zone/zconf_field.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The simple (string-valued) properties of the configuration model, as tables: what the stored file, zonecfg's set, info
- * and export, comparison and copying walk over. Adding such a property is a member in zconf.h and a line in
- * zconf_field.c. Pure; tools and zoneadmd.
+ * The simple (string-valued) properties of the configuration model, as tables: what the stored
+ * file, zonecfg's set, info and export, comparison and copying walk over. Adding such a property is
+ * a member in zconf.h and a line in zconf_field.c. Pure; tools and zoneadmd.
  */
 #ifndef ZHYVE_ZONE_ZCONF_FIELD_H
 #define ZHYVE_ZONE_ZCONF_FIELD_H

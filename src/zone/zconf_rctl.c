@@ -142,7 +142,10 @@ zrctl_alias_get(const struct zconf *c, const struct zrctl_alias *a, uint64_t *li
 	if (r == NULL || r->nvalue != 1 || strcmp(r->value[0].priv, PRIVILEGED) != 0 ||
 	    strcmp(r->value[0].action, a->action) != 0 || parse_u64(r->value[0].limit, limit) != 0)
 		return (-ENOENT);
-	/* Only what the alias can write: 0 cpus or bytes, and numbers in another form, stay plain rctls. */
+	/*
+	 * Only what the alias can write: 0 cpus or bytes, and numbers in another form, stay plain
+	 * rctls.
+	 */
 	(void)snprintf(text, sizeof(text), "%" PRIu64, *limit);
 	if ((a->unit != ZRCTL_COUNT && *limit == 0) || strcmp(text, r->value[0].limit) != 0)
 		return (-ENOENT);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zonecfg's aliases of resource controls (zones.md 3): the simple properties (cpu-shares), and the two resources
- * capped-cpu and capped-memory, are views of rctls with one privileged value and a fixed action. One table. Pure;
- * tools and zoneadmd.
+ * zonecfg's aliases of resource controls (zones.md 3): the simple properties (cpu-shares), and the
+ * two resources capped-cpu and capped-memory, are views of rctls with one privileged value and a
+ * fixed action. One table. Pure; tools and zoneadmd.
  */
 #ifndef ZHYVE_ZONE_ZCONF_RCTL_H
 #define ZHYVE_ZONE_ZCONF_RCTL_H
@@ -44,8 +44,8 @@ void zrctl_alias_format(const struct zrctl_alias *a, uint64_t limit, char out[ZR
 /* The limit, when the configuration has the rctl in exactly the alias's form. 0 or -ENOENT. */
 int zrctl_alias_get(const struct zconf *c, const struct zrctl_alias *a, uint64_t *limit);
 /*
- * Set from text. max-processes also gives max-lwps ten times as much where that is unset. -EINVAL when the rctl is there
- * in another form than the alias's, or the text is wrong; -ENOMEM.
+ * Set from text. max-processes also gives max-lwps ten times as much where that is unset. -EINVAL
+ * when the rctl is there in another form than the alias's, or the text is wrong; -ENOMEM.
  */
 int zrctl_alias_set(struct zconf *c, const struct zrctl_alias *a, const char *text, struct err *e);
 

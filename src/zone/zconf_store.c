@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The store of zone configurations: /etc/zones/<name>.json, one file per zone, mode 0600, replaced by rename. A file
- * that cannot be understood whole is refused with its place, never half read. What a writer killed half-way left
- * (a temporary file) goes with the next write of that zone. Tools and zoneadmd.
+ * The store of zone configurations: /etc/zones/<name>.json, one file per zone, mode 0600, replaced
+ * by rename. A file that cannot be understood whole is refused with its place, never half read.
+ * What a writer killed half-way left (a temporary file) goes with the next write of that zone.
+ * Tools and zoneadmd.
  */
 #include "zone/zconf.h"
 
@@ -199,7 +200,10 @@ zconf_list_free(char **names, size_t n)
 	free(names);
 }
 
-/* Remove temporary files of this zone which a killed writer left. Under the lock nobody else writes one. */
+/*
+ * Remove temporary files of this zone which a killed writer left. Under the lock nobody else writes
+ * one.
+ */
 static void
 sweep(const char *name)
 {
@@ -218,8 +222,9 @@ sweep(const char *name)
 }
 
 /*
- * Look at all other zones: refuse a uuid that one of them has; give the lowest free number when c has none.
- * A zone whose file cannot be read stops this: it might have the number, and the number is its uid.
+ * Look at all other zones: refuse a uuid that one of them has; give the lowest free number when c
+ * has none. A zone whose file cannot be read stops this: it might have the number, and the number
+ * is its uid.
  */
 static int
 identify(struct zconf *c, struct err *e)

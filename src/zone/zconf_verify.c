@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The rules of a complete and consistent configuration (zones.md 3 and 4), as zonecfg verify and commit, zoneadm verify
- * and every boot ask for them. It judges the text alone: whether volumes, nic tags or paths exist on this machine is
- * zoneadm's verify. Pure; tools and zoneadmd.
+ * The rules of a complete and consistent configuration (zones.md 3 and 4), as zonecfg verify and
+ * commit, zoneadm verify and every boot ask for them. It judges the text alone: whether volumes,
+ * nic tags or paths exist on this machine is zoneadm's verify. Pure; tools and zoneadmd.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -130,7 +130,10 @@ check_ifname(const char *s, struct err *e)
 {
 	size_t len = strlen(s);
 
-	/* 31 characters: LIFNAMSIZ without its end byte; the host's own name of the tap is another one. */
+	/*
+	 * 31 characters: LIFNAMSIZ without its end byte; the host's own name of the tap is another
+	 * one.
+	 */
 	if (len > 31 || !isalpha((unsigned char)s[0]) ||
 	    s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")] !=
 		'\0')

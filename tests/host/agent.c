@@ -2,14 +2,15 @@
 /*
  * agent.c: process 1 of the virtual host, once its root file system stands.
  *
- * It runs the one command that tests/host/run was asked for, carries what the command writes to the two
- * virtio-serial ports "out" and "err" (so that standard output and error stay apart, live, and free of kernel
- * messages), tells its wait status on the port "status", and ends QEMU through the isa-debug-exit device. A QEMU
- * which ends in any other way is thereby known to have a defect of its own.
+ * It runs the one command that tests/host/run was asked for, carries what the command writes to the
+ * two virtio-serial ports "out" and "err" (so that standard output and error stay apart, live, and
+ * free of kernel messages), tells its wait status on the port "status", and ends QEMU through the
+ * isa-debug-exit device. A QEMU which ends in any other way is thereby known to have a defect of
+ * its own.
  *
- * The command is read from a file of NUL-terminated strings: "cd=DIR" first, then environment settings, an empty
- * string, and the arguments. With a second argument, ROWSxCOLUMNS, the command gets /dev/hvc0 as its controlling
- * terminal, of that size, instead of the two ports.
+ * The command is read from a file of NUL-terminated strings: "cd=DIR" first, then environment
+ * settings, an empty string, and the arguments. With a second argument, ROWSxCOLUMNS, the command
+ * gets /dev/hvc0 as its controlling terminal, of that size, instead of the two ports.
  *
  * It does not supervise: whatever the command leaves running ends with the machine.
  */
@@ -45,7 +46,9 @@ struct command {
 static struct command command;
 static char spec[SPEC_MAX];
 
-/* Ends QEMU. Where that cannot be done, powering off by panic (process 1 ends) is all that is left. */
+/*
+ * Ends QEMU. Where that cannot be done, powering off by panic (process 1 ends) is all that is left.
+ */
 static _Noreturn void
 leave(void)
 {
@@ -189,7 +192,10 @@ on_sigchld(int sig)
 	(void)sig;
 }
 
-/* Carries output until the command has ended and its pipes are empty (others may still hold them open). */
+/*
+ * Carries output until the command has ended and its pipes are empty (others may still hold them
+ * open).
+ */
 static int
 serve(pid_t child, struct pollfd p[2], const int port[2])
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * imgadm delete: not while a zone has a disk made from the image, or boots its kernel. An image that is
- * damaged can be deleted: that is the remedy.
+ * imgadm delete: not while a zone has a disk made from the image, or boots its kernel. An image
+ * that is damaged can be deleted: that is the remedy.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zonecfg's parser: the tokens of one subcommand to a statement. It knows the shape of the language (words, options,
- * NAME=VALUE; simple, complex and list values; zones.md 2) and no subcommand. Pure.
+ * zonecfg's parser: the tokens of one subcommand to a statement. It knows the shape of the language
+ * (words, options, NAME=VALUE; simple, complex and list values; zones.md 2) and no subcommand.
+ * Pure.
  */
 #ifndef ZHYVE_CMD_ZONECFG_PARSE_H
 #define ZHYVE_CMD_ZONECFG_PARSE_H
@@ -43,8 +44,8 @@ struct zc_stmt {
 };
 
 /*
- * Parse one subcommand from token `*at` on, up to its TOK_END; *at is left after it. 0, or -EINVAL with where. The
- * caller frees the statement, also after a failure.
+ * Parse one subcommand from token `*at` on, up to its TOK_END; *at is left after it. 0, or -EINVAL
+ * with where. The caller frees the statement, also after a failure.
  */
 int zc_parse(const struct zc_tokens *t, size_t *at, struct zc_stmt *out, struct err *e);
 void zc_stmt_free(struct zc_stmt *s);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zonecfg's resources net and device. Both are string fields (zconf_field.h) and a list "property" of named values,
- * so one set of functions serves them; `struct view` is the one element as they see it.
+ * zonecfg's resources net and device. Both are string fields (zconf_field.h) and a list "property"
+ * of named values, so one set of functions serves them; `struct view` is the one element as they
+ * see it.
  */
 #include <errno.h>
 #include <stdlib.h>

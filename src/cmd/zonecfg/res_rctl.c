@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zonecfg's resources of resource control: rctl, which names one and lists its values, and capped-cpu and
- * capped-memory, which are views of some of them (zone/zconf_rctl.h).
+ * zonecfg's resources of resource control: rctl, which names one and lists its values, and
+ * capped-cpu and capped-memory, which are views of some of them (zone/zconf_rctl.h).
  */
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,10 @@
 
 #include "cmd/zonecfg/zonecfg.h"
 
-/* info and export go in this order. rctls are named by name only, so their aliases come after (global.c). */
+/*
+ * info and export go in this order. rctls are named by name only, so their aliases come after
+ * (global.c).
+ */
 const struct zc_resource *const zc_resources[] = {
 	&zc_net,
 	&zc_device,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zonecfg's resources as a whole: add, select, remove, and the resource scope with set, clear, add, remove, end and
- * cancel. The element is edited in place in the working configuration; cancel puts back the copy made on entry.
+ * zonecfg's resources as a whole: add, select, remove, and the resource scope with set, clear, add,
+ * remove, end and cancel. The element is edited in place in the working configuration; cancel puts
+ * back the copy made on entry.
  */
 #include <stdlib.h>
 #include <string.h>

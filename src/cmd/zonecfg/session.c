@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Between memory and store: opening, create, commit, revert, verify, delete, exit. The store is changed by commit and
- * delete only, each under its lock and after another look at what is stored: zoneadm may have changed the state
- * meanwhile, another zonecfg the rest.
+ * Between memory and store: opening, create, commit, revert, verify, delete, exit. The store is
+ * changed by commit and delete only, each under its lock and after another look at what is stored:
+ * zoneadm may have changed the state meanwhile, another zonecfg the rest.
  */
 #include <errno.h>
 #include <string.h>
@@ -99,7 +99,10 @@ same_place(const struct zconf *a, const struct zconf *b)
 	return (strcmp(a->uuid, b->uuid) == 0);
 }
 
-/* Compare what is stored now with what was loaded; on success `work` has the present state. Under the lock. */
+/*
+ * Compare what is stored now with what was loaded; on success `work` has the present state. Under
+ * the lock.
+ */
 static int
 catch_up(struct zc_session *z, struct err *e)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zonecfg(8): edit the configuration of a zone. Its options, and the three ways in which subcommands come: as
- * arguments, as a script (file or standard input), from a person at the prompt. A short program without a daemon; root
- * for every change. It never touches a running zone and refuses the global zone (the host is not its business).
+ * zonecfg(8): edit the configuration of a zone. Its options, and the three ways in which
+ * subcommands come: as arguments, as a script (file or standard input), from a person at the
+ * prompt. A short program without a daemon; root for every change. It never touches a running zone
+ * and refuses the global zone (the host is not its business).
  */
 #include <editline/readline.h>
 #include <errno.h>
@@ -48,8 +49,8 @@ zc_misuse(struct err *e, const char *fmt, ...)
 }
 
 /*
- * Print a failure: "zonecfg: zone 'z1': line 3 of z1.cfg: text". That there is no such zone is said as illumos says
- * it, without all that.
+ * Print a failure: "zonecfg: zone 'z1': line 3 of z1.cfg: text". That there is no such zone is said
+ * as illumos says it, without all that.
  */
 static void
 report(const struct zc_session *z, const struct err *e)
@@ -134,8 +135,9 @@ finish(struct zc_session *z)
 }
 
 /*
- * The next line of a script, at most LINE_MAX_LEN bytes of it, into line. Its length with the newline,
- * LINE_MAX_LEN + 1 for what is longer or holds a null byte, 0 at the end or on an error of f.
+ * The next line of a script, at most LINE_MAX_LEN bytes of it, into line. Its length with the
+ * newline, LINE_MAX_LEN + 1 for what is longer or holds a null byte, 0 at the end or on an error of
+ * f.
  */
 static size_t
 next_line(FILE *f, char line[LINE_MAX_LEN + 1])

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zonecfg's inside: the session (what is being edited), the table of subcommands, the table of resources. One thread,
- * no daemon: everything happens on a copy of the configuration in memory until commit (or delete).
+ * zonecfg's inside: the session (what is being edited), the table of subcommands, the table of
+ * resources. One thread, no daemon: everything happens on a copy of the configuration in memory
+ * until commit (or delete).
  *
- * Functions that carry out a subcommand return CMD_OK, CMD_ERROR or CMD_USAGE, the latter two with the error object
- * filled; the caller prints it.
+ * Functions that carry out a subcommand return CMD_OK, CMD_ERROR or CMD_USAGE, the latter two with
+ * the error object filled; the caller prints it.
  */
 #ifndef ZHYVE_CMD_ZONECFG_ZONECFG_H
 #define ZHYVE_CMD_ZONECFG_ZONECFG_H
@@ -70,7 +71,9 @@ struct zc_options {
 	const char *value[128];
 	size_t first; /* the first argument that is not an option */
 };
-/* Leading "-x" words by getopt's kind of letters ("Ft:"). CMD_USAGE for one that is not among them. */
+/*
+ * Leading "-x" words by getopt's kind of letters ("Ft:"). CMD_USAGE for one that is not among them.
+ */
 int zc_options(const struct zc_stmt *s, const char *letters, struct zc_options *o, struct err *e);
 /* How the subcommand is to be used, as an error. */
 int zc_usage(const struct zc_stmt *s, struct err *e);
@@ -128,8 +131,8 @@ void zc_print_usage(FILE *f);
 int zc_print_help(FILE *f, const char *topic, struct err *e);
 
 /*
- * A kind of resource. Functions that may be NULL say so. set, clear, add and remove change element i of `work`; the
- * resource scope makes them undoable.
+ * A kind of resource. Functions that may be NULL say so. set, clear, add and remove change element
+ * i of `work`; the resource scope makes them undoable.
  */
 struct zc_resource {
 	const char *name;

@@ -74,7 +74,9 @@ test_file_replace(void **state)
 	assert_int_equal(unlink(at("fifo")), 0);
 }
 
-/* A write that fails half way (here by the file size limit) leaves the old file and nothing else. */
+/*
+ * A write that fails half way (here by the file size limit) leaves the old file and nothing else.
+ */
 static void
 test_file_replace_fails_clean(void **state)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The event loop: what bhyve's own mevent tests show (bhyve.md 10), and deletion in every moment. */
+/*
+ * The event loop: what bhyve's own mevent tests show (bhyve.md 10), and deletion in every moment.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zonecfg as a program: run below a temporary ZHYVE_ROOT, with arguments, a script, standard input and at a terminal
- * (a pty); its output, exit status and what it stores.
+ * zonecfg as a program: run below a temporary ZHYVE_ROOT, with arguments, a script, standard input
+ * and at a terminal (a pty); its output, exit status and what it stores.
  */
 #include <setjmp.h>
 #include <stdarg.h>

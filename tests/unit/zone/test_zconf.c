@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The configuration model and its store, below a temporary ZHYVE_ROOT: round trips, refusals, identities, the lock
- * between processes, a full disk, what a killed writer leaves.
+ * The configuration model and its store, below a temporary ZHYVE_ROOT: round trips, refusals,
+ * identities, the lock between processes, a full disk, what a killed writer leaves.
  */
 #include <setjmp.h>
 #include <stdarg.h>
