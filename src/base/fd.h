@@ -33,6 +33,13 @@ int fd_pwrite_full(int fd, const void *buf, size_t len, off_t off);
 int fd_set_nonblock(int fd);
 
 /*
+ * First thing in main(): a program that was started with descriptor 0, 1 or 2 closed must not get a
+ * file of its own under that number, and write its messages into it. Input and output then fail
+ * with EBADF as before.
+ */
+void fd_std_hold(void);
+
+/*
  * Read a whole regular file of at most `max` bytes; *out is malloc'ed, end byte added, caller
  * frees. -EFBIG.
  */

@@ -565,6 +565,8 @@ path_of_fd(const struct brand_plan *p, unsigned long n)
 		return (p->initrd);
 	case BRAND_FD_DISK:
 		return (p->disk[f->index].path);
+	case BRAND_FD_KVM:
+		return ("/dev/kvm");
 	default:
 		return (NULL);
 	}

@@ -77,7 +77,7 @@ const char *brand_boot_image(const struct zconf *c);
 int brand_ram(const struct zconf *c, uint64_t *ram, struct err *e);
 
 /*
- * What zhyve says, for people: "fd:N" of a kernel, an initrd or a disk becomes its path. `text` and
+ * What zhyve says, for people: "fd:N" of a kernel, an initrd, a disk or KVM becomes its path. `text` and
  * `out` do not overlap; what does not fit is cut.
  */
 void brand_name_fds(const struct brand_plan *p, const char *text, char *out, size_t size);

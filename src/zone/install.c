@@ -134,13 +134,16 @@ int
 zone_install(const char *name, struct err *e)
 {
 	char path[PATH_MAX];
+	struct zone_status st;
 	struct zconf *c;
 	int rc;
 
 	if ((rc = zconf_load(name, &c, e)) != 0)
 		return (rc);
 	if (c->state == ZONE_STATE_INSTALLED)
-		rc = err_say(e, EEXIST, "is already installed.");
+		rc = zone_status_get(name, &st, NULL) == 0 && st.state > ZONE_STATE_INSTALLED
+		    ? err_say(e, EBUSY, "install operation is invalid for running zones.")
+		    : err_say(e, EEXIST, "is already installed.");
 	else if (c->state == ZONE_STATE_INCOMPLETE)
 		rc = err_say(e, EINVAL, "zone is incomplete; uninstall required.");
 	else if ((rc = zconf_verify(c, e)) == 0)

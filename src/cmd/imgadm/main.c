@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "cmd/imgadm/imgadm.h"
 
@@ -180,6 +181,7 @@ main(int argc, char **argv)
 {
 	int c, rc;
 
+	fd_std_hold();
 	log_open("imgadm", 2, LOG_LVL_WARN);
 	opterr = 0;
 	while ((c = getopt(argc, argv, "+hv")) != -1) {

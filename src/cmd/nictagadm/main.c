@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "cmd/nictagadm/nictagadm.h"
 
@@ -96,6 +97,7 @@ main(int argc, char **argv)
 {
 	int c, rc;
 
+	fd_std_hold();
 	log_open("nictagadm", 2, LOG_LVL_WARN);
 	opterr = 0;
 	while ((c = getopt(argc, argv, "+hv")) != -1) {

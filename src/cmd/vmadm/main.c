@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "cmd/common/cmd.h"
 #include "cmd/vmadm/vmadm.h"
@@ -157,6 +158,7 @@ main(int argc, char **argv)
 	const struct subcommand *s;
 	const char *name;
 
+	fd_std_hold();
 	(void)signal(SIGPIPE, SIG_IGN);
 	argc = take_verbosity(argc - 1, argv + 1);
 	argv++;

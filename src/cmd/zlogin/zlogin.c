@@ -234,6 +234,7 @@ main(int argc, char **argv)
 	const char *zone;
 	int rc;
 
+	fd_std_hold();
 	if (!parse(argc, argv, &o))
 		return (usage());
 	zone = argv[optind];

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/fd.h"
 #include "base/parse.h"
 
 const struct subcommand subcommands[] = {
@@ -167,6 +168,7 @@ main(int argc, char **argv)
 	char name[ZONENAME_MAX];
 	int c, rc;
 
+	fd_std_hold();
 	while ((c = getopt(argc, argv, "+z:u:")) != -1) {
 		if (c == 'z' && zone == NULL && uuid == NULL)
 			zone = optarg;

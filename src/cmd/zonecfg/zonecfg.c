@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "cmd/zonecfg/zonecfg.h"
 
 #define LINE_MAX_LEN 65536
@@ -317,6 +318,7 @@ main(int argc, char **argv)
 	struct zc_session z = { .tty = isatty(STDIN_FILENO) != 0 };
 	int opt, status;
 
+	fd_std_hold();
 	while ((opt = getopt(argc, argv, "+z:u:f:h?")) != -1) {
 		switch (opt) {
 		case 'z':

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "procs/zhyve/machine.h"
@@ -177,6 +178,7 @@ main(int argc, char **argv)
 	struct err e = { 0 };
 	int rc;
 
+	fd_std_hold();
 	log_open("zhyve", STDERR_FILENO, LOG_LVL_WARN);
 	/* Executed by descriptor, older kernels call it by that number. */
 	(void)prctl(PR_SET_NAME, "zhyve", 0, 0, 0);

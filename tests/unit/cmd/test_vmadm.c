@@ -192,6 +192,26 @@ test_strange_names(void **state)
 	assert_int_equal(RUN("delete", UUID1), 0);
 }
 
+/* Messages of a program without standard error go nowhere, and not into the files that it opens. */
+static void
+test_closed_outputs(void **state)
+{
+	char command[512];
+
+	(void)file("payload.json",
+	    "{'brand': 'bhyve', 'autoboot': false, 'uuid': '" UUID1 "', 'colour': 1}");
+	(void)snprintf(command, sizeof(command), "%s create -f %s <&- >&- 2>&-", TOOL,
+	    sandbox_path("payload.json"));
+	assert_int_equal(
+	    tool_run("/bin/sh", (const char *const[]){ "sh", "-c", command, NULL }), 0);
+	assert_int_equal(RUN("get", UUID1), 0);
+	(void)snprintf(command, sizeof(command), "%s list >&-", TOOL);
+	assert_int_equal(
+	    tool_run("/bin/sh", (const char *const[]){ "sh", "-c", command, NULL }), 1);
+	expect_err("cannot write to standard output: Bad file descriptor\n");
+	assert_int_equal(RUN("delete", UUID1), 0);
+}
+
 /* Numbers that no machine has are refused before anything is made of them. */
 static void
 test_huge_numbers(void **state)
@@ -525,6 +545,7 @@ main(void)
 		cmocka_unit_test(test_payload_errors),
 		cmocka_unit_test(test_strange_names),
 		cmocka_unit_test(test_huge_numbers),
+		cmocka_unit_test(test_closed_outputs),
 		cmocka_unit_test(test_validate),
 		cmocka_unit_test(test_create_refused),
 		cmocka_unit_test(test_create_undone),
