@@ -26,11 +26,11 @@ struct rtc {
 	struct clock clock;
 	struct dev_timer *timer;
 	uint8_t index;
-	uint8_t
-	    cmos[RTC_CMOS_SIZE]; /* clock registers are current only while the clock is stopped */
-	int64_t base_s;          /* the clock's time, seconds since 1970, at ... */
-	uint64_t base_ns;        /* ... this instant of the monotonic clock */
-	uint64_t seen_ns;        /* events up to here are in register C */
+	/* clock registers are current only while the clock is stopped */
+	uint8_t cmos[RTC_CMOS_SIZE];
+	int64_t base_s;   /* the clock's time, seconds since 1970, at ... */
+	uint64_t base_ns; /* ... this instant of the monotonic clock */
+	uint64_t seen_ns; /* events up to here are in register C */
 	bool irq_level;
 };
 

@@ -62,8 +62,8 @@ struct boot_request {
 	struct boot_file initrd;
 	const char *cmdline; /* "" when there is none */
 	uint64_t rsdp;       /* guest-physical address of ACPI's root pointer, 0: none */
-	uint64_t
-	    low_end; /* low RAM from here on is taken (by ACPI's tables) and reserved; 0: none */
+	/* low RAM from here on is taken (by ACPI's tables) and reserved; 0: none */
+	uint64_t low_end;
 };
 
 /*

@@ -37,8 +37,8 @@ struct vm {
 	bool tsc_deadline;     /* the local APIC has the TSC-deadline timer */
 	unsigned address_bits; /* of guest-physical addresses; set by vcpus_create */
 	pthread_mutex_t routes_mutex;
-	struct vm_msi_route
-	    *routes; /* VM_MSI_ROUTES, allocated at first use (before any guest runs) */
+	/* VM_MSI_ROUTES, allocated at first use (before any guest runs) */
+	struct vm_msi_route *routes;
 };
 
 /*

@@ -49,15 +49,15 @@ struct znet {
 	char *allowed_address;
 	char *defrouter;
 	char *address; /* shared-IP only; refused by verify for ip-type=exclusive */
-	struct zprop
-	    *prop; /* ip, ips, netmask, gateway, gateways, primary, model, mtu, allow_*, … */
+	/* ip, ips, netmask, gateway, gateways, primary, model, mtu, allow_*, … */
+	struct zprop *prop;
 	size_t nprop;
 };
 
 struct zdevice {
 	char *match; /* path of the volume */
-	struct zprop
-	    *prop; /* boot, media, model, path, pci-slot, uuid, size, image-uuid, image-size, … */
+	/* boot, media, model, path, pci-slot, uuid, size, image-uuid, image-size, … */
+	struct zprop *prop;
 	size_t nprop;
 };
 
@@ -88,8 +88,8 @@ struct zconf {
 	char name[ZONENAME_MAX];
 	char uuid[UUID_TEXT_LEN + 1]; /* lower case; "" until created */
 	enum zone_state state;        /* stored states only */
-	uint32_t
-	    did; /* persistent small number of the zone, for its uid and names; given at create */
+	/* persistent small number of the zone, for its uid and names; given at create */
+	uint32_t did;
 	char *brand;
 	char *zonepath;
 	bool autoboot;
@@ -107,8 +107,8 @@ struct zconf {
 	struct zattr *attr;
 	size_t nattr;
 	/*
-	 * capped-cpu and capped-memory live here as zone.cpu-cap (percent), zone.max-physical-memory,
-	 * … (bytes).
+	 * capped-cpu and capped-memory live here as zone.cpu-cap (percent),
+	 * zone.max-physical-memory, … (bytes).
 	 */
 	struct zrctl *rctl;
 	size_t nrctl;

@@ -107,8 +107,8 @@ struct virtio_dev {
 	bool started;   /* ops->start was called and ops->stop was not */
 	bool resetting; /* a reset waits for what is in flight */
 
-	const uint8_t
-	    *config; /* device configuration, as the driver reads it; the model's memory */
+	/* device configuration, as the driver reads it; the model's memory */
+	const uint8_t *config;
 	uint32_t config_len;
 	uint8_t config_gen; /* changes with the configuration */
 
