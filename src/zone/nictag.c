@@ -116,14 +116,19 @@ decode_all(const json_t *root, const char *path, struct nictag **out, size_t *n,
 	size_t i, count = json_array_size(tags);
 
 	if (!json_is_array(tags) || count > NICTAGS_MAX)
-		return (err_say(e, EINVAL, "'%s' is damaged: \"tags\" is not a list of at most %u",
+		return (err_say(e, EINVAL,
+		    "'%s' is damaged (correct it, or remove it and add the tags anew): \"tags\" is "
+		    "not a list of at most %u",
 		    path, NICTAGS_MAX));
 	if ((list = calloc(count + 1, sizeof(*list))) == NULL)
 		return (err_set(e, ENOMEM, "cannot read '%s'", path));
 	for (i = 0; i < count; i++) {
 		if (decode(json_array_get(tags, i), &list[i]) != 0) {
 			free(list);
-			return (err_say(e, EINVAL, "'%s' is damaged: nic tag %zu", path, i));
+			return (err_say(e, EINVAL,
+			    "'%s' is damaged (correct it, or remove it and add the tags anew): nic "
+			    "tag %zu",
+			    path, i));
 		}
 	}
 	qsort(list, count, sizeof(*list), by_name);
@@ -152,7 +157,9 @@ nictag_list(struct nictag **out, size_t *n, struct err *e)
 	if (rc != 0)
 		return (rc);
 	if ((root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je)) == NULL)
-		return (err_say(e, EINVAL, "'%s' is damaged: line %d: %s", path, je.line, je.text));
+		return (err_say(e, EINVAL,
+		    "'%s' is damaged (correct it, or remove it and add the tags anew): line %d: %s",
+		    path, je.line, je.text));
 	rc = decode_all(root, path, out, n, e);
 	json_decref(root);
 	return (rc);

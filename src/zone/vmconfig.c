@@ -41,11 +41,13 @@ load_file(const char *zone, const char *file, json_t **out, struct err *e)
 	if (rc < 0)
 		return (rc);
 	if ((*out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je)) == NULL)
-		return (err_say(
-		    e, EINVAL, "%s: line %d, column %d: %s", path, je.line, je.column, je.text));
+		return (err_say(e, EINVAL,
+		    "'%s' is broken (correct it, or remove it): line %d, column %d: %s", path,
+		    je.line, je.column, je.text));
 	if (!json_is_object(*out)) {
 		json_decref(*out);
-		return (err_say(e, EINVAL, "%s: not a JSON object", path));
+		return (err_say(e, EINVAL,
+		    "'%s' is broken (correct it, or remove it): not a JSON object", path));
 	}
 	return (0);
 }

@@ -149,8 +149,10 @@ file_destroy(const char *path, struct err *e)
 		err_clear(e);
 		return (0);
 	}
-	if (fd < 0)
+	/* A symbolic link in a volume's place: nothing runs on it, and what it leads to is not ours. */
+	if (fd < 0 && fd != -ELOOP)
 		return (fd);
+	err_clear(e);
 	if (unlink(path) != 0 && errno != ENOENT)
 		return (err_set(e, errno, "cannot remove disk '%s'", path));
 	return (0);

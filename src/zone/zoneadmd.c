@@ -290,6 +290,12 @@ main(int argc, char **argv)
 	}
 	if (optind != argc || z.name[0] == '\0')
 		usage();
+	if (geteuid() != 0) {
+		(void)err_say(&e, EPERM, "only root may run a zone's zoneadmd");
+		(void)fprintf(stderr, "zoneadmd: zone '%s': %s\n", z.name, e.text);
+		report(has_ready_fd ? (int)ready_fd : -1, e.text);
+		return (1);
+	}
 	if (detach(&e) != 0) {
 		report(has_ready_fd ? (int)ready_fd : -1, e.text);
 		return (1);

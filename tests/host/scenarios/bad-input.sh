@@ -81,6 +81,7 @@ bad "zoneadm: not root" 1 'only a privileged user may boot a zone' "${nobody[@]}
 bad "zonecfg: not root" 1 'run zonecfg as root' "${nobody[@]}" zonecfg -z $z create
 bad "vmadm: not root" 2 'FATAL: cannot run because: you are not root' "${nobody[@]}" vmadm list
 bad "imgadm: not root" 1 'must be run as root' "${nobody[@]}" imgadm list
+bad "zoneadmd: not root" 1 'only root may run' "${nobody[@]}" "${ZONEADMD_BIN:-/usr/lib/zones/zoneadmd}" -z $z
 bad "nictagadm: not root" 1 'must be run as root' "${nobody[@]}" nictagadm list
 
 # --- names that are paths or orders to a terminal ---

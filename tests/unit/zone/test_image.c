@@ -344,6 +344,11 @@ volumes(void **state)
 	assert_int_equal(close(copy), 0);
 	assert_int_equal(volume_destroy(path, &e), 0);
 	assert_int_equal(volume_destroy(path, &e), 0);
+	/* A link in its place goes, and nothing else with it. */
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	assert_int_equal(volume_destroy(path, &e), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(access("/etc/passwd", F_OK), 0);
 	assert_int_equal(volume_destroy("/etc/passwd", &e), -EINVAL);
 	assert_int_equal(rmdir(sandbox_path("zones/z1")), 0); /* nothing hidden is left */
 }
