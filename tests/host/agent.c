@@ -12,6 +12,10 @@
  * settings, an empty string, and the arguments. With a second argument, ROWSxCOLUMNS, the command
  * gets /dev/hvc0 as its controlling terminal, of that size, instead of the two ports.
  *
+ * While the command runs it writes the time to the file COMMAND.alive every few seconds:
+ * a command that takes too long in a living host is its own fault, in a host that stands still it is
+ * the host's.
+ *
  * It does not supervise: whatever the command leaves running ends with the machine.
  */
 #include <sys/io.h>
@@ -22,12 +26,14 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -35,6 +41,7 @@ enum {
 	DEBUG_EXIT_CLEAN = 1,   /* QEMU's exit status becomes 2 * 1 + 1 */
 	SPEC_MAX = 128 * 1024,
 	STRINGS_MAX = 4096,
+	BEAT_S = 5,
 };
 
 struct command {
@@ -192,21 +199,40 @@ on_sigchld(int sig)
 	(void)sig;
 }
 
+/* Shows that the host is alive, by a file on the machine. */
+static void
+beat(const char *file)
+{
+	static time_t next;
+	struct timespec now;
+	int fd;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec < next)
+		return;
+	next = now.tv_sec + BEAT_S;
+	if ((fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)) < 0)
+		return;
+	dprintf(fd, "%lld s\n", (long long)now.tv_sec);
+	close(fd);
+}
+
 /*
  * Carries output until the command has ended and its pipes are empty (others may still hold them
  * open).
  */
 static int
-serve(pid_t child, struct pollfd p[2], const int port[2])
+serve(pid_t child, struct pollfd p[2], const int port[2], const char *alive)
 {
-	const struct timespec blink = { .tv_nsec = 50 * 1000 * 1000 };
+	const struct timespec blink = { .tv_nsec = 50 * 1000 * 1000 }, pause = { .tv_sec = BEAT_S };
 	bool ended = false;
 	sigset_t none;
 	int status = 0, n, late = 0;
 
 	sigemptyset(&none);
 	for (;;) {
-		n = ppoll(p, 2, ended ? &blink : NULL, &none);
+		beat(alive);
+		n = ppoll(p, 2, ended ? &blink : &pause, &none);
 		for (int i = 0; n > 0 && i < 2; i++) {
 			if (p[i].revents != 0 && !carry(p[i].fd, port[i]))
 				p[i].fd = -1;
@@ -225,7 +251,7 @@ main(int argc, char **argv)
 	struct sigaction sa = { .sa_handler = on_sigchld };
 	struct pollfd p[2];
 	const char *tty;
-	char text[32];
+	char text[32], alive[PATH_MAX];
 	sigset_t chld;
 	pid_t child;
 
@@ -233,6 +259,7 @@ main(int argc, char **argv)
 		errx(2, "usage: agent FILE [ROWSxCOLUMNS]");
 	tty = argc > 2 ? argv[2] : NULL;
 	read_command(argv[1]);
+	snprintf(alive, sizeof(alive), "%s.alive", argv[1]);
 	st = open_port("status");
 	if (tty == NULL) {
 		port[0] = open_port("out");
@@ -257,7 +284,7 @@ main(int argc, char **argv)
 	fcntl(er[0], F_SETFL, O_NONBLOCK);
 	p[0] = (struct pollfd){ .fd = out[0], .events = POLLIN };
 	p[1] = (struct pollfd){ .fd = er[0], .events = POLLIN };
-	status = serve(child, p, port);
+	status = serve(child, p, port, alive);
 	/* Told last: it says that all output is out. */
 	snprintf(text, sizeof(text), "%d\n",
 	    WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
