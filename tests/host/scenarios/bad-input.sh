@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: group=base time=90
+# host: group=base time=180
 #
 # What a clumsy or a malicious user does to each program: one message that names the object and the reason, the documented exit
 # status, and nothing is left behind. Needs no guest. Runs outside the virtual host as well (see zone-life.sh), then best below
@@ -222,6 +222,10 @@ fails "a memory cap below its memory" 'raise the cap or lower ram' \
 	"$(attr ram 256); add capped-memory; set physical=64m; end" 'remove capped-memory; remove attr name=ram'
 fails "an unknown option of zhyve" 'logs/platform.log' "$(attr bhyve-extra-opts -Z)" 'remove attr name=bhyve-extra-opts'
 fails "memory that is no number" "attr ram: 'x'" "$(attr ram x)" 'remove attr name=ram'
+wait_for 20 daemon_gone || true
+bad "boot: no /dev/kvm" 1 'cannot open /dev/kvm .*VT-x or AMD-V.*No such file' \
+	unshare -m sh -c "mount -t tmpfs none /dev && mknod /dev/null c 1 3 && exec zoneadm -z $z boot"
+wait_for 20 daemon_gone || true # it lives in that mount namespace
 t_run "the zone boots at last" 0 zoneadm -z $z boot
 wrong running boot 'already booted' ready 'already booted' install 'invalid for running zones' \
 	'uninstall -F' 'invalid for running zones' 'mark incomplete' 'invalid for running zones'
