@@ -69,7 +69,24 @@ t_run "a second with its address is refused" 1 vmadm create -f "$T/vm.json"
 t_like "as a conflict" "$t_err" 'Conflict detected with another vm'
 
 # --- in the guest ---
-if wait_for 240 in_guest true; then
+# A stock guest has been seen to stand still in the virtual host, once in about ten boots; whose fault that is, is not
+# known yet. It is told, with what can be seen, and booted again, twice at most.
+stands_still() {
+	local t
+	echo "# the guest stands still; what can be seen of it:"
+	for t in "/proc/$(vmadm get "$uuid" | jq -r .pid)/task"/*; do
+		echo "#   $(cat "$t/comm"): in $(cat "$t/wchan"), ticks $(awk '{ print $14, $15 }' "$t/stat")"
+	done
+	tail -n 5 "/zones/$uuid/logs/events.jsonl" "/zones/$uuid/logs/platform.log" | sed 's/^/#   /'
+	tail -c 400 "/zones/$uuid/logs/console.log" | tr -d '\r' | sed 's/^/#   /'
+}
+for try in 1 2 last; do
+	wait_for 180 in_guest true && break
+	stands_still || true
+	[ "$try" = last ] || { echo "# booted again (retry $try of 2)"; vmadm reboot "$uuid" -F; }
+done
+pid=$(vmadm get "$uuid" | jq -r .pid)
+if in_guest true; then
 	t_ok "ssh with the key of the metadata, at the address of the metadata"
 else
 	t_fail "ssh with the key of the metadata, at the address of the metadata" "$(tail -n 20 "/zones/$uuid/logs/platform.log")"
