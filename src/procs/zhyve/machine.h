@@ -13,6 +13,7 @@
 #include "base/lock.h"
 #include "base/mevent.h"
 #include "devices/device.h"
+#include "devices/input.h"
 #include "devices/pci.h"
 #include "gmem/gmem.h"
 #include "vmm/boot.h"
@@ -46,6 +47,7 @@ struct machine {
 	struct lock pci_lock;
 	uint64_t mem64_base, mem64_end; /* its window above RAM */
 	struct legacy *legacy;          /* legacy.c's */
+	struct input_router input;      /* devices enter themselves while they are built */
 	struct boot_entry entry;
 	struct clock clock;
 
