@@ -2,7 +2,7 @@
 # zhyve: the short front of meson. `make help` lists what there is.
 BUILD ?= build
 
-.PHONY: all help demo check check-unit check-style check-guest check-sanitize check-host bench host-shell install clean
+.PHONY: all help demo check check-unit check-style check-guest check-sanitize check-fuzz check-host fuzz bench host-shell install clean
 
 all: deps-build
 	@ninja -C $(BUILD)
@@ -16,6 +16,8 @@ help:
 	@echo '  make check-sanitize  the unit tests under ASan and UBSan'
 	@echo '  make check-guest   bare-metal payloads on this machine'\''s /dev/kvm (root)'
 	@echo '  make check-host    end to end, in the virtual host (root)'
+	@echo '  make check-fuzz    the fuzz targets, a minute of all of them'
+	@echo 'make fuzz          fuzz all targets for SECONDS=N together (600)'
 	@echo 'make bench         measure against QEMU (root)'
 	@echo 'make host-shell    a shell in the virtual host (root)'
 	@echo 'make install       install; DESTDIR is honoured'
@@ -32,7 +34,7 @@ demo:
 	@tools/demo
 
 check: deps-build-check-host-image-demo
-	@tests/check unit style guest sanitize host
+	@tests/check unit style guest sanitize fuzz host
 
 check-host: deps-build-check-host-image-demo
 	@tests/check host
@@ -41,8 +43,12 @@ check-host: deps-build-check-host-image-demo
 check-unit: deps-build-check
 	@tests/check unit
 
-check-style check-sanitize check-guest: check-%: deps-build-check
+check-style check-sanitize check-guest check-fuzz: check-%: deps-build-check
 	@tests/check $*
+
+SECONDS ?= 600
+fuzz: deps-build-check
+	@tests/fuzz/run -s $(SECONDS)
 
 bench: deps-build-bench
 	@ninja -C $(BUILD)
@@ -56,4 +62,4 @@ install: all
 	@meson install -C $(BUILD) --no-rebuild
 
 clean:
-	@rm -rf $(BUILD) $(BUILD)-sanitize
+	@rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-fuzz
