@@ -363,7 +363,7 @@ pci_bus_master(const struct pci_dev *d)
 void
 pci_intx_update(struct pci_dev *d)
 {
-	bool out = d->intx_level && !d->msix.enabled &&
+	bool out = d->intx_level && !d->msix.enabled && !pci_msi_enabled(d) &&
 	    (le16_get(&d->cfg[PCIR_COMMAND]) & PCI_COMMAND_NOINTX) == 0;
 
 	if (d->gsi == 0 || out == d->intx_out)

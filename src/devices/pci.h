@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PCI: configuration space (mechanism 1 at CF8/CFC and ECAM), BARs, capabilities, MSI-X and INTx.
+ * PCI: configuration space (mechanism 1 at CF8/CFC and ECAM), BARs, capabilities, MSI-X, MSI, INTx.
  * PCI Local Bus 3.0, PCI Express Base 3.0 (7.2.2 ECAM). Addresses have buses 0-255; devices sit
  * on bus 0, all else reads as absent.
  *
@@ -107,6 +107,7 @@ struct pci_dev {
 	uint8_t wmask[PCI_CFG_SIZE]; /* bits the guest may write */
 	struct pci_bar bar[PCI_BARS];
 	struct pci_msix msix;
+	unsigned msi_off;                   /* where the MSI capability is, 0: none */
 	unsigned cap_last, cap_next;        /* capability list under construction */
 	unsigned gsi;                       /* where its INTx pin leads, 0: none */
 	bool intx_level;                    /* as the device wants it */
@@ -196,7 +197,15 @@ bool pci_msix_notify(struct pci_dev *d, unsigned vec);
 bool pci_msix_enabled(const struct pci_dev *d);
 /* True when vector `vec` would be delivered now: MSI-X on, neither it nor the function masked. */
 bool pci_msix_deliverable(const struct pci_dev *d, unsigned vec);
-/* INTx; suppressed while Interrupt Disable is set or MSI-X is on. */
+/*
+ * MSI with one message, for functions without MSI-X (PCI 3.0, 6.8.1). 0, -EEXIST, -ENOSPC. The
+ * guest switching it on or off is told to the device by cfg_written alone.
+ */
+int pci_add_msi(struct pci_dev *d);
+/* Send the message. Returns true when MSI is on. */
+bool pci_msi_notify(struct pci_dev *d);
+bool pci_msi_enabled(const struct pci_dev *d);
+/* INTx; suppressed while Interrupt Disable is set or MSI or MSI-X is on. */
 void pci_intx_set(struct pci_dev *d, bool level);
 /* Bus master enable: without it a device does no DMA. */
 bool pci_bus_master(const struct pci_dev *d);

@@ -36,8 +36,17 @@
 #define PCI_BAR_BIT_MEM64  0x4
 
 #define PCI_CAP_VENDOR     0x09
+#define PCI_CAP_MSI        0x05
 #define PCI_CAP_MSIX       0x11
 #define PCI_CAPS_START     0x40
+
+/* MSI capability with a 64-bit address (6.8.1). */
+#define PCIR_MSI_CTRL  0x02
+#define PCIR_MSI_ADDR  0x04
+#define PCIR_MSI_UPPER 0x08
+#define PCIR_MSI_DATA  0x0C
+#define PCI_MSI_ENABLE 0x0001
+#define PCI_MSI_64BIT  0x0080
 
 /* MSI-X capability (6.8.2): message control, table and PBA locations. */
 #define PCIR_MSIX_CTRL    0x02

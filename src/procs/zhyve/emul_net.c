@@ -9,13 +9,13 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "backend/tap.h"
 #include "backend/vhost.h"
 #include "base/parse.h"
 #include "devices/virtio/net.h"
 #include "procs/zhyve/emul.h"
+#include "procs/zhyve/net_options.h"
 #include "procs/zhyve/virtio_glue.h"
 
 #define MTU_MIN 68 /* virtio 1.2, 5.1.4.1 */
@@ -26,40 +26,6 @@ struct net_emul {
 	struct virtio_extern *vhost;
 	struct virtio_glue glue;
 };
-
-/* One of its own for each name of a machine and slot; locally administered, illumos's prefix. */
-static void
-default_mac(const struct machine *m, unsigned bdf, uint8_t mac[6])
-{
-	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a, 64 bit */
-
-	for (const char *p = m->name; *p != '\0'; p++)
-		h = (h ^ (uint8_t)*p) * 0x100000001b3ull;
-	h = (h ^ bdf) * 0x100000001b3ull;
-	mac[0] = 0x02;
-	mac[1] = 0x08;
-	mac[2] = 0x20;
-	mac[3] = (uint8_t)(h >> 40);
-	mac[4] = (uint8_t)(h >> 32);
-	mac[5] = (uint8_t)(h >> 24);
-}
-
-static int
-set_mac(struct machine *m, struct config_node *cfg, unsigned bdf, uint8_t mac[6], struct err *e)
-{
-	const char *text = config_get(cfg, "mac");
-
-	if (text == NULL) {
-		default_mac(m, bdf, mac);
-		return (0);
-	}
-	if (parse_mac(text, mac) != 0)
-		return (
-		    err_say(e, EINVAL, "mac: '%s' is not six hexadecimal bytes with colons", text));
-	if ((mac[0] & 1) != 0 || memcmp(mac, "\0\0\0\0\0", 6) == 0)
-		return (err_say(e, EINVAL, "mac: '%s' is not an address of one station", text));
-	return (0);
-}
 
 /* 0 with n->vhost NULL when it is off. */
 static int
@@ -110,7 +76,7 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 	if ((rc = tap_open(&n->tap, vnic, m->loop, &n->glue.lock, e)) != 0)
 		return (rc);
 	n->tap->mtu = (uint16_t)mtu;
-	if ((rc = set_mac(m, cfg, bdf, n->tap->mac, e)) != 0 || (rc = open_vhost(n, cfg, e)) != 0)
+	if ((rc = net_mac(m, cfg, bdf, n->tap->mac, e)) != 0 || (rc = open_vhost(n, cfg, e)) != 0)
 		return (rc);
 	return (make_device(n, m, mask, bdf, e));
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the emulations of disks (virtio-blk, ahci, nvme) have in common on the command line: the
+ * block options of bhyve(8). Runs in zhyve while the machine is built.
+ */
+#ifndef ZHYVE_PROCS_ZHYVE_DISK_OPTIONS_H
+#define ZHYVE_PROCS_ZHYVE_DISK_OPTIONS_H
+
+#include "backend/block_file.h"
+#include "procs/zhyve/machine.h"
+
+/*
+ * Read nocache, sync (direct), ro, sectorsize=L[/P], nodelete and uring=false below `cfg`, and
+ * have the disk's own thread, where there is one, put itself under its filter. 0 or -errno.
+ */
+int disk_options(struct machine *m, struct config_node *cfg, struct block_opts *o, struct err *e);
+
+/*
+ * The serial of a disk that was given none, in buf of `size` bytes: a digest of its path. bhyve's
+ * is one, too, but not the same. Returns buf.
+ */
+const char *disk_default_serial(const char *path, char *buf, size_t size);
+
+#endif
