@@ -15,6 +15,9 @@
 #include "devices/pci_internal.h"
 #include "devices/pci_regs.h"
 
+#define ROM_MIN (2 * KIB)
+#define ROM_MAX (16 * MIB)
+
 struct pci_bus *
 pci_bus_create(const struct pci_host_ops *host, uint64_t mem32_base, uint64_t mem32_end,
     uint64_t mem64_base, uint64_t mem64_end)
@@ -97,8 +100,8 @@ pci_add_bar(struct pci_dev *d, unsigned bar, enum pci_bar_type type, uint64_t si
 	unsigned n = type == PCI_BAR_MEM64 ? 2 : 1;
 	uint32_t flags = 0;
 
-	if (type == PCI_BAR_NONE || bar + n > PCI_BARS || !IS_POW2(size) || size < min ||
-	    size > max)
+	if (type == PCI_BAR_NONE || type == PCI_BAR_ROM || bar + n > PCI_BARS || !IS_POW2(size) ||
+	    size < min || size > max)
 		return (-EINVAL);
 	for (unsigned i = bar; i < bar + n; i++) {
 		if (d->bar[i].size != 0)
@@ -137,11 +140,46 @@ pci_add_cap(struct pci_dev *d, uint8_t id, const void *body, unsigned len)
 	return ((int)off);
 }
 
+int
+pci_add_mem_bar(struct pci_dev *d, unsigned bar, enum pci_bar_type type, void *mem, uint64_t size)
+{
+	int rc;
+
+	if (type != PCI_BAR_MEM32 && type != PCI_BAR_MEM64)
+		return (-EINVAL);
+	if ((rc = pci_add_bar(d, bar, type, size)) != 0)
+		return (rc);
+	d->cfg[PCIR_BAR(bar)] |= PCI_BAR_BIT_PREF;
+	d->bar[bar].mem = mem;
+	return (0);
+}
+
+int
+pci_add_rom(struct pci_dev *d, const void *image, uint64_t size)
+{
+	if (!IS_POW2(size) || size < ROM_MIN || size > ROM_MAX)
+		return (-EINVAL);
+	if (d->bar[PCI_ROM_BAR].size != 0)
+		return (-EEXIST);
+	d->bar[PCI_ROM_BAR].type = PCI_BAR_ROM;
+	d->bar[PCI_ROM_BAR].size = size;
+	d->rom = image;
+	le32_put(&d->wmask[PCIR_ROM], (uint32_t) ~(size - 1) | PCI_ROM_ENABLE);
+	return (0);
+}
+
+/* Where the register of a BAR, or of the expansion ROM, is. */
+static unsigned
+bar_reg(unsigned bar)
+{
+	return (bar == PCI_ROM_BAR ? PCIR_ROM : PCIR_BAR(bar));
+}
+
 /* The address in the registers of a BAR. */
 static uint64_t
 bar_addr(const struct pci_dev *d, unsigned bar)
 {
-	uint64_t v = le32_get(&d->cfg[PCIR_BAR(bar)]);
+	uint64_t v = le32_get(&d->cfg[bar_reg(bar)]);
 
 	if (d->bar[bar].type == PCI_BAR_MEM64)
 		v |= (uint64_t)le32_get(&d->cfg[PCIR_BAR(bar + 1)]) << 32;
@@ -151,12 +189,12 @@ bar_addr(const struct pci_dev *d, unsigned bar)
 static void
 bar_set_addr(struct pci_dev *d, unsigned bar, uint64_t addr)
 {
-	uint32_t flags = le32_get(&d->cfg[PCIR_BAR(bar)]) & 0xf;
+	uint32_t flags = le32_get(&d->cfg[bar_reg(bar)]) & 0xf;
 
 	/* The flags lie below the smallest size but for I/O BARs of 4 bytes: they have two. */
 	if (d->bar[bar].type == PCI_BAR_IO)
 		flags &= 0x3;
-	le32_put(&d->cfg[PCIR_BAR(bar)], (uint32_t)addr | flags);
+	le32_put(&d->cfg[bar_reg(bar)], (uint32_t)addr | flags);
 	if (d->bar[bar].type == PCI_BAR_MEM64)
 		le32_put(&d->cfg[PCIR_BAR(bar + 1)], (uint32_t)(addr >> 32));
 }
@@ -212,6 +250,9 @@ bar_wanted(const struct pci_dev *d, unsigned bar)
 		return ((cmd & PCI_COMMAND_MEM) != 0 &&
 		    (in_window(&bus->mem32, b->addr, b->size) ||
 			in_window(&bus->mem64, b->addr, b->size)));
+	case PCI_BAR_ROM:
+		return ((cmd & PCI_COMMAND_MEM) != 0 && (d->cfg[PCIR_ROM] & PCI_ROM_ENABLE) != 0 &&
+		    in_window(&bus->mem32, b->addr, b->size));
 	default:
 		return (false);
 	}
@@ -250,7 +291,7 @@ pci_bars_update(struct pci_dev *d)
 {
 	bool freed = false, want;
 
-	for (unsigned i = 0; i < PCI_BARS; i++) {
+	for (unsigned i = 0; i < PCI_REGIONS; i++) {
 		struct pci_bar *b = &d->bar[i];
 
 		if (b->type == PCI_BAR_NONE)
@@ -310,7 +351,7 @@ pci_attach(struct pci_bus *bus, struct pci_dev *d, struct err *e)
 	if (bus->dev[devfn] != NULL)
 		return (err_say(e, EEXIST, "%s: PCI slot %u:%u is in use by %s", d->name,
 		    devfn >> 3, devfn & 7, bus->dev[devfn]->name));
-	for (unsigned i = 0; i < PCI_BARS; i++) {
+	for (unsigned i = 0; i < PCI_REGIONS; i++) {
 		if (d->bar[i].type == PCI_BAR_NONE)
 			continue;
 		rc = bar_place(bus, d, i);
@@ -330,7 +371,7 @@ pci_attach(struct pci_bus *bus, struct pci_dev *d, struct err *e)
 	lock_take(d->lock);
 	(void)pci_bars_update(d);
 	lock_drop(d->lock);
-	for (unsigned i = 0; i < PCI_BARS; i++) {
+	for (unsigned i = 0; i < PCI_REGIONS; i++) {
 		if (bar_wanted(d, i) && !d->bar[i].mapped)
 			return (err_say(e, EBUSY, "%s: the machine cannot decode BAR %u at 0x%llx",
 			    d->name, i, (unsigned long long)d->bar[i].addr));
@@ -387,7 +428,7 @@ static void
 dev_reset(struct pci_dev *d)
 {
 	/* Stop decoding first: a device's reset must not meet a half-changed map. */
-	for (unsigned i = 0; i < PCI_BARS; i++) {
+	for (unsigned i = 0; i < PCI_REGIONS; i++) {
 		if (d->bar[i].mapped)
 			bar_unmap(d, i);
 	}

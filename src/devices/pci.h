@@ -23,6 +23,8 @@
 
 #define PCI_CFG_SIZE  256 /* conventional space; the extended space reads as zero */
 #define PCI_BARS      6
+#define PCI_ROM_BAR   6 /* the expansion ROM (PCI 3.0, 6.2.5.2), where BARs are counted */
+#define PCI_REGIONS   7 /* BARs and the expansion ROM */
 #define PCI_MSIX_MAX  2048
 #define PCI_ECAM_BASE 0xE0000000ull
 #define PCI_ECAM_SIZE 0x10000000ull
@@ -39,7 +41,8 @@ enum pci_bar_type {
 	PCI_BAR_NONE,
 	PCI_BAR_IO,
 	PCI_BAR_MEM32,
-	PCI_BAR_MEM64
+	PCI_BAR_MEM64,
+	PCI_BAR_ROM
 };
 
 struct pci_dev;
@@ -78,6 +81,11 @@ struct pci_bar {
 	uint64_t addr; /* as programmed */
 	bool mapped;
 	uint64_t mapped_addr; /* where the machine decodes it while mapped */
+	/*
+	 * What it shows, `size` bytes, or NULL: device registers. The machine may put memory in
+	 * the guest's reach instead of calling the handlers (not for a ROM).
+	 */
+	void *mem;
 };
 
 struct msix_entry {
@@ -105,9 +113,10 @@ struct pci_dev {
 	struct pci_bus *bus;
 	uint8_t cfg[PCI_CFG_SIZE];
 	uint8_t wmask[PCI_CFG_SIZE]; /* bits the guest may write */
-	struct pci_bar bar[PCI_BARS];
+	struct pci_bar bar[PCI_REGIONS];
 	struct pci_msix msix;
 	unsigned msi_off;                   /* where the MSI capability is, 0: none */
+	const uint8_t *rom;                 /* the expansion ROM's bytes, NULL: none */
 	unsigned cap_last, cap_next;        /* capability list under construction */
 	unsigned gsi;                       /* where its INTx pin leads, 0: none */
 	bool intx_level;                    /* as the device wants it */
@@ -152,6 +161,17 @@ void pci_set_subsystem(struct pci_dev *d, uint16_t vendor, uint16_t device);
 /* Declare a BAR (MEM64 takes two). 0, -EINVAL, -EEXIST. */
 int pci_add_bar(struct pci_dev *d, unsigned bar, enum pci_bar_type type, uint64_t size);
 /*
+ * A prefetchable memory BAR that is plain memory: `mem`, `size` bytes, page aligned, the caller's,
+ * for as long as the device lives. The bus serves accesses that reach it. As pci_add_bar.
+ */
+int pci_add_mem_bar(
+    struct pci_dev *d, unsigned bar, enum pci_bar_type type, void *mem, uint64_t size);
+/*
+ * An expansion ROM; `image` (the caller's, not changed) is `size` bytes, a power of two from 2 KiB
+ * to 16 MiB. 0, -EINVAL, -EEXIST.
+ */
+int pci_add_rom(struct pci_dev *d, const void *image, uint64_t size);
+/*
  * Append a capability of `len` bytes, its two header bytes included; `body` are the len - 2 bytes
  * after them, NULL for zeros. Read-only until the device sets bits in wmask. Returns its offset
  * or -ENOSPC.
@@ -187,7 +207,7 @@ extern const struct bus_ops pci_ecam_ops;
  * Handler for a mapped BAR: off is relative to the BAR, dev the struct pci_dev; one per BAR
  * index.
  */
-extern const struct bus_ops pci_bar_ops[PCI_BARS];
+extern const struct bus_ops pci_bar_ops[PCI_REGIONS];
 
 /*
  * Raise vector `vec`: delivered, or made pending when masked, or dropped when MSI-X is off or the

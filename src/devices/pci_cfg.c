@@ -4,6 +4,8 @@
  * Express 3.0, 7.2.2), and BARs. Absent functions read all ones; writes go through the write
  * mask. Pure; runs in zhyve.
  */
+#include <string.h>
+
 #include "base/checked.h"
 #include "base/lock.h"
 #include "devices/pci.h"
@@ -88,7 +90,8 @@ dev_cfg_write(struct pci_dev *d, unsigned off, unsigned size, uint32_t val)
 		d->cfg[off + i] = (uint8_t)((d->cfg[off + i] & ~m) | (v & m));
 	}
 	if (overlaps(off, size, PCIR_COMMAND, PCIR_COMMAND + 2) ||
-	    overlaps(off, size, PCIR_BAR(0), PCIR_BARS_END))
+	    overlaps(off, size, PCIR_BAR(0), PCIR_BARS_END) ||
+	    overlaps(off, size, PCIR_ROM, PCIR_ROM + 4))
 		freed = pci_bars_update(d);
 	if (d->msix.nvec != 0 &&
 	    overlaps(
@@ -190,6 +193,13 @@ bar_read(struct pci_dev *d, unsigned bar, uint64_t off, unsigned size)
 
 	if (!range_ok(off, size, d->bar[bar].size))
 		return (ones(size));
+	if (bar == PCI_ROM_BAR || d->bar[bar].mem != NULL) {
+		const uint8_t *mem = bar == PCI_ROM_BAR ? d->rom : d->bar[bar].mem;
+
+		val = 0;
+		memcpy(&val, mem + off, size);
+		return (val);
+	}
 	if (pci_msix_read(d, bar, off, size, &val))
 		return (val);
 	return (d->ops->bar_read != NULL ? d->ops->bar_read(d, bar, off, size) : ones(size));
@@ -198,7 +208,13 @@ bar_read(struct pci_dev *d, unsigned bar, uint64_t off, unsigned size)
 static void
 bar_write(struct pci_dev *d, unsigned bar, uint64_t off, unsigned size, uint64_t val)
 {
-	if (!range_ok(off, size, d->bar[bar].size) || pci_msix_write(d, bar, off, size, val))
+	if (bar == PCI_ROM_BAR || !range_ok(off, size, d->bar[bar].size))
+		return;
+	if (d->bar[bar].mem != NULL) {
+		memcpy((uint8_t *)d->bar[bar].mem + off, &val, size);
+		return;
+	}
+	if (pci_msix_write(d, bar, off, size, val))
 		return;
 	if (d->ops->bar_write != NULL)
 		d->ops->bar_write(d, bar, off, size, val);
@@ -221,12 +237,14 @@ BAR_HANDLERS(2)
 BAR_HANDLERS(3)
 BAR_HANDLERS(4)
 BAR_HANDLERS(5)
+BAR_HANDLERS(6)
 
-const struct bus_ops pci_bar_ops[PCI_BARS] = {
+const struct bus_ops pci_bar_ops[PCI_REGIONS] = {
 	{ bar0_read, bar0_write },
 	{ bar1_read, bar1_write },
 	{ bar2_read, bar2_write },
 	{ bar3_read, bar3_write },
 	{ bar4_read, bar4_write },
 	{ bar5_read, bar5_write },
+	{ bar6_read, bar6_write },
 };

@@ -16,6 +16,7 @@
 #define PCIR_BARS_END      0x28
 #define PCIR_SUBVENDOR     0x2C
 #define PCIR_SUBDEVICE     0x2E
+#define PCIR_ROM           0x30
 #define PCIR_CAP           0x34
 #define PCIR_INTLINE       0x3C
 #define PCIR_INTPIN        0x3D
@@ -34,6 +35,8 @@
 
 #define PCI_BAR_BIT_IO     0x1
 #define PCI_BAR_BIT_MEM64  0x4
+#define PCI_BAR_BIT_PREF   0x8
+#define PCI_ROM_ENABLE     0x1
 
 #define PCI_CAP_VENDOR     0x09
 #define PCI_CAP_MSI        0x05

@@ -102,6 +102,55 @@ add_memory(struct vm *vm, struct err *e)
 	return (0);
 }
 
+static int
+set_slot(struct vm *vm, unsigned i, uint64_t gpa, void *mem, uint64_t len, bool readonly)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = vm->gmem->nranges + i,
+		.flags = readonly ? KVM_MEM_READONLY : 0,
+		.guest_phys_addr = gpa,
+		.memory_size = len,
+		.userspace_addr = (uintptr_t)mem,
+	};
+
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) != 0)
+		return (-errno);
+	vm->slot[i] = (struct vm_slot){ .gpa = gpa, .len = len };
+	return (0);
+}
+
+int
+vm_mem_map(struct vm *vm, uint64_t gpa, void *mem, uint64_t len, bool readonly)
+{
+	int rc = -ENOSPC;
+
+	(void)pthread_mutex_lock(&vm->slots_mutex);
+	for (unsigned i = 0; i < VM_SLOTS; i++) {
+		if (vm->slot[i].len == 0) {
+			rc = set_slot(vm, i, gpa, mem, len, readonly);
+			break;
+		}
+	}
+	(void)pthread_mutex_unlock(&vm->slots_mutex);
+	return (rc);
+}
+
+int
+vm_mem_unmap(struct vm *vm, uint64_t gpa)
+{
+	int rc = -ENOENT;
+
+	(void)pthread_mutex_lock(&vm->slots_mutex);
+	for (unsigned i = 0; i < VM_SLOTS; i++) {
+		if (vm->slot[i].len != 0 && vm->slot[i].gpa == gpa) {
+			rc = set_slot(vm, i, gpa, NULL, 0, false); /* size 0 deletes (4.35) */
+			break;
+		}
+	}
+	(void)pthread_mutex_unlock(&vm->slots_mutex);
+	return (rc);
+}
+
 /*
  * The lines' default routes are GSI n = pin n. In PCs the PIT's IRQ 0 arrives at pin 2 of the
  * I/O APIC, which ACPI's MADT tells the guest (ACPI 6.5, 5.2.12.5); this makes it so, and adds
@@ -201,6 +250,7 @@ vm_create(struct vm *vm, int kvm, struct gmem *gmem, unsigned nvcpus, struct err
 
 	*vm = (struct vm){ .kvm = kvm, .fd = -1, .gmem = gmem, .nvcpus = nvcpus };
 	(void)pthread_mutex_init(&vm->routes_mutex, NULL);
+	(void)pthread_mutex_init(&vm->slots_mutex, NULL);
 	if ((rc = check_vcpus(kvm, nvcpus, e)) != 0)
 		goto fail;
 	if ((run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0)) <= 0) {
@@ -232,6 +282,7 @@ vm_destroy(struct vm *vm)
 	free(vm->routes);
 	vm->routes = NULL;
 	(void)pthread_mutex_destroy(&vm->routes_mutex);
+	(void)pthread_mutex_destroy(&vm->slots_mutex);
 }
 
 void

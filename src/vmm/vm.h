@@ -22,6 +22,12 @@
 	24 /* pins of KVM's I/O APIC: GSIs below this are lines, from it on messages */
 #define VM_MSI_ROUTES 512 /* message routes for irqfds; devices in zhyve need none */
 
+#define VM_SLOTS      16 /* memory beside RAM: framebuffers, ROMs, flash */
+
+struct vm_slot {
+	uint64_t gpa, len; /* len 0: free */
+};
+
 struct vm_msi_route {
 	bool used;
 	uint64_t addr;
@@ -39,6 +45,8 @@ struct vm {
 	pthread_mutex_t routes_mutex;
 	/* VM_MSI_ROUTES, allocated at first use (before any guest runs) */
 	struct vm_msi_route *routes;
+	pthread_mutex_t slots_mutex;
+	struct vm_slot slot[VM_SLOTS];
 };
 
 /*
@@ -56,6 +64,16 @@ int vm_open_kvm(const char *path, struct err *e);
 int vm_create(struct vm *vm, int kvm, struct gmem *gmem, unsigned nvcpus, struct err *e);
 /* Close everything. The gmem stays the caller's. */
 void vm_destroy(struct vm *vm);
+
+/*
+ * Show the guest `len` bytes of our memory at `gpa`, all page aligned; what lies there already must
+ * not overlap. With readonly set its writes leave KVM as accesses to device memory. The memory
+ * stays mapped here until after vm_mem_unmap or vm_destroy. Only the guest reaches it: devices' DMA
+ * goes through gmem, which does not know it. 0, -ENOSPC (no slot is free), -errno.
+ */
+int vm_mem_map(struct vm *vm, uint64_t gpa, void *mem, uint64_t len, bool readonly);
+/* Take away what was shown at `gpa`. 0 or -ENOENT. */
+int vm_mem_unmap(struct vm *vm, uint64_t gpa);
 
 /* Set a line (GSI 0-23: both PICs and the I/O APIC). */
 void vm_irq_line(struct vm *vm, unsigned gsi, bool level);

@@ -222,8 +222,14 @@ map_bar(void *ctx, struct pci_dev *d, unsigned bar, bool io, uint64_t addr, uint
 		.lock = d->lock,
 		.name = d->name,
 	};
+	int rc;
 
-	return (iobus_add(&m->bus, io, &r));
+	if ((rc = iobus_add(&m->bus, io, &r)) != 0 || d->bar[bar].mem == NULL)
+		return (rc);
+	/* Plain memory: the bus keeps the place, and the guest reaches it without leaving KVM. */
+	if ((rc = vm_mem_map(&m->vm, addr, d->bar[bar].mem, len, false)) != 0)
+		(void)iobus_remove(&m->bus, io, addr);
+	return (rc);
 }
 
 static void
@@ -231,9 +237,9 @@ unmap_bar(void *ctx, struct pci_dev *d, unsigned bar, bool io, uint64_t addr, ui
 {
 	struct machine *m = ctx;
 
-	(void)d;
-	(void)bar;
 	(void)len;
+	if (d->bar[bar].mem != NULL)
+		(void)vm_mem_unmap(&m->vm, addr);
 	(void)iobus_remove(&m->bus, io, addr);
 }
 

@@ -83,14 +83,15 @@ static const struct {
 	uint32_t cmd;
 	unsigned classes;
 } ioctls[] = {
-	{ KVM_RUN, V },                 /* the guest */
-	{ KVM_IRQ_LINE, M | V },        /* a device's interrupt line */
-	{ KVM_SIGNAL_MSI, M | V },      /* a device's message interrupt */
-	{ KVM_IOEVENTFD, M | V },       /* doorbells follow their BAR, which the guest moves */
-	{ KVM_IRQFD, M | V },           /* interrupts by eventfd follow their vector ... */
-	{ KVM_SET_GSI_ROUTING, M | V }, /* ... which the guest programs */
-	{ KVM_GET_MP_STATE, V },        /* the halt watch */
-	{ KVM_GET_REGS, V },            /* the halt watch; registers for the log */
+	{ KVM_RUN, V },                    /* the guest */
+	{ KVM_IRQ_LINE, M | V },           /* a device's interrupt line */
+	{ KVM_SIGNAL_MSI, M | V },         /* a device's message interrupt */
+	{ KVM_IOEVENTFD, M | V },          /* doorbells follow their BAR, which the guest moves */
+	{ KVM_IRQFD, M | V },              /* interrupts by eventfd follow their vector ... */
+	{ KVM_SET_GSI_ROUTING, M | V },    /* ... which the guest programs */
+	{ KVM_SET_USER_MEMORY_REGION, V }, /* a framebuffer follows its BAR */
+	{ KVM_GET_MP_STATE, V },           /* the halt watch */
+	{ KVM_GET_REGS, V },               /* the halt watch; registers for the log */
 	{ KVM_GET_SREGS, V },
 	{ TUNSETOFFLOAD, M | V }, /* the guest negotiates offloads */
 	{ TCGETS, M }, /* the terminal as it was, at the end: tcsetattr reads before it writes */

@@ -323,6 +323,49 @@ test_bar_declarations(void **state)
 }
 
 static void
+test_memory_bar_and_rom(void **state)
+{
+	static uint8_t mem[0x1000];
+	static const uint8_t rom[0x1000] = { 0x55, 0xaa, 2 };
+	uint32_t at, rom_at;
+
+	pci_dev_init(&dev2, "test2", &dev_ops, NULL, 1, 2, 0x030000, 0);
+	dev2.bdf = PCI_BDF(0, 6, 0);
+	assert_int_equal(pci_add_mem_bar(&dev2, 0, PCI_BAR_IO, mem, sizeof(mem)), -EINVAL);
+	assert_int_equal(pci_add_mem_bar(&dev2, 0, PCI_BAR_MEM32, mem, sizeof(mem)), 0);
+	assert_int_equal(pci_add_bar(&dev2, 1, PCI_BAR_ROM, 0x1000), -EINVAL);
+	assert_int_equal(pci_add_rom(&dev2, rom, 0x1800), -EINVAL);
+	assert_int_equal(pci_add_rom(&dev2, rom, 0x400), -EINVAL);
+	assert_int_equal(pci_add_rom(&dev2, rom, 32 * MIB), -EINVAL);
+	assert_int_equal(pci_add_rom(&dev2, rom, sizeof(rom)), 0);
+	assert_int_equal(pci_add_rom(&dev2, rom, sizeof(rom)), -EEXIST);
+	assert_int_equal(pci_attach(pci, &dev2, NULL), 0);
+	at = pci_cfg_read(pci, dev2.bdf, PCIR_BAR(0), 4);
+	assert_int_equal(at & 0xf, PCI_BAR_BIT_PREF);
+	at &= ~0xfu;
+	mem_write(at + 0xffc, 4, 0x12345678);
+	assert_int_equal(le32_get(&mem[0xffc]), 0x12345678);
+	assert_int_equal(mem_read(at + 0xffe, 2), 0x1234);
+	assert_true(mem_read(at + 0xffd, 4) == UINT64_MAX);
+
+	/* The ROM is decoded once it is enabled; it is sized as a BAR is, and cannot be written. */
+	rom_at = pci_cfg_read(pci, dev2.bdf, PCIR_ROM, 4);
+	assert_int_equal(rom_at & PCI_ROM_ENABLE, 0);
+	assert_true(mem_read(rom_at, 4) == UINT64_MAX);
+	pci_cfg_write(pci, dev2.bdf, PCIR_ROM, 4, 0xfffffffe);
+	assert_int_equal(pci_cfg_read(pci, dev2.bdf, PCIR_ROM, 4), 0xfffff000);
+	pci_cfg_write(pci, dev2.bdf, PCIR_ROM, 4, rom_at | PCI_ROM_ENABLE);
+	assert_int_equal(mem_read(rom_at, 4), 0x0002aa55);
+	mem_write(rom_at, 4, 0);
+	assert_int_equal(mem_read(rom_at, 2), 0xaa55);
+	pci_cfg_write(pci, dev2.bdf, PCIR_ROM, 4, at | PCI_ROM_ENABLE); /* over the BAR: refused */
+	assert_int_equal(mem_read(at + 0xffc, 4), 0x12345678);
+	pci_reset(pci);
+	assert_true(mem_read(rom_at, 4) == UINT64_MAX);
+	assert_int_equal(mem_read(at + 0xffc, 4), 0x12345678);
+}
+
+static void
 test_bars_move(void **state)
 {
 	assert_int_equal(dev.bar[0].addr, PCI_IO_BASE);
@@ -645,6 +688,7 @@ main(void)
 		T(test_ecam),
 		T(test_bar_sizing),
 		T(test_bar_declarations),
+		T(test_memory_bar_and_rom),
 		T(test_bars_move),
 		T(test_bars_outside_windows),
 		T(test_bars_collide_and_come_back),
