@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "base/err.h"
+#include "cmd/common/subcommand.h"
 #include "zone/image.h"
 
 enum {
@@ -18,8 +19,7 @@ enum {
 
 #define POOL "zones" /* the only one there is */
 
-/* A subcommand: argv[0] is the name it was called by; returns the exit status. */
-typedef int command_fn(int argc, char **argv);
+/* The subcommands. */
 command_fn imgadm_delete, imgadm_get, imgadm_import, imgadm_list, imgadm_show;
 
 /* "imgadm SUBCOMMAND: error (CODE): TEXT" on stderr; returns EXIT_ERROR. */

@@ -13,16 +13,9 @@
 #include <unistd.h>
 
 #include "base/checked.h"
-#include "base/fd.h"
-#include "base/log.h"
 #include "cmd/imgadm/imgadm.h"
 
-static const struct command {
-	const char *name;
-	command_fn *run;
-	const char *synopsis; /* NULL: another name of the row above */
-	const char *text;
-} commands[] = {
+static const struct subcommand commands[] = {
 	{ "import", imgadm_import, "import [-q] [-P POOL] -m MANIFEST -f FILE",
 	    "Import an image from a file." },
 	{ "install", imgadm_import, NULL, NULL },
@@ -160,45 +153,34 @@ print_json(const json_t *j)
 }
 
 static int
-dispatch(int argc, char **argv)
+bad_call(enum subcommand_error error, const char *what)
 {
-	size_t i;
-
-	for (i = 0; i < NITEMS(commands); i++) {
-		if (strcmp(argv[0], commands[i].name) != 0)
-			continue;
-		subcommand = argv[0];
-		if (geteuid() != 0 && secure_getenv("ZHYVE_ROOT") == NULL)
-			return (fail("NotRoot", "imgadm must be run as root"));
-		optind = 1;
-		return (commands[i].run(argc, argv));
+	switch (error) {
+	case SUBCOMMAND_OPTION:
+		return (fail("UnknownOption", "unknown option: \"-%s\"", what));
+	case SUBCOMMAND_UNKNOWN:
+		return (fail("UnknownCommand", "unknown command: \"%s\"", what));
+	case SUBCOMMAND_NOT_ROOT:
+		return (fail("NotRoot", "imgadm must be run as root"));
+	case SUBCOMMAND_OUTPUT:
+		return (fail("FileSystem", "cannot write the output: %s", what));
+	case SUBCOMMAND_MISSING:
+		break;
 	}
-	return (fail("UnknownCommand", "unknown command: \"%s\"", argv[0]));
+	return (print_help());
 }
 
 int
 main(int argc, char **argv)
 {
-	int c, rc;
+	static const struct subcommand_tool tool = {
+		.program = "imgadm",
+		.rows = commands,
+		.nrows = NITEMS(commands),
+		.help = print_help,
+		.error = bad_call,
+		.current = &subcommand,
+	};
 
-	fd_std_hold();
-	log_open("imgadm", 2, LOG_LVL_WARN);
-	opterr = 0;
-	while ((c = getopt(argc, argv, "+hv")) != -1) {
-		switch (c) {
-		case 'h':
-			return (print_help());
-		case 'v':
-			log_open("imgadm", 2, LOG_LVL_DEBUG);
-			break;
-		default:
-			return (fail("UnknownOption", "unknown option: \"-%c\"", optopt));
-		}
-	}
-	if (optind == argc || strcmp(argv[optind], "help") == 0)
-		return (print_help());
-	rc = dispatch(argc - optind, argv + optind);
-	if ((fflush(stdout) != 0 || ferror(stdout)) && rc == EXIT_OK && errno != EPIPE)
-		return (fail("FileSystem", "cannot write the output: %s", strerror(errno)));
-	return (rc);
+	return (subcommand_main(&tool, argc, argv));
 }

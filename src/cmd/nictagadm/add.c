@@ -153,5 +153,5 @@ nictagadm_add(int argc, char **argv)
 	(void)snprintf(t.name, sizeof(t.name), "%s", a.name);
 	(void)snprintf(t.address, sizeof(t.address), "%s", a.ip != NULL ? a.ip : "");
 	t.force = a.force;
-	return (nictag_add(&t, &e) == 0 ? EXIT_OK : report(&e));
+	return (nictag_add(&t, &e) == 0 ? CMD_OK : report(&e));
 }

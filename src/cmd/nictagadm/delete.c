@@ -30,5 +30,5 @@ nictagadm_delete(int argc, char **argv)
 		if (users > 0)
 			return (complain("nic tag '%s' is in use", t.name));
 	}
-	return (nictag_delete(t.name, &e) == 0 ? EXIT_OK : report(&e));
+	return (nictag_delete(t.name, &e) == 0 ? CMD_OK : report(&e));
 }

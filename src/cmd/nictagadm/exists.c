@@ -11,7 +11,7 @@ int
 nictagadm_exists(int argc, char **argv)
 {
 	const char *prefix = "invalid tag: ";
-	int c, i, rc, status = EXIT_OK;
+	int c, i, rc, status = CMD_OK;
 	struct nictag t;
 	struct err e;
 
@@ -29,7 +29,7 @@ nictagadm_exists(int argc, char **argv)
 		if (rc != -ENOENT)
 			return (report(&e));
 		(void)fprintf(stderr, "%s%s\n", prefix, argv[i]);
-		status = EXIT_ERROR;
+		status = CMD_ERROR;
 	}
 	return (status);
 }

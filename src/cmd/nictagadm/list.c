@@ -128,5 +128,5 @@ nictagadm_list(int argc, char **argv)
 		make_row(nl, &tags[i], &r);
 		print_row(&r, &o);
 	}
-	return (EXIT_OK);
+	return (CMD_OK);
 }

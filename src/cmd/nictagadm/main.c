@@ -11,15 +11,9 @@
 #include <unistd.h>
 
 #include "base/checked.h"
-#include "base/fd.h"
-#include "base/log.h"
 #include "cmd/nictagadm/nictagadm.h"
 
-static const struct command {
-	const char *name;
-	command_fn *run;
-	const char *synopsis;
-} commands[] = {
+static const struct subcommand commands[] = {
 	{ "add", nictagadm_add, "add [-f] [-p PROP=VALUE,...] NAME MAC-or-INTERFACE" },
 	{ "add", nictagadm_add, "add -l [-p ip=ADDRESS/BITS] NAME" },
 	{ "delete", nictagadm_delete, "delete [-f] NAME" },
@@ -43,7 +37,7 @@ int
 report(const struct err *e)
 {
 	(void)fprintf(stderr, "Error: %s\n", e->text);
-	return (EXIT_ERROR);
+	return (CMD_ERROR);
 }
 
 int
@@ -56,7 +50,7 @@ complain(const char *fmt, ...)
 	(void)vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	(void)fputc('\n', stderr);
-	return (EXIT_ERROR);
+	return (CMD_ERROR);
 }
 
 int
@@ -72,54 +66,45 @@ usage(const char *fmt, ...)
 		(void)fflush(stdout);
 	}
 	print_usage(stderr);
-	return (EXIT_USAGE);
+	return (CMD_USAGE);
 }
 
 static int
-dispatch(int argc, char **argv)
+print_help(void)
 {
-	size_t i;
+	print_usage(stdout);
+	return (CMD_OK);
+}
 
-	for (i = 0; i < NITEMS(commands); i++) {
-		if (strcmp(argv[0], commands[i].name) != 0)
-			continue;
-		/* Tests work below a root, and in a network namespace, of their own. */
-		if (geteuid() != 0 && secure_getenv("ZHYVE_ROOT") == NULL)
-			return (complain("nictagadm must be run as root"));
-		optind = 1;
-		return (commands[i].run(argc, argv));
+static int
+bad_call(enum subcommand_error error, const char *what)
+{
+	switch (error) {
+	case SUBCOMMAND_OPTION:
+		return (usage("unknown option: -%s", what));
+	case SUBCOMMAND_UNKNOWN:
+		return (usage("unknown subcommand: %s", what));
+	case SUBCOMMAND_NOT_ROOT:
+		return (complain("nictagadm must be run as root"));
+	case SUBCOMMAND_OUTPUT:
+		return (complain("cannot write the output: %s", what));
+	case SUBCOMMAND_MISSING:
+		break;
 	}
-	return (usage("unknown subcommand: %s", argv[0]));
+	return (usage(NULL));
 }
 
 int
 main(int argc, char **argv)
 {
-	int c, rc;
+	/* Tests work below a root, and in a network namespace, of their own. */
+	static const struct subcommand_tool tool = {
+		.program = "nictagadm",
+		.rows = commands,
+		.nrows = NITEMS(commands),
+		.help = print_help,
+		.error = bad_call,
+	};
 
-	fd_std_hold();
-	log_open("nictagadm", 2, LOG_LVL_WARN);
-	opterr = 0;
-	while ((c = getopt(argc, argv, "+hv")) != -1) {
-		switch (c) {
-		case 'h':
-			print_usage(stdout);
-			return (EXIT_OK);
-		case 'v':
-			log_open("nictagadm", 2, LOG_LVL_DEBUG);
-			break;
-		default:
-			return (usage("unknown option: -%c", optopt));
-		}
-	}
-	if (optind == argc)
-		return (usage(NULL));
-	if (strcmp(argv[optind], "help") == 0) {
-		print_usage(stdout);
-		return (EXIT_OK);
-	}
-	rc = dispatch(argc - optind, argv + optind);
-	if ((fflush(stdout) != 0 || ferror(stdout)) && rc == EXIT_OK && errno != EPIPE)
-		return (complain("cannot write the output: %s", strerror(errno)));
-	return (rc);
+	return (subcommand_main(&tool, argc, argv));
 }

@@ -6,21 +6,16 @@
 #define ZHYVE_CMD_NICTAGADM_H
 
 #include "base/err.h"
+#include "cmd/common/cmd.h"
+#include "cmd/common/subcommand.h"
 
-enum {
-	EXIT_OK = 0,
-	EXIT_ERROR = 1,
-	EXIT_USAGE = 2
-};
-
-/* A subcommand: argv[0] is its name, options come after it; returns the exit status. */
-typedef int command_fn(int argc, char **argv);
+/* The subcommands; their exit codes are those of cmd.h. */
 command_fn nictagadm_add, nictagadm_delete, nictagadm_exists, nictagadm_list, nictagadm_vms;
 
-/* "Error: TEXT" on stderr; returns EXIT_ERROR. */
+/* "Error: TEXT" on stderr; returns CMD_ERROR. */
 int report(const struct err *e);
 int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* The text on stdout, the usage on stderr, as SmartOS's does; returns EXIT_USAGE. NULL: no text. */
+/* The text on stdout, the usage on stderr, as SmartOS's does; returns CMD_USAGE. NULL: no text. */
 int usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

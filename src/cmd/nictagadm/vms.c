@@ -28,5 +28,5 @@ nictagadm_vms(int argc, char **argv)
 	if (nictag_get(argv[optind], &t, &e) != 0 ||
 	    usage_nictag(t.name, print_uuid, NULL, &n, &e) != 0)
 		return (report(&e));
-	return (EXIT_OK);
+	return (CMD_OK);
 }
