@@ -18,7 +18,7 @@
 #include "devices/rtc.h"
 
 #define HEADER_LEN 36
-#define RSDP_LEN   36
+#define RSDP_LEN   ACPI_RSDP_LEN
 #define FACS_LEN   64
 #define FADT_LEN   276
 #define TABLES_MAX 8
@@ -80,6 +80,7 @@ struct builder {
 	bool failed;
 	uint64_t table[TABLES_MAX]; /* what the XSDT lists */
 	unsigned ntables;
+	struct acpi_fixups *fix; /* NULL: `base` is where the tables will be */
 };
 
 /* `len` zero bytes at the next multiple of `align`; NULL when there is no room. */
@@ -115,6 +116,20 @@ checksum(uint8_t *p, size_t len, size_t at)
 	p[at] = (uint8_t)-sum;
 }
 
+/* The `len` bytes at p are an address within the tables. */
+static void
+note_pointer(struct builder *b, const uint8_t *p, unsigned len)
+{
+	struct acpi_fixups *f = b->fix;
+
+	if (f == NULL || b->failed)
+		return;
+	if (f->npointers == ACPI_FIXUPS_MAX)
+		b->failed = true;
+	else
+		f->pointer[f->npointers++] = (struct acpi_fixup){ (uint32_t)(p - b->buf), len };
+}
+
 /* A table of `len` bytes with its header; the checksum comes with finish(). */
 static uint8_t *
 table(struct builder *b, const char *sig, uint8_t revision, size_t len)
@@ -137,7 +152,15 @@ table(struct builder *b, const char *sig, uint8_t revision, size_t len)
 static void
 finish(struct builder *b, uint8_t *t, bool listed)
 {
-	checksum(t, le32_get(t + 4), 9);
+	struct acpi_fixups *f = b->fix;
+
+	if (f == NULL)
+		checksum(t, le32_get(t + 4), ACPI_TABLE_SUM);
+	else if (f->ntables == ACPI_FIXUPS_MAX)
+		b->failed = true;
+	else
+		f->table[f->ntables++] =
+		    (struct acpi_fixup){ (uint32_t)(t - b->buf), le32_get(t + 4) };
 	if (listed && b->ntables < TABLES_MAX)
 		b->table[b->ntables++] = gpa_of(b, t);
 }
@@ -186,22 +209,37 @@ put_dsdt(struct builder *b, const struct acpi_config *c)
 }
 
 static void
-put_fadt(struct builder *b, uint64_t facs, uint64_t dsdt)
+put_pm_ports(uint8_t *t, uint16_t base)
+{
+	uint16_t evt = base + PM_OFF_EVT, cnt = base + PM_OFF_CNT, tmr = base + PM_OFF_TMR,
+		 gpe0 = base + PM_OFF_GPE0;
+
+	le32_put(t + FADT_PM1_EVT, evt);
+	le32_put(t + FADT_PM1_CNT, cnt);
+	le32_put(t + FADT_PM_TMR, tmr);
+	le32_put(t + FADT_GPE0, gpe0);
+	gas_io(t + FADT_X_PM1_EVT, evt, 32, 2);
+	gas_io(t + FADT_X_PM1_CNT, cnt, 16, 2);
+	gas_io(t + FADT_X_PM_TMR, tmr, 32, 3);
+	gas_io(t + FADT_X_GPE0, gpe0, 32, 1);
+}
+
+static void
+put_fadt(struct builder *b, const struct acpi_config *c, uint64_t facs, uint64_t dsdt)
 {
 	uint8_t *t = table(b, "FACP", 6, FADT_LEN);
 
 	if (t == NULL)
 		return;
 	le32_put(t + FADT_FACS, (uint32_t)facs);
+	note_pointer(b, t + FADT_FACS, 4);
 	le32_put(t + FADT_DSDT, (uint32_t)dsdt);
+	note_pointer(b, t + FADT_DSDT, 4);
 	le16_put(t + FADT_SCI, LPC_IRQ_SCI);
 	le32_put(t + FADT_SMI_CMD, PM_PORT_SMI);
 	t[FADT_ACPI_ON] = PM_SMI_ACPI_ON;
 	t[FADT_ACPI_OFF] = PM_SMI_ACPI_OFF;
-	le32_put(t + FADT_PM1_EVT, PM_PORT_EVT);
-	le32_put(t + FADT_PM1_CNT, PM_PORT_CNT);
-	le32_put(t + FADT_PM_TMR, PM_PORT_TMR);
-	le32_put(t + FADT_GPE0, PM_PORT_GPE0);
+	put_pm_ports(t, acpi_pm_base(c));
 	t[FADT_EVT_LEN] = 4;
 	t[FADT_CNT_LEN] = 2;
 	t[FADT_TMR_LEN] = 4;
@@ -219,10 +257,7 @@ put_fadt(struct builder *b, uint64_t facs, uint64_t dsdt)
 	 * alone.
 	 */
 	le64_put(t + FADT_X_DSDT, dsdt);
-	gas_io(t + FADT_X_PM1_EVT, PM_PORT_EVT, 32, 2);
-	gas_io(t + FADT_X_PM1_CNT, PM_PORT_CNT, 16, 2);
-	gas_io(t + FADT_X_PM_TMR, PM_PORT_TMR, 32, 3);
-	gas_io(t + FADT_X_GPE0, PM_PORT_GPE0, 32, 1);
+	note_pointer(b, t + FADT_X_DSDT, 8);
 	memcpy(t + FADT_HYPERVISOR, ACPI_HYPERVISOR, 8);
 	finish(b, t, true);
 }
@@ -362,24 +397,28 @@ put_list(struct builder *b, const char *sig, unsigned width)
 
 	if (t == NULL)
 		return (0);
-	for (unsigned i = 0; i < b->ntables; i++)
+	for (unsigned i = 0; i < b->ntables; i++) {
 		memcpy(t + HEADER_LEN + width * i, &b->table[i], width);
+		note_pointer(b, t + HEADER_LEN + width * i, width);
+	}
 	finish(b, t, false);
 	return (gpa_of(b, t));
 }
 
 static void
-make_rsdp(uint8_t p[RSDP_LEN], uint64_t rsdt, uint64_t xsdt)
+make_rsdp(uint8_t p[RSDP_LEN], uint64_t rsdt, uint64_t xsdt, bool final)
 {
 	memset(p, 0, RSDP_LEN);
 	memcpy(p, "RSD PTR ", 8);
 	memcpy(p + 9, ACPI_OEM_ID, 6);
 	p[15] = 2;
-	le32_put(p + 16, (uint32_t)rsdt);
+	le32_put(p + ACPI_RSDP_RSDT, (uint32_t)rsdt);
 	le32_put(p + 20, RSDP_LEN);
-	le64_put(p + 24, xsdt);
-	checksum(p, 20, 8);
-	checksum(p, RSDP_LEN, 32);
+	le64_put(p + ACPI_RSDP_XSDT, xsdt);
+	if (!final)
+		return;
+	checksum(p, ACPI_RSDP_V1_LEN, ACPI_RSDP_SUM);
+	checksum(p, RSDP_LEN, ACPI_RSDP_SUM2);
 }
 
 /* Build everything but the RSDP for the address b->base, and the RSDP that leads to it. */
@@ -392,14 +431,18 @@ build(struct builder *b, const struct acpi_config *c, uint8_t rsdp[RSDP_LEN])
 	b->ntables = 0;
 	facs = put_facs(b);
 	dsdt = put_dsdt(b, c);
-	put_fadt(b, facs, dsdt);
+	put_fadt(b, c, facs, dsdt);
 	put_madt(b, c);
 	put_mcfg(b, c);
 	if (c->spcr)
 		put_spcr(b);
 	rsdt = put_list(b, "RSDT", 4);
 	xsdt = put_list(b, "XSDT", 8);
-	make_rsdp(rsdp, rsdt, xsdt);
+	make_rsdp(rsdp, rsdt, xsdt, b->fix == NULL);
+	if (b->fix != NULL) {
+		b->fix->rsdt = (uint32_t)rsdt;
+		b->fix->xsdt = (uint32_t)xsdt;
+	}
 	return (b->failed ? -ENOSPC : 0);
 }
 
@@ -437,22 +480,52 @@ place(struct builder *b, const struct gmem *gm, const struct acpi_config *c, str
 	return (0);
 }
 
+static int
+new_builder(struct builder *b, const struct acpi_config *c, struct err *e)
+{
+	*b = (struct builder){ 0 };
+	if (c->ncpus == 0 || c->ncpus > ACPI_MAX_VCPUS)
+		return (err_say(
+		    e, EINVAL, "cannot describe a machine with %u vCPUs in ACPI tables", c->ncpus));
+	b->size = BASE_SIZE + (size_t)c->ncpus * PER_CPU;
+	b->buf = malloc(b->size);
+	if (b->buf == NULL)
+		return (err_set(e, ENOMEM, "cannot build ACPI tables"));
+	return (0);
+}
+
 int
 acpi_write(
     const struct gmem *gm, const struct acpi_config *c, struct acpi_place *out, struct err *e)
 {
-	struct builder b = { 0 };
+	struct builder b;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	if (c->ncpus == 0 || c->ncpus > ACPI_MAX_VCPUS || gm->nranges == 0)
-		return (err_say(
-		    e, EINVAL, "cannot describe a machine with %u vCPUs in ACPI tables", c->ncpus));
-	b.size = BASE_SIZE + (size_t)c->ncpus * PER_CPU;
-	b.buf = malloc(b.size);
-	if (b.buf == NULL)
-		return (err_set(e, ENOMEM, "cannot build ACPI tables"));
+	if (gm->nranges == 0)
+		return (err_say(e, EINVAL, "there is no memory for ACPI tables"));
+	if ((rc = new_builder(&b, c, e)) != 0)
+		return (rc);
 	rc = place(&b, gm, c, out, e);
 	free(b.buf);
 	return (rc);
+}
+
+int
+acpi_build_unplaced(const struct acpi_config *c, uint8_t **out, uint8_t rsdp[ACPI_RSDP_LEN],
+    struct acpi_fixups *fix, struct err *e)
+{
+	struct builder b;
+	int rc;
+
+	memset(fix, 0, sizeof(*fix));
+	if ((rc = new_builder(&b, c, e)) != 0)
+		return (rc);
+	b.fix = fix;
+	if (build(&b, c, rsdp) != 0) {
+		free(b.buf);
+		return (err_say(e, ENOSPC, "the ACPI tables do not fit into their buffer"));
+	}
+	*out = b.buf;
+	return ((int)b.len);
 }

@@ -24,7 +24,10 @@
 struct acpi_config {
 	unsigned ncpus;          /* 1 to ACPI_MAX_VCPUS */
 	const uint32_t *apic_id; /* of each vCPU; NULL: 0, 1, 2, ... */
-	/* The host bridge's memory windows, ends exclusive, as given to pci_bus_create. */
+	/*
+	 * The host bridge's memory windows, ends exclusive, as given to pci_bus_create. A lower
+	 * window that has the ECAM in it is told as the two parts around it.
+	 */
 	uint64_t mem32_base, mem32_end;
 	uint64_t mem64_base, mem64_end; /* equal: none */
 	unsigned lpc_bdf;               /* of the ISA bridge, ACPI_NO_LPC: none, nor COMs and RTC */
@@ -33,7 +36,9 @@ struct acpi_config {
 	 * of each bus it is told of, two exits a slot.
 	 */
 	uint8_t last_bus;
-	bool spcr; /* COM1 is the console of firmware and kernel */
+	bool spcr;        /* COM1 is the console of firmware and kernel */
+	uint16_t pm_base; /* first port of the PM block (pm.h); 0: PM_PORT_BASE */
+	bool fwcfg;       /* fw_cfg is there (fwcfg.h): told as QEMU0002 */
 };
 
 struct acpi_place {
@@ -48,5 +53,18 @@ struct acpi_place {
 /* 0; -EINVAL (configuration), -ENOSPC (no room in RAM either), -ENOMEM. */
 int acpi_write(
     const struct gmem *gm, const struct acpi_config *c, struct acpi_place *out, struct err *e);
+
+/*
+ * The tables for a boot ROM, which places them itself (fw_cfg's etc/acpi/tables and etc/acpi/rsdp)
+ * by a script (etc/table-loader; the commands are in QEMU's hw/acpi/bios-linker-loader.c): every
+ * pointer holds an offset into the tables, every checksum is zero, and the script says where.
+ */
+struct acpi_files {
+	uint8_t *tables, *rsdp, *loader; /* malloc'ed */
+	uint32_t tables_len, rsdp_len, loader_len;
+};
+/* 0, -EINVAL, -ENOSPC, -ENOMEM. */
+int acpi_files(const struct acpi_config *c, struct acpi_files *out, struct err *e);
+void acpi_files_free(struct acpi_files *f);
 
 #endif

@@ -4,8 +4,10 @@
  * the ports and memory that belong to the board, and sleep state S5. Runs in zhyve, before any
  * guest code.
  */
+#include "base/checked.h"
 #include "devices/acpi_internal.h"
 #include "devices/aml.h"
+#include "devices/fwcfg.h"
 #include "devices/lpc.h"
 #include "devices/pci.h"
 #include "devices/pm.h"
@@ -31,6 +33,13 @@ put_routing(struct aml *a)
 }
 
 static void
+put_mem32(struct aml *a, uint64_t base, uint64_t end)
+{
+	if (end > base)
+		aml_res_mem32_window(a, (uint32_t)base, (uint32_t)(end - 1));
+}
+
+static void
 put_windows(struct aml *a, const struct acpi_config *c)
 {
 	aml_resources(a, "_CRS");
@@ -38,8 +47,8 @@ put_windows(struct aml *a, const struct acpi_config *c)
 	aml_res_io(a, PCI_PORT_BASE, PCI_PORT_LEN);
 	aml_res_io_window(a, 0, PCI_PORT_BASE - 1);
 	aml_res_io_window(a, PCI_PORT_BASE + PCI_PORT_LEN, PCI_IO_END - 1);
-	if (c->mem32_end > c->mem32_base)
-		aml_res_mem32_window(a, (uint32_t)c->mem32_base, (uint32_t)(c->mem32_end - 1));
+	put_mem32(a, c->mem32_base, MIN(c->mem32_end, PCI_ECAM_BASE));
+	put_mem32(a, MAX(c->mem32_base, PCI_ECAM_BASE + PCI_ECAM_SIZE), c->mem32_end);
 	if (c->mem64_end > c->mem64_base)
 		aml_res_mem64_window(a, c->mem64_base, c->mem64_end - 1);
 	aml_end(a);
@@ -79,15 +88,29 @@ put_isa(struct aml *a, unsigned bdf)
 	aml_end(a);
 }
 
+/* As QEMU describes it: Linux' qemu_fw_cfg driver looks for this. */
+static void
+put_fwcfg(struct aml *a)
+{
+	aml_device(a, "FWCF");
+	aml_name(a, "_HID");
+	aml_string(a, "QEMU0002");
+	aml_name_int(a, "_STA", 0x0B); /* present, enabled, not shown */
+	aml_resources(a, "_CRS");
+	aml_res_io(a, FWCFG_PORT_BASE, FWCFG_PORT_LEN);
+	aml_end(a);
+	aml_end(a);
+}
+
 /* What no other device may be given: PM ports and ECAM. */
 static void
-put_board(struct aml *a)
+put_board(struct aml *a, const struct acpi_config *c)
 {
 	aml_device(a, "MBRD");
 	aml_name_eisaid(a, "_HID", "PNP0C02");
 	aml_name_int(a, "_UID", 0);
 	aml_resources(a, "_CRS");
-	aml_res_io(a, PM_PORT_BASE, PM_PORT_LEN);
+	aml_res_io(a, acpi_pm_base(c), PM_PORT_LEN);
 	aml_res_io(a, PM_PORT_SMI, 1);
 	aml_res_memory32(a, (uint32_t)PCI_ECAM_BASE, (uint32_t)PCI_ECAM_SIZE);
 	aml_end(a);
@@ -125,7 +148,9 @@ acpi_dsdt(const struct acpi_config *c, void *buf, size_t size)
 	aml_init(&a, buf, size);
 	aml_scope(&a, "_SB_");
 	put_root(&a, c);
-	put_board(&a);
+	put_board(&a, c);
+	if (c->fwcfg)
+		put_fwcfg(&a);
 	aml_end(&a);
 	aml_name(&a, "_S5_");
 	aml_package(&a);

@@ -27,9 +27,9 @@ pci_bus_create(const struct pci_host_ops *host, uint64_t mem32_base, uint64_t me
 	if (bus == NULL)
 		return (NULL);
 	bus->host = *host;
-	bus->io = (struct pci_window){ PCI_IO_BASE, PCI_IO_END, PCI_IO_BASE };
-	bus->mem32 = (struct pci_window){ mem32_base, mem32_end, mem32_base };
-	bus->mem64 = (struct pci_window){ mem64_base, mem64_end, mem64_base };
+	bus->io = (struct pci_window){ PCI_IO_BASE, PCI_IO_END, PCI_IO_BASE, PCI_IO_END };
+	bus->mem32 = (struct pci_window){ mem32_base, mem32_end, mem32_base, mem32_end };
+	bus->mem64 = (struct pci_window){ mem64_base, mem64_end, mem64_base, mem64_end };
 	bus->enable_bars = true;
 	for (unsigned i = 0; i < PCI_INTX_GSIS; i++)
 		bus->intx[i].out =
@@ -41,6 +41,13 @@ void
 pci_bus_destroy(struct pci_bus *bus)
 {
 	free(bus);
+}
+
+void
+pci_bus_widen_mem32(struct pci_bus *bus, uint64_t base, uint64_t end)
+{
+	bus->mem32.base = MIN(bus->mem32.base, base);
+	bus->mem32.end = MAX(bus->mem32.end, end);
 }
 
 void
@@ -219,7 +226,7 @@ bar_place(struct pci_bus *bus, struct pci_dev *d, unsigned bar)
 	if (!add_ok(w->next, align - 1, &addr))
 		return (-ENOSPC);
 	addr &= ~(align - 1);
-	if (!add_ok(addr, b->size, &end) || end > w->end)
+	if (!add_ok(addr, b->size, &end) || end > w->place_end)
 		return (-ENOSPC);
 	w->next = end;
 	bar_set_addr(d, bar, addr);

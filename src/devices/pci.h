@@ -147,6 +147,11 @@ struct pci_bus *pci_bus_create(const struct pci_host_ops *host, uint64_t mem32_b
     uint64_t mem32_end, uint64_t mem64_base, uint64_t mem64_end);
 /* The devices stay their owners' and are not touched. */
 void pci_bus_destroy(struct pci_bus *bus);
+/*
+ * Let the guest put 32-bit BARs into [base, end) as well, where a boot ROM may: PC firmware uses
+ * all that is free below 4 GiB. Where they are placed at first does not change.
+ */
+void pci_bus_widen_mem32(struct pci_bus *bus, uint64_t base, uint64_t end);
 /* bhyve's pci.enable_bars: whether devices attached from now on decode from the start (default). */
 void pci_bus_set_enable_bars(struct pci_bus *bus, bool on);
 /* Who gets byte accesses to port 0xCF9, which lies within CONFIG_ADDRESS (pm.h). off is 0. */

@@ -10,7 +10,8 @@
 
 struct pci_window {
 	uint64_t base, end; /* end exclusive */
-	uint64_t next;      /* where placement goes on */
+	uint64_t next;      /* where placement goes on ... */
+	uint64_t place_end; /* ... and ends */
 };
 
 struct pci_bus {

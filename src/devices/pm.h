@@ -11,12 +11,17 @@
 #include "devices/bus.h"
 #include "devices/device.h"
 
-#define PM_PORT_BASE    0x400 /* pm_ops: the whole block */
+#define PM_PORT_BASE    0x400 /* pm_ops: the whole block, as in bhyve ... */
+#define PM_PORT_ROM     0x600 /* ... and where it is for a boot ROM (piix4.h) */
 #define PM_PORT_LEN     0x10
-#define PM_PORT_EVT     0x400 /* status, enable: 2 bytes each */
-#define PM_PORT_CNT     0x404 /* 2 bytes */
-#define PM_PORT_TMR     0x408 /* 4 bytes */
-#define PM_PORT_GPE0    0x40C /* status, enable: 2 bytes each */
+#define PM_OFF_EVT      0x0 /* status, enable: 2 bytes each */
+#define PM_OFF_CNT      0x4 /* 2 bytes */
+#define PM_OFF_TMR      0x8 /* 4 bytes */
+#define PM_OFF_GPE0     0xC /* status, enable: 2 bytes each */
+#define PM_PORT_EVT     (PM_PORT_BASE + PM_OFF_EVT)
+#define PM_PORT_CNT     (PM_PORT_BASE + PM_OFF_CNT)
+#define PM_PORT_TMR     (PM_PORT_BASE + PM_OFF_TMR)
+#define PM_PORT_GPE0    (PM_PORT_BASE + PM_OFF_GPE0)
 #define PM_PORT_SMI     0xB2  /* pm_smi_ops: one port */
 #define PM_PORT_RESET   0xCF9 /* pm_reset_ops: through pci_bus_set_reset_port */
 #define PM_SMI_ACPI_ON  0xA0

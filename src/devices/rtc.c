@@ -475,6 +475,13 @@ rtc_init(struct rtc *rtc, const struct irq_line *irq, const struct clock *clock,
 }
 
 void
+rtc_cmos_put(struct rtc *rtc, uint8_t at, uint8_t val)
+{
+	if (at >= R_RAM && at < RTC_CMOS_SIZE)
+		rtc->cmos[at] = val;
+}
+
+void
 rtc_reset(struct rtc *rtc)
 {
 	rtc->index = 0;

@@ -20,6 +20,12 @@
 #define RTC_CENTURY     0x32 /* where the FADT says the century is */
 #define RTC_CMOS_MEM16M 0x34 /* two bytes: 64 KiB units from 16 MiB up to 4 GiB */
 #define RTC_CMOS_MEM4G  0x5B /* three bytes: 64 KiB units above 4 GiB */
+#define RTC_CMOS_CPUS   0x5F /* number of vCPUs less one, as SeaBIOS takes it ... */
+#define RTC_CMOS_BOOT12 0x3D /* ... and what it boots from first, second (upper half) ... */
+#define RTC_CMOS_BOOT3  0x38 /* ... and third (upper half), where no boot order is given */
+#define RTC_BOOT_DISK   2
+#define RTC_BOOT_CD     3
+#define RTC_BOOT_NET    4
 
 struct rtc {
 	struct irq_line irq; /* IRQ 8 */
@@ -41,6 +47,8 @@ struct rtc {
  */
 void rtc_init(struct rtc *rtc, const struct irq_line *irq, const struct clock *clock,
     struct dev_timer *timer, int64_t offset_s, uint64_t lowmem, uint64_t highmem);
+/* Preset a byte of CMOS memory (from 0x0E on), as a PC's setup program would. */
+void rtc_cmos_put(struct rtc *rtc, uint8_t at, uint8_t val);
 /* Machine reset: interrupts off; time and CMOS memory go on, as by battery. */
 void rtc_reset(struct rtc *rtc);
 

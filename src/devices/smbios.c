@@ -375,23 +375,48 @@ put_entry_points(struct builder *b)
 	checksum(p, EP64_LEN, 5);
 }
 
-int
-smbios_write(const struct gmem *gm, const struct smbios_config *c, struct err *e)
+static int
+build(struct builder *b, struct err *e)
 {
-	struct builder b = { .len = TABLE_OFF, .c = c };
+	const struct smbios_config *c = b->c;
 
 	if (c->sockets == 0 || c->cores == 0 || c->threads == 0 || c->lowmem == 0)
 		return (err_say(e, EINVAL,
 		    "cannot describe a machine without processor or memory "
 		    "in SMBIOS tables"));
-	put_structures(&b);
-	if (b.failed)
+	put_structures(b);
+	if (b->failed)
 		return (err_say(e, ENOSPC,
 		    "the SMBIOS strings (-B) are too long: all tables together may have %u bytes",
 		    TABLE_MAX));
-	put_entry_points(&b);
+	put_entry_points(b);
+	return (0);
+}
+
+int
+smbios_write(const struct gmem *gm, const struct smbios_config *c, struct err *e)
+{
+	struct builder b = { .len = TABLE_OFF, .c = c };
+	int rc = build(&b, e);
+
+	if (rc != 0)
+		return (rc);
 	if (gmem_write(gm, SMBIOS_AREA, b.buf, b.len) != 0)
 		return (err_say(e, ENOSPC,
 		    "no room for SMBIOS tables: the guest needs at least 1 MiB of memory (-m)"));
+	return (0);
+}
+
+int
+smbios_files(const struct smbios_config *c, struct smbios_files *out, struct err *e)
+{
+	struct builder b = { .len = TABLE_OFF, .c = c };
+	int rc = build(&b, e);
+
+	if (rc != 0)
+		return (rc);
+	memcpy(out->anchor, b.buf, sizeof(out->anchor));
+	out->tables_len = (uint32_t)(b.len - TABLE_OFF);
+	memcpy(out->tables, b.buf + TABLE_OFF, out->tables_len);
 	return (0);
 }

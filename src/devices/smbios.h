@@ -41,4 +41,16 @@ int smbios_find_key(unsigned type, const char *key);
 /* Write entry points and structures. 0; -ENOSPC (strings too long, no RAM there), -EINVAL. */
 int smbios_write(const struct gmem *gm, const struct smbios_config *c, struct err *e);
 
+/*
+ * The same for a boot ROM, which places them itself (fw_cfg's etc/smbios/smbios-anchor and
+ * -tables): the 32-bit entry point, whose address it will replace, and the structures.
+ */
+#define SMBIOS_ANCHOR_LEN 0x1F
+struct smbios_files {
+	uint8_t anchor[SMBIOS_ANCHOR_LEN];
+	uint8_t tables[SMBIOS_AREA_LEN];
+	uint32_t tables_len;
+};
+int smbios_files(const struct smbios_config *c, struct smbios_files *out, struct err *e);
+
 #endif

@@ -22,9 +22,9 @@
 #include "base/log.h"
 #include "base/parse.h"
 
-#define VM_TSS_ADDR 0xfffbd000ul /* three pages for VT-x without unrestricted guest (4.36) */
+#define VM_TSS_ADDR 0xfeffd000ul /* three pages for VT-x without unrestricted guest (4.36) */
 #define VM_IDENTITY_ADDR \
-	0xfffbc000ul /* one page (4.69); both below the local APICs, above any RAM */
+	0xfeffc000ul /* one page (4.69); both above the local APICs, below any boot ROM */
 
 static const struct {
 	int cap;

@@ -29,6 +29,13 @@ run 4 "is not a slot" -s 0:0:0:0,virtio-rnd x
 run 4 "is not a slot" -s 0:8,virtio-rnd x
 run 4 "slot and emulation are needed" -s 3 x
 run 4 "PCI slot 0:3:0 is used twice: by virtio-rnd and lpc" -s 3,virtio-rnd -s 0:3:0,lpc x
+run 0 "bootrom" -l help
+run 64 "is not ROM or ROM,VARS" -l bootrom,a,b,c x
+run 64 "is not ROM or ROM,VARS" -l bootrom,a, x
+run 64 "needs a value" -l bootrom x
+run 64 "invalid fw_cfg item 'opt/a'" -f opt/a x
+run 64 "invalid fw_cfg item 'opt/a,bytes=1'" -f opt/a,bytes=1 x
+run 1 "bootvars=V" -l bootrom,R,V -o config.dump=true x
 run 64 "unknown LPC device 'com5'" -l com5,stdio x
 run 64 "needs a value" -l com1 x
 run 64 "invalid key=value: 'product'" -B 1,product x

@@ -13,6 +13,7 @@
 #include "devices/virtio/blk.h"
 #include "procs/zhyve/disk_options.h"
 #include "procs/zhyve/emul.h"
+#include "procs/zhyve/firmware.h"
 #include "procs/zhyve/virtio_glue.h"
 
 struct blk_emul {
@@ -46,14 +47,16 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 		return (rc);
 	if ((rc = virtio_blk_init(&b->blk, &m->gm, b->backend, serial, queues)) != 0)
 		return (err_set(e, -rc, "cannot make the device"));
+	if ((rc = fwcfg_bootorder(m, cfg, bdf, BOOTORDER_VIRTIO_BLK, 0, e)) != 0)
+		return (rc);
 	return (virtio_glue_attach(&b->glue, &b->blk.vd, bdf, e));
 }
 
 static const struct vmm_emul virtio_blk = {
 	.name = "virtio-blk",
 	.first = "path",
-	.help =
-	    "PATH[,nocache][,sync|direct][,ro][,sectorsize=L[/P]][,nodelete][,serial=S][,queues=N]",
+	.help = "PATH[,nocache][,sync|direct][,ro][,sectorsize=L[/P]][,nodelete][,serial=S]"
+		"[,queues=N][,bootindex=N]",
 	.init = init,
 };
 ZHYVE_EMUL(virtio_blk);

@@ -8,6 +8,7 @@
 
 #include "devices/hostbridge.h"
 #include "procs/zhyve/emul.h"
+#include "procs/zhyve/firmware.h"
 #include "procs/zhyve/machine.h"
 
 static int
@@ -30,6 +31,8 @@ init_hostbridge(struct machine *m, struct config_node *cfg, unsigned bdf, struct
 	uint32_t v, d;
 	int rc;
 
+	if (model == NULL && firmware_has_rom(m))
+		model = "i440fx"; /* the one that boot ROMs know */
 	if (!hostbridge_model(model, &vendor, &device))
 		return (err_say(
 		    e, EINVAL, "unknown model '%s': known are %s", model, hostbridge_models));

@@ -15,6 +15,7 @@
 #include "base/parse.h"
 #include "devices/virtio/net.h"
 #include "procs/zhyve/emul.h"
+#include "procs/zhyve/firmware.h"
 #include "procs/zhyve/net_options.h"
 #include "procs/zhyve/virtio_glue.h"
 
@@ -76,7 +77,8 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 	if ((rc = tap_open(&n->tap, vnic, m->loop, &n->glue.lock, e)) != 0)
 		return (rc);
 	n->tap->mtu = (uint16_t)mtu;
-	if ((rc = net_mac(m, cfg, bdf, n->tap->mac, e)) != 0 || (rc = open_vhost(n, cfg, e)) != 0)
+	if ((rc = net_mac(m, cfg, bdf, n->tap->mac, e)) != 0 || (rc = open_vhost(n, cfg, e)) != 0 ||
+	    (rc = fwcfg_bootorder(m, cfg, bdf, BOOTORDER_NET, 0, e)) != 0)
 		return (rc);
 	return (make_device(n, m, mask, bdf, e));
 }
@@ -84,7 +86,7 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 static const struct vmm_emul virtio_net_viona = {
 	.name = "virtio-net-viona",
 	.first = "vnic",
-	.help = "TAP|fd:N[,mac=M][,mtu=N][,vhost=off|on|PATH|fd:N][,feature_mask=N]",
+	.help = "TAP|fd:N[,mac=M][,mtu=N][,vhost=off|on|PATH|fd:N][,feature_mask=N][,bootindex=N]",
 	.init = init,
 };
 ZHYVE_EMUL(virtio_net_viona);

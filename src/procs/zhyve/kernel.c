@@ -9,6 +9,7 @@
 
 #include "base/parse.h"
 #include "devices/acpi.h"
+#include "procs/zhyve/firmware.h"
 #include "procs/zhyve/machine.h"
 
 static int
@@ -35,14 +36,13 @@ kernel_open(struct machine *m, struct err *e)
 	const char *kernel = config_get(m->config, "boot.kernel");
 	int rc;
 
-	if (config_get(m->config, "bootrom") != NULL ||
-	    config_get(m->config, "lpc.bootrom") != NULL)
-		return (err_say(e, ENOTSUP,
-		    "boot ROMs are not supported by this version: boot a kernel with -l "
-		    "kernel,FILE"));
+	m->kernel.fd = m->initrd.fd = -1;
+	if (kernel == NULL && firmware_has_rom(m))
+		return (0);
 	if (kernel == NULL)
 		return (err_say(e, EINVAL,
-		    "virtual machine cannot be booted: no kernel is given (-l kernel,FILE)"));
+		    "virtual machine cannot be booted: neither boot ROM (-l bootrom,FILE) nor "
+		    "kernel (-l kernel,FILE) is given"));
 	if ((rc = open_file(&m->kernel, "kernel", kernel, e)) != 0)
 		return (rc);
 	return (open_file(&m->initrd, "initrd", config_get(m->config, "boot.initrd"), e));

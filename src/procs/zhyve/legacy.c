@@ -110,7 +110,7 @@ create_pm(struct machine *m, struct err *e)
 	(void)pthread_mutex_init(&l->pm_lock.mutex, NULL);
 	pm_init(&l->pm, &sci, &ctl, &m->clock);
 	pci_bus_set_reset_port(m->pci, &reset_ops, l);
-	if ((rc = claim(m, "pm", PM_PORT_BASE, PM_PORT_LEN, &pm_ops, &l->pm, &l->pm_lock, e)) != 0)
+	if ((rc = claim(m, "pm", m->pm_base, PM_PORT_LEN, &pm_ops, &l->pm, &l->pm_lock, e)) != 0)
 		return (rc);
 	return (claim(m, "smi", PM_PORT_SMI, 1, &pm_smi_ops, &l->pm, &l->pm_lock, e));
 }
@@ -138,6 +138,9 @@ create_rtc(struct machine *m, struct err *e)
 	if ((rc = machine_timer(m, &l->rtc_timer, &l->rtc_lock, e)) != 0)
 		return (rc);
 	rtc_init(&l->rtc, &irq, &m->clock, &l->rtc_timer, offset, low, high);
+	rtc_cmos_put(&l->rtc, RTC_CMOS_CPUS, (uint8_t)(m->vcpus.n - 1));
+	rtc_cmos_put(&l->rtc, RTC_CMOS_BOOT12, RTC_BOOT_DISK | RTC_BOOT_CD << 4);
+	rtc_cmos_put(&l->rtc, RTC_CMOS_BOOT3, RTC_BOOT_NET << 4);
 	return (claim(m, "rtc", RTC_PORT_BASE, RTC_PORT_LEN, &rtc_ops, &l->rtc, &l->rtc_lock, e));
 }
 
@@ -183,7 +186,9 @@ legacy_create(struct machine *m, struct err *e)
 	}
 	if ((rc = create_pm(m, e)) != 0 || (rc = create_rtc(m, e)) != 0)
 		return (rc);
-	return (create_lpc(m, e));
+	if ((rc = create_lpc(m, e)) != 0)
+		return (rc);
+	return (legacy_debugcon(m, e));
 }
 
 struct pci_dev *

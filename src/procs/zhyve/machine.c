@@ -16,10 +16,13 @@
 #include "base/checked.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "devices/pm.h"
 #include "procs/zhyve/emul.h"
+#include "procs/zhyve/firmware.h"
 
-#define MEM64_WINDOW (512 * GIB)
-#define MEM64_ALIGN  (4 * GIB)
+#define ROM_MEM32_END 0xFEC00000ull /* where the I/O APIC begins */
+#define MEM64_WINDOW  (512 * GIB)
+#define MEM64_ALIGN   (4 * GIB)
 
 static uint64_t
 now_ns(void *ctx)
@@ -264,7 +267,10 @@ create_pci(struct machine *m, struct err *e)
 	const struct gmem_range *last = &m->gm.range[m->gm.nranges - 1];
 	uint64_t ram_end = MAX(last->gpa + last->len, GMEM_HIGH_BASE);
 	uint64_t mem64 = ROUND_UP(ram_end, MEM64_ALIGN);
-	uint64_t mem64_end = MIN(mem64 + MEM64_WINDOW, 1ull << m->vm.address_bits);
+	uint64_t space_end = 1ull << m->vm.address_bits;
+	bool rom = firmware_has_rom(m);
+	/* A boot ROM places BARs itself: OVMF at the very end of the address space. */
+	uint64_t mem64_end = rom ? space_end : MIN(mem64 + MEM64_WINDOW, space_end);
 	struct bus_region port = { PCI_PORT_BASE, PCI_PORT_LEN, &pci_port_ops, NULL, &m->pci_lock,
 		"pci" };
 	struct bus_region ecam = { PCI_ECAM_BASE, PCI_ECAM_SIZE, &pci_ecam_ops, NULL, &m->pci_lock,
@@ -275,11 +281,18 @@ create_pci(struct machine *m, struct err *e)
 	if (mem64_end <= mem64) /* no room above RAM: the processor's addresses are short */
 		mem64 = mem64_end = 0;
 	m->pci = pci_bus_create(&host, GMEM_LOW_MAX, PCI_ECAM_BASE, mem64, mem64_end);
+	m->mem32_base = GMEM_LOW_MAX;
+	m->mem32_end = PCI_ECAM_BASE;
 	m->mem64_base = mem64;
 	m->mem64_end = mem64_end;
 	if (m->pci == NULL)
 		return (err_set(e, ENOMEM, "cannot make the PCI bus"));
-	if ((rc = config_bool(m->config, "pci.enable_bars", true, &enable, e)) != 0)
+	if (rom) {
+		m->mem32_base = m->gm.range[0].len;
+		m->mem32_end = ROM_MEM32_END;
+		pci_bus_widen_mem32(m->pci, m->mem32_base, m->mem32_end);
+	}
+	if ((rc = config_bool(m->config, "pci.enable_bars", !rom, &enable, e)) != 0)
 		return (rc);
 	pci_bus_set_enable_bars(m->pci, enable);
 	port.dev = ecam.dev = m->pci;
@@ -326,6 +339,7 @@ machine_create(struct machine *m, struct err *e)
 	m->kvm = -1; /* the vm's now, or closed */
 	if (rc != 0)
 		return (rc);
+	m->pm_base = firmware_has_rom(m) ? PM_PORT_ROM : PM_PORT_BASE;
 	ops.event = on_event;
 	ops.ctx = m;
 	if ((rc = vcpus_create(&m->vcpus, &m->vm, &m->bus, ncpus, &m->topo, strict_msr, &ops, e)) !=

@@ -22,10 +22,10 @@
 #include "vmm/iobus.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
-#include "wire/wire.h"
 
 #define MACHINE_TEXT_MAX 480
 
+struct firmware;
 struct legacy;
 
 struct machine {
@@ -46,14 +46,14 @@ struct machine {
 	struct cpu_topology topo;
 	struct pci_bus *pci;
 	struct lock pci_lock;
-	uint64_t mem64_base, mem64_end; /* its window above RAM */
+	uint64_t mem32_base, mem32_end; /* its window below 4 GiB, around the ECAM ... */
+	uint64_t mem64_base, mem64_end; /* ... and above RAM */
+	uint16_t pm_base;               /* first port of ACPI's PM block */
 	struct legacy *legacy;          /* legacy.c's */
+	struct firmware *firmware;      /* firmware.c's; NULL: neither boot ROM nor fw_cfg */
 	struct input_router input;      /* devices enter themselves while they are built */
 	struct boot_entry entry;
 	struct clock clock;
-
-	_Atomic unsigned notes; /* bits of enum wire_note that are still to be told */
-	int notes_fd;           /* eventfd: there are some; control.c's */
 
 	/* How it ended: the first event counts. */
 	_Atomic int stopped; /* 0, or 1 + enum machine_event */
@@ -80,6 +80,8 @@ int machine_timer(struct machine *m, struct dev_timer *t, struct lock *lock, str
 /* --- legacy.c: the devices every PC has: COM ports, RTC, power management, reset --- */
 
 int legacy_create(struct machine *m, struct err *e);
+/* legacy_debugcon.c: QEMU's debug port, where it is asked for. */
+int legacy_debugcon(struct machine *m, struct err *e);
 /* The ISA bridge's PCI function, not attached yet. */
 struct pci_dev *legacy_isa_bridge(struct machine *m);
 /* After the vCPUs have stopped: last bytes of the serial ports out, terminal as it was. */
@@ -91,7 +93,7 @@ void legacy_power_button(struct machine *m);
 
 /* Open kernel and initrd (stage 2). */
 int kernel_open(struct machine *m, struct err *e);
-/* Load them, build the tables, set the first vCPU's registers. */
+/* Load them, build the tables, set the first vCPU's registers. Not with a boot ROM. */
 int kernel_load(struct machine *m, struct err *e);
 
 /* --- tables.c: what the firmware of a PC would leave in memory --- */
@@ -99,6 +101,11 @@ int kernel_load(struct machine *m, struct err *e);
 struct acpi_place;
 /* SMBIOS and ACPI tables; after every device is in its slot. */
 int tables_write(struct machine *m, struct acpi_place *out, struct err *e);
+struct acpi_files;
+struct smbios_files;
+/* The same for a boot ROM to place, and the machine's UUID. */
+int tables_files(struct machine *m, struct acpi_files *acpi, struct smbios_files *smbios,
+    uint8_t uuid[16], struct err *e);
 
 /* --- control.c: zoneadmd, signals, the halt watch --- */
 
@@ -109,11 +116,6 @@ int control_create(struct machine *m, struct err *e);
  */
 int control_wait_run(struct machine *m);
 void control_running(struct machine *m);
-/*
- * Tell zoneadmd and the log what happened in the guest, machine_stop or not: it is told before the
- * end. A note that is not yet told is not told twice. Any thread.
- */
-void control_note(struct machine *m, enum wire_note note);
 /* Tell zoneadmd how it ended (ev), or that it could not be built (e). */
 void control_stopped(struct machine *m, enum machine_event ev);
 void control_failed(int wire, const struct err *e);

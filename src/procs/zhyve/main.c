@@ -30,6 +30,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "procs/zhyve/firmware.h"
 #include "procs/zhyve/machine.h"
 #include "procs/zhyve/options.h"
 #include "procs/zhyve/seccomp.h"
@@ -66,6 +67,8 @@ stage_open(struct machine *m, struct err *e)
 	seccomp_omit(omit);
 	if ((m->kvm = vm_open_kvm(kvm, e)) < 0)
 		return (m->kvm);
+	if ((rc = firmware_open(m, e)) != 0)
+		return (rc);
 	return (kernel_open(m, e));
 }
 
@@ -86,8 +89,10 @@ stage_build(struct machine *m, struct err *e)
 
 	if ((rc = mevent_loop_create(&m->loop)) != 0)
 		return (err_set(e, -rc, "cannot make the event loop"));
-	if ((rc = machine_create(m, e)) != 0 || (rc = machine_add_devices(m, e)) != 0 ||
-	    (rc = kernel_load(m, e)) != 0)
+	if ((rc = machine_create(m, e)) != 0 || (rc = firmware_create(m, e)) != 0 ||
+	    (rc = machine_add_devices(m, e)) != 0 || (rc = firmware_load(m, e)) != 0)
+		return (rc);
+	if (!firmware_has_rom(m) && (rc = kernel_load(m, e)) != 0)
 		return (rc);
 	config_unasked(config_find(m->config, "pci"), warn_unasked);
 	config_unasked(config_find(m->config, "lpc"), warn_unasked);

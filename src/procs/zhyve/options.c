@@ -43,8 +43,9 @@ static void
 usage(FILE *f)
 {
 	(void)fprintf(f,
-	    "usage: zhyve [-aACDehHPSuvwxY] [-B type,key=value,...] [-c vcpus] [-k file]\n"
-	    "             [-l help|device[,conf]] [-m size] [-o var=value]\n"
+	    "usage: zhyve [-aACDehHPSuvwxY] [-B type,key=value,...] [-c vcpus]\n"
+	    "             [-f name,string=text|file=path] [-k file] [-l help|device[,conf]]\n"
+	    "             [-m size] [-o var=value]\n"
 	    "             [-s help|slot,emulation[,conf]] [-U uuid] vmname\n"
 	    "  -a          xAPIC mode (the guest may switch)\n"
 	    "  -A          build ACPI tables (always on)\n"
@@ -53,10 +54,11 @@ usage(FILE *f)
 	    "  -C          include guest memory in core dumps\n"
 	    "  -D          destroy the machine at power-off (always so)\n"
 	    "  -e          exit on access to an unclaimed I/O port\n"
+	    "  -f ...      a file for the boot ROM: name,string=text or name,file=path\n"
 	    "  -h          this help\n"
 	    "  -H          yield the processor on HLT (always on)\n"
 	    "  -k file     read variables from a file\n"
-	    "  -l ...      LPC device: com1-com4, kernel; 'help' lists them\n"
+	    "  -l ...      LPC device: bootrom, com1-com4, kernel; 'help' lists them\n"
 	    "  -m size     memory, with suffix K, M, G or T (default 256M)\n"
 	    "  -o var=val  set a variable\n"
 	    "  -P          yield the processor on PAUSE (KVM decides)\n"
@@ -139,25 +141,54 @@ options_slot(struct config_node *root, const char *arg, struct err *e)
 	return (0);
 }
 
+static int
+lpc_bootrom(struct config_node *root, const char *text, struct err *e)
+{
+	const char *comma = strchr(text, ',');
+	char rom[CONFIG_VALUE_MAX];
+	size_t len = strcspn(text, ",");
+
+	if (len == 0 || len >= sizeof(rom) ||
+	    (comma != NULL && (comma[1] == '\0' || strchr(comma + 1, ',') != NULL)))
+		return (err_say(e, EINVAL, "'%s' is not ROM or ROM,VARS", text));
+	(void)snprintf(rom, sizeof(rom), "%.*s", (int)len, text);
+	if (config_set(root, "bootrom", rom) != 0 ||
+	    (comma != NULL && config_set(root, "bootvars", comma + 1) != 0))
+		return (err_say(e, ENOMEM, "cannot set the boot ROM"));
+	return (0);
+}
+
+static int
+lpc_kernel(struct config_node *root, const char *text, struct err *e)
+{
+	struct config_node *boot = config_make(root, "boot");
+
+	if (boot == NULL)
+		return (err_set(e, ENOMEM, "cannot set the kernel"));
+	return (config_options(boot, "kernel", text, e));
+}
+
+/* What sets one variable has its name, the others a function. */
 static const struct {
 	const char *name;
-	const char *variable; /* NULL: options of boot.* */
+	const char *variable;
+	int (*set)(struct config_node *root, const char *text, struct err *e);
 	const char *example;
-	bool offered; /* the others are known, and refused with a reason later */
 } lpc_devices[] = {
-	{ "bootrom", "bootrom", "bootrom,FILE", false },
-	{ "com1", "lpc.com1.path", "com1,stdio", true },
-	{ "com2", "lpc.com2.path", "com2,stdio", true },
-	{ "com3", "lpc.com3.path", "com3,stdio", true },
-	{ "com4", "lpc.com4.path", "com4,stdio", true },
-	{ "kernel", NULL, "kernel,FILE[,initrd=FILE]", true },
+	{ "bootrom", NULL, lpc_bootrom, "bootrom,ROM[,VARS]" },
+	{ "com1", "lpc.com1.path", NULL, "com1,stdio" },
+	{ "com2", "lpc.com2.path", NULL, "com2,stdio" },
+	{ "com3", "lpc.com3.path", NULL, "com3,stdio" },
+	{ "com4", "lpc.com4.path", NULL, "com4,stdio" },
+	{ "debugcon", "lpc.debugcon.path", NULL, "debugcon,stdio" },
+	{ "fwcfg", "lpc.fwcfg", NULL, "fwcfg,qemu" },
+	{ "kernel", NULL, lpc_kernel, "kernel,FILE[,initrd=FILE]" },
 };
 
 int
 options_lpc(struct config_node *root, const char *arg, struct err *e)
 {
 	const char *comma = strchr(arg, ',');
-	struct config_node *boot;
 	char dev[32];
 	size_t i = 0;
 	int rc;
@@ -170,16 +201,40 @@ options_lpc(struct config_node *root, const char *arg, struct err *e)
 	if (comma == NULL || comma[1] == '\0')
 		return (err_say(e, EINVAL, "LPC device '%s' needs a value, as in -l %s", dev,
 		    lpc_devices[i].example));
-	if (lpc_devices[i].variable != NULL) {
-		if ((rc = config_set(root, lpc_devices[i].variable, comma + 1)) != 0)
-			return (err_set(e, -rc, "LPC device '%s'", dev));
+	if (lpc_devices[i].set != NULL) {
+		rc = lpc_devices[i].set(root, comma + 1, e);
+		return (rc == 0 ? 0 : err_ctx(e, "LPC device '%s'", dev));
+	}
+	if ((rc = config_set(root, lpc_devices[i].variable, comma + 1)) != 0)
+		return (err_set(e, -rc, "LPC device '%s'", dev));
+	return (0);
+}
+
+int
+options_fwcfg(struct config_node *root, const char *arg, struct err *e)
+{
+	static const char *const kinds[] = { "string", "file" };
+	const char *comma = strchr(arg, ',');
+	char var[32], name[CONFIG_VALUE_MAX];
+	struct config_node *node;
+
+	for (size_t i = 0; comma != NULL && comma != arg && i < NITEMS(kinds); i++) {
+		size_t len = strlen(kinds[i]), n = 0;
+
+		if (strncmp(comma + 1, kinds[i], len) != 0 || comma[1 + len] != '=')
+			continue;
+		do
+			(void)snprintf(var, sizeof(var), "fwcfg.%zu", n++);
+		while (config_find(root, var) != NULL);
+		(void)snprintf(name, sizeof(name), "%.*s", (int)(comma - arg), arg);
+		if ((node = config_make(root, var)) == NULL ||
+		    config_set(node, "name", name) != 0 ||
+		    config_set(node, kinds[i], comma + 1 + len + 1) != 0)
+			return (err_say(e, E2BIG, "fw_cfg item '%s': the value is too long", arg));
 		return (0);
 	}
-	if ((boot = config_make(root, "boot")) == NULL)
-		return (err_set(e, ENOMEM, "LPC device '%s'", dev));
-	if (config_options(boot, "kernel", comma + 1, e) != 0)
-		return (err_ctx(e, "LPC device '%s'", dev));
-	return (0);
+	return (err_say(
+	    e, EINVAL, "invalid fw_cfg item '%s': NAME,string=TEXT or NAME,file=PATH", arg));
 }
 
 static int
@@ -283,10 +338,8 @@ set_variable(struct config_node *root, const char *name, const char *value)
 static int
 lpc_help(void)
 {
-	for (size_t i = 0; i < NITEMS(lpc_devices); i++) {
-		if (lpc_devices[i].offered)
-			(void)printf("%s\n", lpc_devices[i].name);
-	}
+	for (size_t i = 0; i < NITEMS(lpc_devices); i++)
+		(void)printf("%s\n", lpc_devices[i].name);
 	return (0);
 }
 
@@ -303,6 +356,9 @@ option_with_argument(struct config_node *root, int opt, const char *arg)
 	case 'c':
 		return (options_cpus(root, arg, &e) == 0 ? OPTIONS_GO_ON
 							 : complain(ZHYVE_EXIT_BAD_VALUE, &e));
+	case 'f':
+		return (options_fwcfg(root, arg, &e) == 0 ? OPTIONS_GO_ON
+							  : complain(ZHYVE_EXIT_BAD_VALUE, &e));
 	case 'k':
 		return (config_load(root, arg, &e) == 0 ? OPTIONS_GO_ON
 							: complain(ZHYVE_EXIT_START, &e));

@@ -26,6 +26,7 @@ int options_parse(struct config_node *root, int argc, char **argv);
 int options_slot(struct config_node *root, const char *arg, struct err *e);   /* -s */
 int options_lpc(struct config_node *root, const char *arg, struct err *e);    /* -l */
 int options_smbios(struct config_node *root, const char *arg, struct err *e); /* -B */
+int options_fwcfg(struct config_node *root, const char *arg, struct err *e);  /* -f */
 int options_cpus(struct config_node *root, const char *arg, struct err *e);   /* -c */
 
 #endif

@@ -53,48 +53,70 @@ derive_uuid(const char *name, uint8_t uuid[16])
 }
 
 static int
-write_smbios(struct machine *m, struct err *e)
+smbios_from(struct machine *m, struct smbios_config *c, struct err *e)
 {
-	struct smbios_config c = {
+	const char *uuid = config_text(m->config, "uuid", config_get(m->config, "smbios.uuid"));
+
+	*c = (struct smbios_config){
 		.sockets = m->topo.sockets,
 		.cores = m->topo.cores,
 		.threads = m->topo.threads,
 		.lowmem = m->gm.range[0].len,
 		.highmem = m->gm.nranges > 1 ? m->gm.range[1].len : 0,
 	};
-	const char *uuid = config_text(m->config, "uuid", config_get(m->config, "smbios.uuid"));
-
 	for (size_t i = 0; i < SMBIOS_STRINGS; i++)
-		c.string[i] = config_get(m->config, smbios_vars[i].variable);
+		c->string[i] = config_get(m->config, smbios_vars[i].variable);
 	for (size_t i = 0; i < NITEMS(old_names); i++) {
 		int at = smbios_find_variable(old_names[i].variable);
 
-		if (at >= 0 && c.string[at] == NULL)
-			c.string[at] = config_get(m->config, old_names[i].old);
+		if (at >= 0 && c->string[at] == NULL)
+			c->string[at] = config_get(m->config, old_names[i].old);
 	}
 	if (uuid == NULL)
-		derive_uuid(m->name, c.uuid);
-	else if (parse_uuid(uuid, c.uuid) != 0)
+		derive_uuid(m->name, c->uuid);
+	else if (parse_uuid(uuid, c->uuid) != 0)
 		return (err_say(e, EINVAL, "invalid UUID '%s'", uuid));
-	return (smbios_write(&m->gm, &c, e));
+	return (0);
+}
+
+static struct acpi_config
+acpi_from(struct machine *m)
+{
+	const struct pci_dev *isa = legacy_isa_bridge(m);
+
+	return ((struct acpi_config){
+	    .ncpus = m->vcpus.n,
+	    .mem32_base = m->mem32_base,
+	    .mem32_end = m->mem32_end,
+	    .mem64_base = m->mem64_base,
+	    .mem64_end = m->mem64_end,
+	    .lpc_bdf = isa->bus != NULL ? isa->bdf : ACPI_NO_LPC,
+	    .spcr = config_get(m->config, "lpc.com1.path") != NULL,
+	    .pm_base = m->pm_base,
+	    .fwcfg = m->firmware != NULL,
+	});
 }
 
 int
 tables_write(struct machine *m, struct acpi_place *out, struct err *e)
 {
-	const struct pci_dev *isa = legacy_isa_bridge(m);
-	struct acpi_config c = {
-		.ncpus = m->vcpus.n,
-		.mem32_base = GMEM_LOW_MAX,
-		.mem32_end = PCI_ECAM_BASE,
-		.mem64_base = m->mem64_base,
-		.mem64_end = m->mem64_end,
-		.lpc_bdf = isa->bus != NULL ? isa->bdf : ACPI_NO_LPC,
-		.spcr = config_get(m->config, "lpc.com1.path") != NULL,
-	};
-	int rc;
+	struct acpi_config acpi = acpi_from(m);
+	struct smbios_config smbios;
 
-	if ((rc = write_smbios(m, e)) != 0)
+	if (smbios_from(m, &smbios, e) != 0 || smbios_write(&m->gm, &smbios, e) != 0)
 		return (err_ctx(e, "SMBIOS"));
-	return (acpi_write(&m->gm, &c, out, e));
+	return (acpi_write(&m->gm, &acpi, out, e));
+}
+
+int
+tables_files(struct machine *m, struct acpi_files *acpi, struct smbios_files *smbios,
+    uint8_t uuid[16], struct err *e)
+{
+	struct acpi_config ac = acpi_from(m);
+	struct smbios_config sc;
+
+	if (smbios_from(m, &sc, e) != 0 || smbios_files(&sc, smbios, e) != 0)
+		return (err_ctx(e, "SMBIOS"));
+	memcpy(uuid, sc.uuid, sizeof(sc.uuid));
+	return (acpi_files(&ac, acpi, e));
 }

@@ -17,6 +17,7 @@
 
 #include "base/checked.h"
 #include "devices/pci.h"
+#include "devices/pm.h"
 
 #define RAM (16 * MIB)
 
@@ -306,6 +307,7 @@ static const char *const iasl_checks[] = {
 	"test -s DSDT.text && diff DSDT.text newDSDT.text",
 	"for id in PNP0A08 PNP0501 PNP0B00 PNP0C02; do grep -q $id DSDT.text || exit 1; done",
 	"grep -q 0xC0000000 DSDT.text && grep -q 0x0000000FFFFFFFFF DSDT.text",
+	"grep -q QEMU0002 DSDT.text && grep -q 0xF0000000 DSDT.text",
 };
 
 /* iasl takes every table apart and puts it together again to the same, without a warning. */
@@ -321,6 +323,8 @@ test_iasl(void **state)
 		skip();
 	}
 	config.ncpus = 300;
+	config.fwcfg = true;
+	config.mem32_end = 0xFEC00000;
 	write_tables();
 	assert_non_null(mkdtemp(dir));
 	for (unsigned i = 0; i < NITEMS(listed); i++)
@@ -332,6 +336,72 @@ test_iasl(void **state)
 		run_in(dir, iasl_checks[i]);
 	run_in(dir, "rm -f -- *.dat *.dsl *.aml *.text log");
 	(void)rmdir(dir);
+}
+
+/* What SeaBIOS and OVMF do with a table loader's script; every address must be there. */
+static void
+run_loader(const struct acpi_files *f, uint64_t tables, uint64_t rsdp)
+{
+	for (uint32_t at = 0; at < f->loader_len; at += 128) {
+		const uint8_t *c = f->loader + at, *name = c + 4;
+		bool is_rsdp = strcmp((const char *)name, "etc/acpi/rsdp") == 0;
+		uint64_t base = is_rsdp ? rsdp : tables, p = 0;
+		uint32_t len = is_rsdp ? f->rsdp_len : f->tables_len;
+
+		assert_true(is_rsdp || strcmp((const char *)name, "etc/acpi/tables") == 0);
+		switch (le32_get(c)) {
+		case 1: /* allocate: alignment, zone */
+			assert_int_equal(base % le32_get(c + 60), 0);
+			assert_int_equal(c[64], is_rsdp ? 2 : 1);
+			memcpy(ram + base, is_rsdp ? f->rsdp : f->tables, len);
+			break;
+		case 2: /* add the tables' address */
+			assert_string_equal((const char *)c + 60, "etc/acpi/tables");
+			assert_true(range_ok(le32_get(c + 116), c[120], len));
+			memcpy(&p, ram + base + le32_get(c + 116), c[120]);
+			assert_true(p < f->tables_len);
+			p += tables;
+			memcpy(ram + base + le32_get(c + 116), &p, c[120]);
+			break;
+		case 3: /* checksum: OVMF wants to find a zero */
+			assert_true(range_ok(le32_get(c + 64), le32_get(c + 68), len));
+			assert_int_equal(ram[base + le32_get(c + 60)], 0);
+			ram[base + le32_get(c + 60)] =
+			    (uint8_t)-sum(ram + base + le32_get(c + 64), le32_get(c + 68));
+			break;
+		default:
+			fail_msg("unknown command");
+		}
+	}
+}
+
+static void
+test_loader(void **state)
+{
+	struct acpi_files f;
+	struct err e = { 0 };
+	const uint8_t *fadt;
+
+	config.pm_base = PM_PORT_ROM;
+	config.fwcfg = true;
+	config.mem32_end = 0xFEC00000;
+	assert_int_equal(acpi_files(&config, &f, &e), 0);
+	where.rsdp = 0xF5560;
+	run_loader(&f, 0x7F0000, where.rsdp);
+	fadt = find_table("FACP");
+	assert_non_null(fadt);
+	assert_memory_equal(ram + le32_get(fadt + 36), "FACS", 4);
+	assert_int_equal(le32_get(fadt + 36) % 64, 0);
+	assert_int_equal(le32_get(fadt + 40), le64_get(fadt + 140));
+	(void)table_at(le64_get(fadt + 140), "DSDT");
+	assert_int_equal(le32_get(fadt + 76), 0x608); /* PM timer */
+	assert_int_equal(le64_get(fadt + 148 + 4), 0x600);
+	assert_non_null(find_table("APIC"));
+	assert_non_null(find_table("MCFG"));
+	assert_non_null(find_table("SPCR"));
+	acpi_files_free(&f);
+	config.ncpus = 0;
+	assert_int_equal(acpi_files(&config, &f, &e), -EINVAL);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -346,6 +416,7 @@ main(void)
 		T(test_mcfg_and_spcr),
 		T(test_many_vcpus),
 		T(test_refused),
+		T(test_loader),
 		T(test_iasl),
 	};
 

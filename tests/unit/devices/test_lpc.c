@@ -10,6 +10,7 @@
 
 #include "devices/hostbridge.h"
 #include "devices/pci_regs.h"
+#include "devices/piix4.h"
 
 static struct lpc lpc;
 static struct bus ports;
@@ -172,6 +173,34 @@ test_coms(void **state)
 	}
 }
 
+/* What boot ROMs insist on: SeaBIOS' subsystem and PAM, and where PIIX4 says the PM block is. */
+static void
+test_for_boot_roms(void **state)
+{
+	struct hostbridge h;
+	struct piix4_pm pm;
+
+	hostbridge_init(&h, 0x8086, 0x1237);
+	h.pci.bdf = 0;
+	assert_int_equal(pci_attach(pci, &h.pci, NULL), 0);
+	assert_int_equal(pci_cfg_read(pci, 0, PCIR_SUBVENDOR, 4), 0x11001af4);
+	assert_int_equal(pci_cfg_read(pci, 0, 0x59, 1), 0);
+	pci_cfg_write(pci, 0, 0x58, 4, 0x33333000);
+	pci_cfg_write(pci, 0, 0x5C, 4, 0x33333333);
+	assert_int_equal(pci_cfg_read(pci, 0, 0x58, 4), 0x33333000);
+	assert_int_equal(pci_cfg_read(pci, 0, 0x5C, 4), 0x33333333);
+
+	piix4_pm_init(&pm, 0x600);
+	assert_int_equal(pci_attach(pci, &pm.pci, NULL), 0);
+	assert_int_equal(pci_cfg_read(pci, PIIX4_PM_BDF, PCIR_VENDOR, 4), 0x71138086);
+	pci_cfg_write(pci, PIIX4_PM_BDF, 0x40, 4, 0xB001);
+	assert_int_equal(pci_cfg_read(pci, PIIX4_PM_BDF, 0x40, 4), 0x601);
+	assert_int_equal(pci_cfg_read(pci, PIIX4_PM_BDF, 0x58, 4), 1u << 25);
+	assert_int_equal(pci_cfg_read(pci, PIIX4_PM_BDF, 0x80, 1), 1);
+	hostbridge_init(&h, 0x8086, 0x29b0);
+	assert_int_equal(h.pci.cfg[PCIR_SUBVENDOR], 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -185,6 +214,7 @@ main(void)
 		T(test_port_92),
 		T(test_post_code),
 		T(test_coms),
+		T(test_for_boot_roms),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -275,6 +275,27 @@ test_refused(void **state)
 	assert_int_equal(smbios_write(&gm, &config, NULL), -EINVAL);
 }
 
+/* For a boot ROM: the old entry point and the same structures, apart. */
+static void
+test_files(void **state)
+{
+	struct smbios_files f;
+	const uint8_t *p;
+	unsigned count;
+	size_t len;
+
+	assert_int_equal(smbios_write(&gm, &config, NULL), 0);
+	p = find_structures(&len, &count);
+	assert_int_equal(smbios_files(&config, &f, NULL), 0);
+	assert_int_equal(f.tables_len, len);
+	assert_memory_equal(f.tables, p, len);
+	assert_memory_equal(f.anchor, "_SM_", 4);
+	assert_int_equal(sum(f.anchor, sizeof(f.anchor)), 0);
+	assert_int_equal(le16_get(f.anchor + 22), len);
+	config.cores = 0;
+	assert_int_equal(smbios_files(&config, &f, NULL), -EINVAL);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -290,6 +311,7 @@ main(void)
 		T(test_memory),
 		T(test_too_long),
 		T(test_refused),
+		T(test_files),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
