@@ -16,8 +16,15 @@
 static bool
 type_known(uint16_t type)
 {
-	return ((type >= WIRE_HW_READY && type <= WIRE_FAILED) ||
+	return ((type >= WIRE_HW_READY && type <= WIRE_NOTE) ||
 	    (type >= WIRE_RUN && type <= WIRE_QUIT));
+}
+
+/* The highest value of `stop` that a message of this type may have. */
+static uint32_t
+stop_max(uint16_t type)
+{
+	return (type == WIRE_NOTE ? WIRE_NOTES - 1 : WIRE_STOP_PANIC);
 }
 
 static uint64_t
@@ -69,7 +76,7 @@ wire_recv(int sock, struct wire_msg *msg)
 	if (n < 0)
 		return ((int)n);
 	if ((size_t)n != sizeof(*msg) || msg->magic != WIRE_MAGIC || msg->version != WIRE_VERSION ||
-	    !type_known(msg->type) || msg->stop > WIRE_STOP_PANIC)
+	    !type_known(msg->type) || msg->stop > stop_max(msg->type))
 		return (-EPROTO);
 	make_printable(msg->text);
 	return (1);
@@ -88,4 +95,16 @@ wire_stop_name(enum wire_stop stop)
 	};
 
 	return ((size_t)stop < NITEMS(names) ? names[stop] : "unknown");
+}
+
+const char *
+wire_note_name(enum wire_note note)
+{
+	static const char *const names[] = {
+		[WIRE_NOTE_PANIC] = "guest-panic",
+		[WIRE_NOTE_CRASHLOADED] = "guest-crashloaded",
+		[WIRE_NOTE_WATCHDOG] = "watchdog",
+	};
+
+	return ((size_t)note < NITEMS(names) ? names[note] : "unknown");
 }

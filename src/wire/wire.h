@@ -21,6 +21,7 @@ enum wire_type {
 	WIRE_RUNNING,      /* the vCPUs have been let go */
 	WIRE_STOPPED,      /* why: enum wire_stop; bhyve's exit status follows */
 	WIRE_FAILED,       /* could not be built; text says why; exit status 4 */
+	WIRE_NOTE, /* what happened in a guest that goes on, or is about to stop: enum wire_note */
 	/* zoneadmd -> child */
 	WIRE_RUN = 64,
 	WIRE_POWER_BUTTON,
@@ -37,11 +38,18 @@ enum wire_stop {
 	WIRE_STOP_PANIC = 5, /* the guest reported a panic; exit status as for a halt */
 };
 
+enum wire_note {
+	WIRE_NOTE_PANIC,       /* the guest reported a panic */
+	WIRE_NOTE_CRASHLOADED, /* it did, and its crash kernel takes over */
+	WIRE_NOTE_WATCHDOG,    /* the guest's watchdog expired */
+	WIRE_NOTES
+};
+
 struct wire_msg {
 	uint32_t magic;
 	uint16_t version;
 	uint16_t type;            /* enum wire_type */
-	uint32_t stop;            /* enum wire_stop, for WIRE_STOPPED */
+	uint32_t stop;            /* WIRE_STOPPED: enum wire_stop; WIRE_NOTE: enum wire_note */
 	uint32_t vcpus;           /* for WIRE_HW_READY */
 	uint64_t memory;          /* bytes, for WIRE_HW_READY */
 	uint64_t mono_ns;         /* CLOCK_MONOTONIC when it was sent */
@@ -59,5 +67,7 @@ int wire_recv(int sock, struct wire_msg *msg);
 
 const char *wire_stop_name(
     enum wire_stop stop); /* "reset", "power-off", "halt", "triple-fault", "error", "panic" */
+/* The name of zoneadmd's event: "guest-panic", "guest-crashloaded", "watchdog". */
+const char *wire_note_name(enum wire_note note);
 
 #endif

@@ -484,6 +484,41 @@ add_nics(struct maker *m, uint8_t used[32])
 }
 
 /*
+ * A device that is there for what it does in the end: attr `name` is one of its `actions` (the first
+ * when unset), or "none": no such device.
+ */
+static void
+add_guard(
+    struct maker *m, const char *name, const char *device, const char *const actions[], bool wanted)
+{
+	const char *action = zconf_attr(m->c, name);
+	size_t i = 0;
+
+	if (action == NULL ? !wanted : strcmp(action, "none") == 0)
+		return;
+	while (actions[i] != NULL && action != NULL && strcmp(action, actions[i]) != 0)
+		i++;
+	if (actions[i] == NULL) {
+		fail(m, EINVAL, "attr %s: '%s' is none of %s, %s, %s and none", name, action,
+		    actions[0], actions[1], actions[2]);
+		return;
+	}
+	arg(m, "-s");
+	arg(m, "%s,action=%s", device, actions[i]);
+}
+
+/* What tells the zone that its guest is no longer well. */
+static void
+add_guards(struct maker *m)
+{
+	static const char *const panic[] = { "stop", "reset", "run", NULL };
+	static const char *const watchdog[] = { "reset", "poweroff", "nmi", NULL };
+
+	add_guard(m, "on-panic", "7:1,pvpanic", panic, true);
+	add_guard(m, "watchdog", "7:2,i6300esb", watchdog, false);
+}
+
+/*
  * bhyve-extra-opts: split at blanks, no quoting (zones.md 12). What has a path there fails in the
  * jail: it has none.
  */
@@ -506,7 +541,7 @@ brand_plan_make(const struct zconf *c, const struct image *image, int first_fd,
     struct brand_plan **out, struct err *e)
 {
 	struct maker m = { .c = c, .first_fd = first_fd, .e = e };
-	uint8_t used[32] = { [0] = 1, [7] = 1, [31] = 1 }; /* hostbridge, entropy, LPC */
+	uint8_t used[32] = { [0] = 1, [7] = 7, [31] = 1 }; /* hostbridge; entropy, guards; LPC */
 
 	if (c->brand == NULL || strcmp(c->brand, "bhyve") != 0)
 		return (err_say(e, EINVAL, "brand '%s' is unknown (there is: bhyve)",
@@ -525,6 +560,7 @@ brand_plan_make(const struct zconf *c, const struct image *image, int first_fd,
 	add_nics(&m, used);
 	arg(&m, "-s");
 	arg(&m, "7,virtio-rnd");
+	add_guards(&m);
 	add_extra(&m);
 	arg(&m, "-o");
 	arg(&m, "kvm=fd:%d", want_fd(&m, BRAND_FD_KVM, 0));

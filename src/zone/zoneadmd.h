@@ -64,6 +64,7 @@ struct zone_vm {
 	int log; /* its standard output and error */
 	struct mevent *pidfd_ev, *wire_ev, *log_ev, *log_resume, *deadline;
 	struct throttle log_throttle;
+	unsigned notes;          /* WIRE_NOTE that came */
 	bool told;               /* WIRE_STOPPED came */
 	enum wire_stop stop;     /* what it said */
 	char text[ERR_TEXT_MAX]; /* of WIRE_FAILED, WIRE_STOPPED, or why we killed it */

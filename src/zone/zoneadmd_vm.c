@@ -25,7 +25,8 @@
 #define KILL_TIMEOUT_NS  (10 * NS_PER_S)
 #define WIRE_ROUND       8
 #define LOG_BUDGET       (64u * 1024u)
-#define THREADS_SPARE    64 /* besides the vCPUs: I/O workers */
+#define NOTES_MAX        100 /* of one life of zhyve that become events */
+#define THREADS_SPARE    64  /* besides the vCPUs: I/O workers */
 
 void
 vm_init(struct zone_vm *vm)
@@ -123,6 +124,15 @@ on_message(struct zoneadmd *z, const struct wire_msg *m)
 			vm->stop = (enum wire_stop)m->stop;
 			say(vm, m->text);
 			(void)mevent_timer_set(vm->deadline, END_TIMEOUT_NS, 0);
+			return;
+		}
+		break;
+	case WIRE_NOTE:
+		if (vm->phase == VM_RUNNING || vm->phase == VM_STARTING) {
+			/* Bounded: a guest may cause as many as it likes. */
+			if (vm->notes++ < NOTES_MAX)
+				events_tell(
+				    &z->events, wire_note_name((enum wire_note)m->stop), NULL);
 			return;
 		}
 		break;

@@ -197,6 +197,19 @@ main(int argc, char **argv)
 		(void)kill(child, SIGTERM);
 		console_says("ok\n");
 		stopped(WIRE_STOP_POWEROFF, 1);
+	} else if (strcmp(scenario, "panic") == 0) {
+		go();
+		console_says("ok\n");
+		stopped(WIRE_STOP_PANIC, 2);
+	} else if (strcmp(scenario, "watchdog") == 0) {
+		struct wire_msg msg;
+
+		go();
+		console_says("ok\n");
+		expect(WIRE_NOTE, &msg);
+		if (msg.stop != WIRE_NOTE_WATCHDOG)
+			bad("told %s", wire_note_name((enum wire_note)msg.stop));
+		stopped(WIRE_STOP_RESET, 0);
 	} else if (strcmp(scenario, "failed") == 0) {
 		struct wire_msg msg;
 

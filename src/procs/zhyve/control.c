@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -17,6 +18,7 @@
 #include "procs/zhyve/machine.h"
 #include "wire/wire.h"
 
+#define NOTES_MAX     100
 #define HALT_ROUND_NS 1000000000u
 
 static struct halt_watch halt_watch; /* one machine per process */
@@ -86,9 +88,55 @@ on_halt_round(int fd, enum mevent_type type, void *arg)
 		machine_stop(m, MACHINE_HALT, "every vCPU is halted with interrupts off");
 }
 
+/* Main thread. */
+static void
+tell_notes(struct machine *m)
+{
+	static const char *const texts[] = {
+		[WIRE_NOTE_PANIC] = "the guest panicked",
+		[WIRE_NOTE_CRASHLOADED] = "the guest panicked; its crash kernel takes over",
+		[WIRE_NOTE_WATCHDOG] = "the guest's watchdog expired",
+	};
+	static unsigned told;
+	unsigned notes = atomic_exchange(&m->notes, 0);
+
+	for (unsigned n = 0; n < WIRE_NOTES; n++) {
+		struct wire_msg msg = { .type = WIRE_NOTE, .stop = n };
+
+		/* A guest may cause as many as it likes. */
+		if ((notes & 1u << n) == 0 || told++ >= NOTES_MAX)
+			continue;
+		log_warn("%s: %s", m->name, texts[n]);
+		if (m->wire >= 0)
+			(void)wire_send(m->wire, &msg);
+	}
+}
+
+static void
+on_notes(int fd, enum mevent_type type, void *arg)
+{
+	uint64_t n;
+
+	(void)type;
+	if (read(fd, &n, sizeof(n)) == (ssize_t)sizeof(n))
+		tell_notes(arg);
+}
+
+void
+control_note(struct machine *m, enum wire_note note)
+{
+	uint64_t one = 1;
+
+	(void)atomic_fetch_or(&m->notes, 1u << note);
+	(void)!write(m->notes_fd, &one, sizeof(one));
+}
+
 int
 control_create(struct machine *m, struct err *e)
 {
+	m->notes_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->notes_fd < 0 || mevent_add(m->loop, m->notes_fd, EVF_READ, on_notes, m) == NULL)
+		return (err_set(e, errno, "cannot watch for the guest's notes"));
 	if (mevent_add_signal(m->loop, SIGTERM, on_term, m) == NULL ||
 	    (m->wire < 0 && mevent_add_signal(m->loop, SIGINT, on_int, m) == NULL))
 		return (err_set(e, errno, "cannot watch signals"));
@@ -144,6 +192,7 @@ control_stopped(struct machine *m, enum machine_event ev)
 	};
 	struct wire_msg msg = { .type = WIRE_STOPPED, .stop = stops[ev] };
 
+	tell_notes(m);
 	if (m->wire < 0)
 		return;
 	(void)snprintf(msg.text, sizeof(msg.text), "%.*s", WIRE_TEXT_MAX - 1, m->why);

@@ -22,6 +22,7 @@
 #include "vmm/iobus.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
+#include "wire/wire.h"
 
 #define MACHINE_TEXT_MAX 480
 
@@ -54,6 +55,9 @@ struct machine {
 	struct input_router input;      /* devices enter themselves while they are built */
 	struct boot_entry entry;
 	struct clock clock;
+
+	_Atomic unsigned notes; /* bits of enum wire_note that are still to be told */
+	int notes_fd;           /* eventfd: there are some; control.c's */
 
 	/* How it ended: the first event counts. */
 	_Atomic int stopped; /* 0, or 1 + enum machine_event */
@@ -116,6 +120,11 @@ int control_create(struct machine *m, struct err *e);
  */
 int control_wait_run(struct machine *m);
 void control_running(struct machine *m);
+/*
+ * Tell zoneadmd and the log what happened in the guest, machine_stop or not: it is told before the
+ * end. A note that is not yet told is not told twice. Any thread.
+ */
+void control_note(struct machine *m, enum wire_note note);
 /* Tell zoneadmd how it ended (ev), or that it could not be built (e). */
 void control_stopped(struct machine *m, enum machine_event ev);
 void control_failed(int wire, const struct err *e);

@@ -81,10 +81,13 @@ test_malformed(void **state)
 	bad = m;
 	bad.type = 0;
 	refused(&bad, sizeof(bad));
-	bad.type = WIRE_FAILED + 1;
+	bad.type = WIRE_NOTE + 1;
 	refused(&bad, sizeof(bad));
 	bad = m;
 	bad.stop = WIRE_STOP_PANIC + 1;
+	refused(&bad, sizeof(bad));
+	bad.type = WIRE_NOTE;
+	bad.stop = WIRE_NOTES;
 	refused(&bad, sizeof(bad));
 	refused(&m, sizeof(m) - 1);
 	refused("x", 1);
@@ -128,6 +131,9 @@ test_names(void **state)
 {
 	assert_string_equal(wire_stop_name(WIRE_STOP_RESET), "reset");
 	assert_string_equal(wire_stop_name(WIRE_STOP_PANIC), "panic");
+	assert_string_equal(wire_note_name(WIRE_NOTE_PANIC), "guest-panic");
+	assert_string_equal(wire_note_name(WIRE_NOTE_WATCHDOG), "watchdog");
+	assert_string_equal(wire_note_name(WIRE_NOTES), "unknown");
 	assert_string_equal(wire_stop_name((enum wire_stop)99), "unknown");
 }
 

@@ -118,7 +118,8 @@ whole_line(void **state)
 	    " -o boot.cmdline=root=/dev/vda1 -s 0,hostbridge,model=i440fx -c 2 -m 1024M -s "
 	    "5:0,virtio-blk,fd:7"
 	    " -s 4:0,virtio-blk,fd:8 -s 6:0,virtio-net-viona,fd:9,mac=02:08:20:00:00:02,mtu=9000"
-	    " -s 6:1,virtio-net-viona,fd:10,mac=02:08:20:aa:bb:0c -s 7,virtio-rnd -o kvm=fd:11 -o "
+	    " -s 6:1,virtio-net-viona,fd:10,mac=02:08:20:aa:bb:0c -s 7,virtio-rnd "
+	    "-s 7:1,pvpanic,action=stop -o kvm=fd:11 -o "
 	    "wire=fd:12 SYSbhyve-7");
 	assert_int_equal(p->nfd, NITEMS(kinds));
 	for (size_t i = 0; i < NITEMS(kinds); i++)
@@ -295,6 +296,31 @@ board(void **state)
 }
 
 static void
+guards(void **state)
+{
+	struct brand_plan *p;
+	struct err e = { 0 };
+
+	(void)zconf_attr_set(conf, "on-panic", ZATTR_STRING, "run");
+	(void)zconf_attr_set(conf, "watchdog", ZATTR_STRING, "poweroff");
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_non_null(
+	    strstr(line(p), " -s 7:1,pvpanic,action=run -s 7:2,i6300esb,action=poweroff "));
+	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "on-panic", ZATTR_STRING, "none");
+	(void)zconf_attr_set(conf, "watchdog", ZATTR_STRING, "none");
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_null(strstr(line(p), "pvpanic"));
+	assert_null(strstr(line(p), "i6300esb"));
+	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "on-panic", ZATTR_STRING, "poweroff");
+	refused("attr on-panic: 'poweroff' is none of stop, reset, run and none");
+	(void)zconf_attr_set(conf, "on-panic", ZATTR_STRING, "stop");
+	(void)zconf_attr_set(conf, "watchdog", ZATTR_STRING, "");
+	refused("attr watchdog");
+}
+
+static void
 too_many(void **state)
 {
 	char opts[512] = "";
@@ -315,6 +341,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(disk_faults, setup, teardown),
 		cmocka_unit_test_setup_teardown(net_faults, setup, teardown),
 		cmocka_unit_test_setup_teardown(board, setup, teardown),
+		cmocka_unit_test_setup_teardown(guards, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_many, setup, teardown),
 	};
 

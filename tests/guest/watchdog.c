@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Finds the i6300esb in slot 5, looks after it for a while, then no more: the machine ends.
+ */
+#include "guest.h"
+
+#define SLOT       (5u << 3)
+#define RELOAD_REG 0x0c
+#define TICKS      700 /* of 0.993 ms, each stage */
+#define PATIENCE   200000u
+
+static void
+unlock(uint64_t bar)
+{
+	mmio16_put(bar + RELOAD_REG, 0x80);
+	mmio16_put(bar + RELOAD_REG, 0x86);
+}
+
+static void
+rest(void)
+{
+	for (unsigned i = 0; i < 500; i++)
+		__asm__ volatile("pause");
+}
+
+void
+guest_main(const struct start_info *info)
+{
+	uint64_t bar = pci_read(SLOT, 0x10) & ~15u;
+
+	(void)info;
+	CHECK(pci_read(SLOT, 0) == 0x25ab8086, pci_read(SLOT, 0));
+	mmio32_put(bar, 5); /* locked: no effect */
+	CHECK(mmio32(bar) == 0xfffff, mmio32(bar));
+	for (unsigned stage = 0; stage < 2; stage++) {
+		unlock(bar);
+		mmio32_put(bar + stage * 4, TICKS);
+		CHECK(mmio32(bar + stage * 4) == TICKS, stage);
+	}
+	pci_write(SLOT, 0x60, 3); /* no interrupt, 1 kHz, output on */
+	pci_write(SLOT, 0x68, 2); /* enable */
+	for (unsigned i = 0; i < 20; i++) {
+		rest();
+		unlock(bar);
+		mmio16_put(bar + RELOAD_REG, 0x100);
+	}
+	put_text("ok\n");
+	for (unsigned i = 0; i < PATIENCE; i++)
+		rest();
+	fail("the watchdog has not barked", 0);
+}
