@@ -60,6 +60,15 @@ run 4 "Only one LPC bridge is allowed." -l "kernel,$payload" -s 1,lpc -s 2,lpc x
 run 4 "LPC bridge can be present only on bus 0." -l "kernel,$payload" -s 1:1:0,lpc x
 run 4 "/no-such-disk" -l "kernel,$payload" -s 3,virtio-blk,/no-such-disk x
 run 4 "no path is given" -l "kernel,$payload" -s 3,virtio-blk x
+run 4 "either a path is given" -l "kernel,$payload" -s 3,nvme x
+run 4 "either a path is given" -l "kernel,$payload" -s 3,nvme,/no-such-disk,ram=1 x
+run 4 "/no-such-disk" -l "kernel,$payload" -s 3,nvme,/no-such-disk x
+run 4 "ram: '0' is not a number of MiB" -l "kernel,$payload" -s 3,nvme,ram=0 x
+run 4 "sectsz: '1024' is not 512, 4096 or 8192" -l "kernel,$payload" -s 3,nvme,ram=1,sectsz=1024 x
+run 4 "dsm: 'maybe'" -l "kernel,$payload" -s 3,nvme,ram=1,dsm=maybe x
+run 4 "eui64: '12x'" -l "kernel,$payload" -s 3,nvme,ram=1,eui64=12x x
+run 4 "maxq" -l "kernel,$payload" -s 3,nvme,ram=1,maxq=64 x
+run 1 "ok" -l com1,stdio -l "kernel,$payload" -s 3,nvme,ram=1,maxq=63,qsz=4096,ioslots=8,sectsz=4096,eui64=0x589cfc0000000001 x
 run 4 "unknown model 'z80'" -l "kernel,$payload" -s 0,hostbridge,model=z80 x
 run 64 "a number of cpus is wanted" -c "" x
 run 64 "its value has 5000 bytes, at most 4095 are taken" -o "boot.cmdline=$(printf '%05000d' 0)" x
