@@ -20,6 +20,7 @@
 #include "devices/nvme.h"
 #include "procs/zhyve/disk_options.h"
 #include "procs/zhyve/emul.h"
+#include "procs/zhyve/firmware.h"
 
 #define RAM_MAX (1u << 20) /* MiB */
 
@@ -156,6 +157,8 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 		return (rc);
 	if ((rc = nvme_init(&d->nvme, &m->gm, d->backend, &opt)) != 0)
 		return (err_set(e, -rc, "cannot make the device"));
+	if ((rc = fwcfg_bootorder(m, cfg, bdf, BOOTORDER_NVME, 0, e)) != 0)
+		return (rc);
 	d->nvme.pci.bdf = bdf;
 	d->nvme.pci.lock = &d->lock;
 	return (pci_attach(m->pci, &d->nvme.pci, e));
@@ -165,7 +168,7 @@ static const struct vmm_emul nvme = {
 	.name = "nvme",
 	.first = "path",
 	.help = "PATH|ram=MIB[,maxq=N][,qsz=N][,ioslots=N][,sectsz=512|4096|8192][,ser=S][,eui64=N]"
-		"[,dsm=auto|enable|disable][,nocache][,sync][,ro][,nodelete]",
+		"[,dsm=auto|enable|disable][,nocache][,sync|direct][,ro][,nodelete][,bootindex=N]",
 	.init = init,
 };
 ZHYVE_EMUL(nvme);
