@@ -16,7 +16,12 @@ struct machine;
 struct vmm_emul {
 	const char *name;  /* as -s takes it */
 	const char *first; /* the variable of an option without "=" in first place, NULL: none */
-	const char *help;  /* one line for -s help: the options */
+	/*
+	 * For options of another shape, instead of `first`: put the text after "-s SLOT,NAME,"
+	 * into variables below cfg. 0 or -errno. NULL: config_options does.
+	 */
+	int (*options)(struct config_node *cfg, const char *text, struct err *e);
+	const char *help; /* one line for -s help: the options */
 	/*
 	 * Build the device at `bdf` from its variables and attach it. 0 or -errno; the error
 	 * names what is wrong (the caller adds slot and name). What was made stays the

@@ -101,6 +101,15 @@ parse_slot(const char *s, unsigned *bus, unsigned *dev, unsigned *func)
 	return (*dev > 31 || *func > 7 ? -EINVAL : 0);
 }
 
+static int
+emulation_options(
+    const struct vmm_emul *emul, struct config_node *node, const char *text, struct err *e)
+{
+	if (emul->options != NULL)
+		return (emul->options(node, text, e));
+	return (config_options(node, emul->first, text, e));
+}
+
 int
 options_slot(struct config_node *root, const char *arg, struct err *e)
 {
@@ -136,7 +145,7 @@ options_slot(struct config_node *root, const char *arg, struct err *e)
 		    config_get(node, "device"), found->name));
 	if (config_set(node, "device", found->name) != 0)
 		return (err_set(e, ENOMEM, "PCI slot %u:%u:%u", b, d, f));
-	if (*rest == ',' && config_options(node, found->first, rest + 1, e) != 0)
+	if (*rest == ',' && emulation_options(found, node, rest + 1, e) != 0)
 		return (err_ctx(e, "PCI slot %u:%u:%u, %s", b, d, f, found->name));
 	return (0);
 }
