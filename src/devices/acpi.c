@@ -16,6 +16,7 @@
 #include "devices/pci.h"
 #include "devices/pm.h"
 #include "devices/rtc.h"
+#include "devices/tpm_crb.h"
 
 #define HEADER_LEN 36
 #define RSDP_LEN   ACPI_RSDP_LEN
@@ -72,6 +73,8 @@
 #define MADT_X2APIC_NMI 10
 #define MADT_ENABLED    1
 #define MADT_LEVEL_LOW  0x000F
+
+#define TPM2_START_CRB  7
 
 struct builder {
 	uint8_t *buf;
@@ -389,6 +392,19 @@ put_spcr(struct builder *b)
 	finish(b, t, true);
 }
 
+/* TCG ACPI Specification 1.4, 7.3. There is no area for the event log: its fields are zero. */
+static void
+put_tpm2(struct builder *b)
+{
+	uint8_t *t = table(b, "TPM2", 4, 76);
+
+	if (t == NULL)
+		return;
+	le64_put(t + 40, TPM_CRB_CONTROL);
+	le32_put(t + 48, TPM2_START_CRB);
+	finish(b, t, true);
+}
+
 /* RSDT and XSDT: the same list in two widths. Returns the address. */
 static uint64_t
 put_list(struct builder *b, const char *sig, unsigned width)
@@ -436,6 +452,8 @@ build(struct builder *b, const struct acpi_config *c, uint8_t rsdp[RSDP_LEN])
 	put_mcfg(b, c);
 	if (c->spcr)
 		put_spcr(b);
+	if (c->tpm)
+		put_tpm2(b);
 	rsdt = put_list(b, "RSDT", 4);
 	xsdt = put_list(b, "XSDT", 8);
 	make_rsdp(rsdp, rsdt, xsdt, b->fix == NULL);

@@ -39,6 +39,7 @@ struct acpi_config {
 	bool spcr;        /* COM1 is the console of firmware and kernel */
 	uint16_t pm_base; /* first port of the PM block (pm.h); 0: PM_PORT_BASE */
 	bool fwcfg;       /* fw_cfg is there (fwcfg.h): told as QEMU0002 */
+	bool tpm;         /* there is a TPM 2.0 (tpm_crb.h) */
 };
 
 struct acpi_place {

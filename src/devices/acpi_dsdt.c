@@ -12,6 +12,7 @@
 #include "devices/pci.h"
 #include "devices/pm.h"
 #include "devices/rtc.h"
+#include "devices/tpm_crb.h"
 
 /* _PRT (6.2.13): for each slot and pin the I/O APIC's input, as pci.h says. */
 static void
@@ -118,6 +119,19 @@ put_board(struct aml *a, const struct acpi_config *c)
 }
 
 static void
+put_tpm(struct aml *a)
+{
+	aml_device(a, "TPM_");
+	aml_name(a, "_HID");
+	aml_string(a, "MSFT0101");
+	aml_name_int(a, "_STA", 0xf);
+	aml_resources(a, "_CRS");
+	aml_res_memory32(a, (uint32_t)TPM_CRB_BASE, TPM_CRB_LEN);
+	aml_end(a);
+	aml_end(a);
+}
+
+static void
 put_root(struct aml *a, const struct acpi_config *c)
 {
 	aml_device(a, "PCI0");
@@ -151,6 +165,8 @@ acpi_dsdt(const struct acpi_config *c, void *buf, size_t size)
 	put_board(&a, c);
 	if (c->fwcfg)
 		put_fwcfg(&a);
+	if (c->tpm)
+		put_tpm(&a);
 	aml_end(&a);
 	aml_name(&a, "_S5_");
 	aml_package(&a);

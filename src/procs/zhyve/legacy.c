@@ -188,7 +188,9 @@ legacy_create(struct machine *m, struct err *e)
 		return (rc);
 	if ((rc = create_lpc(m, e)) != 0)
 		return (rc);
-	return (legacy_debugcon(m, e));
+	if ((rc = legacy_debugcon(m, e)) != 0)
+		return (rc);
+	return (legacy_tpm_create(m, e));
 }
 
 struct pci_dev *

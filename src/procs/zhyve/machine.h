@@ -52,6 +52,7 @@ struct machine {
 	uint16_t pm_base;               /* first port of ACPI's PM block */
 	struct legacy *legacy;          /* legacy.c's */
 	struct firmware *firmware;      /* firmware.c's; NULL: neither boot ROM nor fw_cfg */
+	bool tpm;                       /* there is one */
 	struct input_router input;      /* devices enter themselves while they are built */
 	struct boot_entry entry;
 	struct clock clock;
@@ -86,6 +87,8 @@ int machine_timer(struct machine *m, struct dev_timer *t, struct lock *lock, str
 int legacy_create(struct machine *m, struct err *e);
 /* legacy_debugcon.c: QEMU's debug port, where it is asked for. */
 int legacy_debugcon(struct machine *m, struct err *e);
+/* legacy_tpm.c: called by legacy_create; nothing when no TPM is asked for. */
+int legacy_tpm_create(struct machine *m, struct err *e);
 /* The ISA bridge's PCI function, not attached yet. */
 struct pci_dev *legacy_isa_bridge(struct machine *m);
 /* After the vCPUs have stopped: last bytes of the serial ports out, terminal as it was. */

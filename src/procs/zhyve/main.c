@@ -97,6 +97,7 @@ stage_build(struct machine *m, struct err *e)
 	config_unasked(config_find(m->config, "pci"), warn_unasked);
 	config_unasked(config_find(m->config, "lpc"), warn_unasked);
 	config_unasked(config_find(m->config, "boot"), warn_unasked);
+	config_unasked(config_find(m->config, "tpm"), warn_unasked);
 	return (control_create(m, e));
 }
 

@@ -58,7 +58,7 @@ usage(FILE *f)
 	    "  -h          this help\n"
 	    "  -H          yield the processor on HLT (always on)\n"
 	    "  -k file     read variables from a file\n"
-	    "  -l ...      LPC device: bootrom, com1-com4, kernel; 'help' lists them\n"
+	    "  -l ...      LPC device: bootrom, com1-com4, kernel, tpm; 'help' lists them\n"
 	    "  -m size     memory, with suffix K, M, G or T (default 256M)\n"
 	    "  -o var=val  set a variable\n"
 	    "  -P          yield the processor on PAUSE (KVM decides)\n"
@@ -177,6 +177,23 @@ lpc_kernel(struct config_node *root, const char *text, struct err *e)
 	return (config_options(boot, "kernel", text, e));
 }
 
+/* "swtpm,SOCKET[,version=2.0]": the first word is the type, the rest are options. */
+static int
+lpc_tpm(struct config_node *root, const char *text, struct err *e)
+{
+	size_t len = strcspn(text, ",");
+	struct config_node *tpm = config_make(root, "tpm");
+	char type[16];
+
+	if (text[len] == '\0' || len >= sizeof(type))
+		return (
+		    err_say(e, EINVAL, "a type and a socket are needed, as in tpm,swtpm,SOCKET"));
+	(void)snprintf(type, sizeof(type), "%.*s", (int)len, text);
+	if (tpm == NULL || config_set(tpm, "type", type) != 0)
+		return (err_set(e, ENOMEM, "cannot set the TPM"));
+	return (config_options(tpm, "path", text + len + 1, e));
+}
+
 /* What sets one variable has its name, the others a function. */
 static const struct {
 	const char *name;
@@ -192,6 +209,7 @@ static const struct {
 	{ "debugcon", "lpc.debugcon.path", NULL, "debugcon,stdio" },
 	{ "fwcfg", "lpc.fwcfg", NULL, "fwcfg,qemu" },
 	{ "kernel", NULL, lpc_kernel, "kernel,FILE[,initrd=FILE]" },
+	{ "tpm", NULL, lpc_tpm, "tpm,swtpm,SOCKET" },
 };
 
 int

@@ -94,6 +94,7 @@ acpi_from(struct machine *m)
 	    .spcr = config_get(m->config, "lpc.com1.path") != NULL,
 	    .pm_base = m->pm_base,
 	    .fwcfg = m->firmware != NULL,
+	    .tpm = m->tpm,
 	});
 }
 

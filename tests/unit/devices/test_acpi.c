@@ -39,6 +39,7 @@ setup(void **state)
 		.mem64_base = 0x800000000,
 		.mem64_end = 0x1000000000,
 		.lpc_bdf = PCI_BDF(0, 31, 0),
+		.tpm = true,
 		.spcr = true,
 	};
 	return (0);
@@ -209,7 +210,7 @@ test_apic_ids_given(void **state)
 }
 
 static void
-test_mcfg_and_spcr(void **state)
+test_small_tables(void **state)
 {
 	const uint8_t *t;
 
@@ -221,10 +222,14 @@ test_mcfg_and_spcr(void **state)
 	assert_int_equal(t[55], 3);
 	t = find_table("SPCR");
 	assert_int_equal(le64_get(t + 44), 0x3F8);
-	config.spcr = false;
+	t = find_table("TPM2");
+	assert_int_equal(le64_get(t + 40), 0xFED40040);
+	assert_int_equal(le32_get(t + 48), 7);
+	config.spcr = config.tpm = false;
 	memset(ram, 0, RAM);
 	write_tables();
 	assert_null(find_table("SPCR"));
+	assert_null(find_table("TPM2"));
 }
 
 /*
@@ -299,13 +304,14 @@ run_in(const char *dir, const char *cmd)
 static const char *const iasl_checks[] = {
 	"for t in *.dat; do iasl -d $t || exit 1; done",
 	"! grep -i 'error\\|invalid' *.dsl",
-	"for t in FACP APIC MCFG SPCR DSDT; do iasl -we -p new$t $t.dsl || exit 1; done",
-	"for t in FACP APIC MCFG SPCR; do cmp -i 36 $t.dat new$t.aml || exit 1; done",
+	"for t in FACP APIC MCFG SPCR TPM2 DSDT; do iasl -we -p new$t $t.dsl || exit 1; done",
+	"for t in FACP APIC MCFG SPCR TPM2; do cmp -i 36 $t.dat new$t.aml || exit 1; done",
 	/* iasl encodes the DSDT in another way: compared as text, once more taken apart. */
 	"iasl -d newDSDT.aml",
 	"for t in DSDT newDSDT; do sed -n '/^DefinitionBlock/,$p' $t.dsl >$t.text; done",
 	"test -s DSDT.text && diff DSDT.text newDSDT.text",
-	"for id in PNP0A08 PNP0501 PNP0B00 PNP0C02; do grep -q $id DSDT.text || exit 1; done",
+	"for id in PNP0A08 PNP0501 PNP0B00 PNP0C02 MSFT0101; do grep -q $id DSDT.text || exit 1; "
+	"done",
 	"grep -q 0xC0000000 DSDT.text && grep -q 0x0000000FFFFFFFFF DSDT.text",
 	"grep -q QEMU0002 DSDT.text && grep -q 0xF0000000 DSDT.text",
 };
@@ -314,7 +320,7 @@ static const char *const iasl_checks[] = {
 static void
 test_iasl(void **state)
 {
-	static const char *const listed[] = { "FACP", "APIC", "MCFG", "SPCR" };
+	static const char *const listed[] = { "FACP", "APIC", "MCFG", "SPCR", "TPM2" };
 	char dir[] = "/tmp/zhyve-acpi-XXXXXX";
 	const uint8_t *fadt;
 
@@ -413,7 +419,7 @@ main(void)
 		T(test_fadt),
 		T(test_madt),
 		T(test_apic_ids_given),
-		T(test_mcfg_and_spcr),
+		T(test_small_tables),
 		T(test_many_vcpus),
 		T(test_refused),
 		T(test_loader),
