@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The bhyve brand: see brand.h. Order and names of the arguments are those of the brand's boot
- * program (zones.md 12); where the boot ROM would be named stands the kernel to start. Pure; runs
- * in zoneadmd.
+ * program (zones.md 12). Pure; runs in zoneadmd.
  */
-#include "zone/brand.h"
+#include "zone/brand_internal.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -19,20 +18,9 @@
 #define RAM_DEFAULT_MIB 256
 #define RAM_MAX_MIB     (16ull * 1024 * 1024)
 #define VCPUS_MAX       1024
-#define CMDLINE_DEFAULT "console=ttyS0"
 
-struct maker {
-	const struct zconf *c;
-	struct brand_plan *p;
-	int first_fd;
-	struct err *e;
-	int rc; /* the first failure; what follows does nothing */
-};
-
-static void fail(struct maker *m, int errnum, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static void
-fail(struct maker *m, int errnum, const char *fmt, ...)
+void
+brand_fail(struct maker *m, int errnum, const char *fmt, ...)
 {
 	char text[ERR_TEXT_MAX];
 	va_list ap;
@@ -45,9 +33,8 @@ fail(struct maker *m, int errnum, const char *fmt, ...)
 	m->rc = err_say(m->e, errnum, "%s", text);
 }
 
-static void arg(struct maker *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void
-arg(struct maker *m, const char *fmt, ...)
+void
+brand_arg(struct maker *m, const char *fmt, ...)
 {
 	va_list ap;
 	char *text;
@@ -56,7 +43,7 @@ arg(struct maker *m, const char *fmt, ...)
 	if (m->rc != 0)
 		return;
 	if (m->p->argc == BRAND_ARGV_MAX) {
-		fail(m, E2BIG, "too many arguments for zhyve (at most %d): remove devices",
+		brand_fail(m, E2BIG, "too many arguments for zhyve (at most %d): remove devices",
 		    BRAND_ARGV_MAX);
 		return;
 	}
@@ -64,62 +51,22 @@ arg(struct maker *m, const char *fmt, ...)
 	n = vasprintf(&text, fmt, ap);
 	va_end(ap);
 	if (n < 0)
-		fail(m, ENOMEM, "no memory for zhyve's arguments");
+		brand_fail(m, ENOMEM, "no memory for zhyve's arguments");
 	else
 		m->p->argv[m->p->argc++] = text;
 }
 
-/* A place in the list of descriptors; its number as zhyve will see it. */
-static int
-want_fd(struct maker *m, enum brand_fd_kind kind, size_t index)
+int
+brand_want_fd(struct maker *m, enum brand_fd_kind kind, size_t index)
 {
 	struct brand_plan *p = m->p;
 
 	if (p->nfd == NITEMS(p->fd)) {
-		fail(m, E2BIG, "too many devices");
+		brand_fail(m, E2BIG, "too many devices");
 		return (-1);
 	}
 	p->fd[p->nfd] = (struct brand_fd){ .kind = kind, .index = (unsigned)index };
 	return (m->first_fd + (int)p->nfd++);
-}
-
-static bool
-is_true(const struct zprop *p, size_t n, const char *name)
-{
-	const char *v = zprop_get(p, n, name);
-	bool b;
-
-	return (v != NULL && parse_bool(v, &b) == 0 && b);
-}
-
-static bool
-is_cdrom(const struct zdevice *d)
-{
-	const char *media = zprop_get(d->prop, d->nprop, "media");
-
-	return (media != NULL && strcmp(media, "cdrom") == 0);
-}
-
-const struct zdevice *
-brand_boot_disk(const struct zconf *c)
-{
-	for (size_t i = 0; i < c->ndevice; i++) {
-		if (is_true(c->device[i].prop, c->device[i].nprop, "boot"))
-			return (&c->device[i]);
-	}
-	for (size_t i = 0; i < c->ndevice; i++) {
-		if (!is_cdrom(&c->device[i]))
-			return (&c->device[i]);
-	}
-	return (NULL);
-}
-
-const char *
-brand_boot_image(const struct zconf *c)
-{
-	const struct zdevice *d = brand_boot_disk(c);
-
-	return (d != NULL ? zprop_get(d->prop, d->nprop, "image-uuid") : NULL);
 }
 
 int
@@ -135,9 +82,17 @@ brand_ram(const struct zconf *c, uint64_t *ram, struct err *e)
 	return (0);
 }
 
-/* Strings of the configuration inside an argument: a comma would begin an option of its own. */
-static bool
-has_comma(const char *s)
+bool
+brand_is_true(const struct zprop *p, size_t n, const char *name)
+{
+	const char *v = zprop_get(p, n, name);
+	bool b;
+
+	return (v != NULL && parse_bool(v, &b) == 0 && b);
+}
+
+bool
+brand_has_comma(const char *s)
 {
 	return (strchr(s, ',') != NULL);
 }
@@ -145,75 +100,30 @@ has_comma(const char *s)
 static void
 add_identity(struct maker *m)
 {
-	if (has_comma(m->c->name)) {
-		fail(m, EINVAL, "a comma in the zone's name");
+	if (brand_has_comma(m->c->name)) {
+		brand_fail(m, EINVAL, "a comma in the zone's name");
 		return;
 	}
-	arg(m, "zhyve");
-	arg(m, "-H");
-	arg(m, "-U");
-	arg(m, "%s", m->c->uuid);
-	arg(m, "-B");
-	arg(m,
+	brand_arg(m, "zhyve");
+	brand_arg(m, "-H");
+	brand_arg(m, "-U");
+	brand_arg(m, "%s", m->c->uuid);
+	brand_arg(m, "-B");
+	brand_arg(m,
 	    "1,manufacturer=Joyent,product=SmartDC HVM,version=7." ZHYVE_VERSION
 	    ",serial=%s,sku=001,family=Virtual Machine",
 	    m->c->name);
-	arg(m, "-s");
-	arg(m, "31,lpc");
-}
-
-static void
-copy_path(struct maker *m, char out[PATH_MAX], const char *what, const char *path)
-{
-	if (path[0] != '/')
-		fail(m, EINVAL, "%s '%s' is not an absolute path", what, path);
-	else if ((size_t)snprintf(out, PATH_MAX, "%s", path) >= PATH_MAX)
-		fail(m, ENAMETOOLONG, "the path of %s is too long", what);
-}
-
-/* What is started: the zone's own attributes win over the image of the boot disk. */
-static void
-add_kernel(struct maker *m, const struct image *image)
-{
-	const char *kernel = zconf_attr(m->c, "kernel");
-	const char *initrd = zconf_attr(m->c, "initrd");
-	const char *cmdline = zconf_attr(m->c, "bootargs");
-	int kernel_fd;
-
-	if (kernel == NULL && image != NULL && image->kernel[0] != '\0') {
-		kernel = image->kernel;
-		if (initrd == NULL && image->initrd[0] != '\0')
-			initrd = image->initrd;
-		if (cmdline == NULL && image->cmdline[0] != '\0')
-			cmdline = image->cmdline;
-	}
-	if (kernel == NULL) {
-		fail(m, EINVAL,
-		    "nothing to boot: the boot disk's image brings no kernel (tag "
-		    "org.zhyve:kernel); set the attribute "
-		    "kernel, and initrd and bootargs with it");
-		return;
-	}
-	copy_path(m, m->p->kernel, "kernel", kernel);
-	kernel_fd = want_fd(m, BRAND_FD_KERNEL, 0);
-	arg(m, "-l");
-	if (initrd != NULL) {
-		copy_path(m, m->p->initrd, "initrd", initrd);
-		arg(m, "kernel,fd:%d,initrd=fd:%d", kernel_fd, want_fd(m, BRAND_FD_INITRD, 0));
-	} else {
-		arg(m, "kernel,fd:%d", kernel_fd);
-	}
-	arg(m, "-o");
-	arg(m, "boot.cmdline=%s", cmdline != NULL ? cmdline : CMDLINE_DEFAULT);
+	brand_arg(m, "-s");
+	brand_arg(m, "31,lpc");
 }
 
 static void
 add_lpc(struct maker *m)
 {
-	arg(m, "-l");
-	arg(m, "com1,fd:%d", want_fd(m, BRAND_FD_COM1, 0));
-	arg(m, "-l");
-	arg(m, "com2,fd:%d", want_fd(m, BRAND_FD_COM2, 0));
+	brand_arg(m, "-l");
+	brand_arg(m, "com1,fd:%d", brand_want_fd(m, BRAND_FD_COM1, 0));
+	brand_arg(m, "-l");
+	brand_arg(m, "com2,fd:%d", brand_want_fd(m, BRAND_FD_COM2, 0));
 }
 
 /*
@@ -258,136 +168,26 @@ add_board(struct maker *m)
 	const char *vcpus = zconf_attr(m->c, "vcpus");
 
 	if (bridge == NULL || strcmp(bridge, "none") != 0) {
-		arg(m, "-s");
+		brand_arg(m, "-s");
 		if (bridge == NULL)
-			arg(m, "0,hostbridge,model=i440fx");
+			brand_arg(m, "0,hostbridge,model=i440fx");
 		else if (strchr(bridge, '=') != NULL)
-			arg(m, "0,hostbridge,%s", bridge);
+			brand_arg(m, "0,hostbridge,%s", bridge);
 		else
-			arg(m, "0,hostbridge,model=%s", bridge);
+			brand_arg(m, "0,hostbridge,model=%s", bridge);
 	}
 	m->p->vcpus = 1;
 	if (vcpus != NULL && !vcpus_parse(vcpus, &m->p->vcpus))
-		fail(m, EINVAL,
+		brand_fail(m, EINVAL,
 		    "attr vcpus: '%s' is neither a number between 1 and %d nor a topology "
 		    "(sockets=1,cores=2)",
 		    vcpus, VCPUS_MAX);
-	arg(m, "-c");
-	arg(m, "%s", vcpus != NULL ? vcpus : "1");
+	brand_arg(m, "-c");
+	brand_arg(m, "%s", vcpus != NULL ? vcpus : "1");
 	if (m->rc == 0)
 		m->rc = brand_ram(m->c, &m->p->ram, m->e);
-	arg(m, "-m");
-	arg(m, "%lluM", (unsigned long long)(m->p->ram / MIB));
-}
-
-/* Slots are S, S:F or B:S:F. On success *bus, *slot and *func are set. */
-static bool
-slot_parse(const char *text, unsigned *bus, unsigned *slot, unsigned *func)
-{
-	unsigned v[3] = { 0 }, n = 0;
-	const char *p = text;
-
-	for (;;) {
-		unsigned d = 0, digits = 0;
-		for (; *p >= '0' && *p <= '9' && digits < 4; p++, digits++)
-			d = d * 10 + (unsigned)(*p - '0');
-		if (digits == 0 || n == 3)
-			return (false);
-		v[n++] = d;
-		if (*p == '\0')
-			break;
-		if (*p++ != ':')
-			return (false);
-	}
-	*bus = n == 3 ? v[0] : 0;
-	*slot = n == 3 ? v[1] : v[0];
-	*func = n == 3 ? v[2] : (n == 2 ? v[1] : 0);
-	return (*bus < 256 && *slot < 32 && *func < 8);
-}
-
-/* One slot is used once; bits of `used` by slot * 8 + function on bus 0. */
-static void
-slot_take(
-    struct maker *m, uint8_t used[32], const char *who, unsigned bus, unsigned slot, unsigned func)
-{
-	if (bus != 0) {
-		fail(m, EINVAL, "%s: bus %u: this machine has bus 0 only", who, bus);
-		return;
-	}
-	if (used[slot] & (1u << func))
-		fail(m, EINVAL, "%s: pci slot %u:%u is used twice", who, slot, func);
-	used[slot] |= (uint8_t)(1u << func);
-}
-
-/* The slot of a device that names none: boot disk 4:0, cdroms 3:n, others 5:n. */
-static void
-slot_default(
-    const struct zdevice *d, bool boot, const uint8_t used[32], unsigned *slot, unsigned *func)
-{
-	*slot = boot ? 4 : (is_cdrom(d) ? 3 : 5);
-	for (*func = 0; *func < 7 && (used[*slot] & (1u << *func)); (*func)++)
-		continue;
-}
-
-static void
-add_disk(struct maker *m, const struct zdevice *d, bool boot, uint8_t used[32])
-{
-	const char *model = zprop_get(d->prop, d->nprop, "model");
-	const char *at = zprop_get(d->prop, d->nprop, "pci-slot");
-	const char *serial = zprop_get(d->prop, d->nprop, "serial");
-	const char *sector = zprop_get(d->prop, d->nprop, "guest-block-size");
-	char sectorsize[32] = "";
-	unsigned bus = 0, slot, func;
-	struct brand_plan *p = m->p;
-
-	if (d->match == NULL || d->match[0] == '\0')
-		fail(m, EINVAL, "a device has no path");
-	else if (model == NULL)
-		fail(m, EINVAL, "device %s: no model (set its property model to virtio)", d->match);
-	else if (strcmp(model, "virtio") != 0)
-		fail(
-		    m, EINVAL, "device %s: unknown model '%s' (there is: virtio)", d->match, model);
-	else if (at != NULL && !slot_parse(at, &bus, &slot, &func))
-		fail(m, EINVAL, "device %s: malformed pci-slot '%s' (B:S:F)", d->match, at);
-	else if (serial != NULL && has_comma(serial))
-		fail(m, EINVAL, "device %s: a comma in its serial", d->match);
-	else if (sector != NULL && strspn(sector, "0123456789/") != strlen(sector))
-		fail(m, EINVAL, "device %s: malformed guest-block-size '%s'", d->match, sector);
-	else if (p->ndisk == BRAND_DISKS_MAX)
-		fail(m, E2BIG, "more than %d disks", BRAND_DISKS_MAX);
-	if (m->rc != 0)
-		return;
-	if (at == NULL)
-		slot_default(d, boot, used, &slot, &func);
-	slot_take(m, used, d->match, bus, slot, func);
-	p->disk[p->ndisk] = (struct brand_disk){
-		.path = d->match,
-		.readonly = is_cdrom(d) || is_true(d->prop, d->nprop, "readonly"),
-	};
-	if (sector != NULL && strcmp(sector, "0") != 0)
-		(void)snprintf(sectorsize, sizeof(sectorsize), ",sectorsize=%s", sector);
-	arg(m, "-s");
-	arg(m, "%u:%u,virtio-blk,fd:%d%s%s%s%s%s", slot, func, want_fd(m, BRAND_FD_DISK, p->ndisk),
-	    p->disk[p->ndisk].readonly ? ",ro" : "",
-	    is_true(d->prop, d->nprop, "notrim") ? ",nodelete" : "", sectorsize,
-	    serial != NULL ? ",serial=" : "", serial != NULL ? serial : "");
-	p->ndisk++;
-}
-
-static void
-add_disks(struct maker *m, uint8_t used[32])
-{
-	const struct zdevice *boot = brand_boot_disk(m->c);
-	unsigned boots = 0;
-
-	for (size_t i = 0; i < m->c->ndevice; i++) {
-		if (is_true(m->c->device[i].prop, m->c->device[i].nprop, "boot"))
-			boots++;
-	}
-	if (boots > 1)
-		fail(m, EINVAL, "more than one boot disk: %u devices have boot=true", boots);
-	for (size_t i = 0; i < m->c->ndevice && m->rc == 0; i++)
-		add_disk(m, &m->c->device[i], &m->c->device[i] == boot, used);
+	brand_arg(m, "-m");
+	brand_arg(m, "%lluM", (unsigned long long)(m->p->ram / MIB));
 }
 
 /* The vnic of a net resource; checked here so that nothing is made for a net that cannot work. */
@@ -400,16 +200,19 @@ make_nic(struct maker *m, const struct znet *net, size_t index, struct vnic_spec
 
 	*v = (struct vnic_spec){ 0 };
 	if (net->global_nic == NULL || strlen(net->global_nic) >= sizeof(v->tag))
-		fail(m, EINVAL, "net %s: no nic tag (global-nic), or its name is too long", who);
+		brand_fail(
+		    m, EINVAL, "net %s: no nic tag (global-nic), or its name is too long", who);
 	else if (net->mac_addr == NULL || parse_mac(net->mac_addr, v->mac) != 0)
-		fail(m, EINVAL, "net %s: no valid mac-addr", who);
+		brand_fail(m, EINVAL, "net %s: no valid mac-addr", who);
 	else if ((v->mac[0] & 1) != 0)
-		fail(m, EINVAL, "net %s: mac-addr %s is a multicast address", who, net->mac_addr);
+		brand_fail(
+		    m, EINVAL, "net %s: mac-addr %s is a multicast address", who, net->mac_addr);
 	else if (mtu != NULL && parse_u32(mtu, 576, 9216, &value) != 0)
-		fail(m, EINVAL, "net %s: mtu '%s' is not a number between 576 and 9216", who, mtu);
+		brand_fail(
+		    m, EINVAL, "net %s: mtu '%s' is not a number between 576 and 9216", who, mtu);
 	else if (net->vlan_id != NULL && parse_u32(net->vlan_id, 0, 4094, &vlan) != 0)
-		fail(m, EINVAL, "net %s: vlan-id '%s' is not a number between 0 and 4094", who,
-		    net->vlan_id);
+		brand_fail(m, EINVAL, "net %s: vlan-id '%s' is not a number between 0 and 4094",
+		    who, net->vlan_id);
 	if (m->rc != 0)
 		return;
 	v->mtu = (uint16_t)value;
@@ -417,7 +220,7 @@ make_nic(struct maker *m, const struct znet *net, size_t index, struct vnic_spec
 	(void)snprintf(v->tag, sizeof(v->tag), "%s", net->global_nic);
 	if ((size_t)snprintf(v->ifname, sizeof(v->ifname), "z%un%zu", m->c->did, index) >=
 	    sizeof(v->ifname))
-		fail(m, EINVAL, "net %s: no name for its interface", who);
+		brand_fail(m, EINVAL, "net %s: no name for its interface", who);
 }
 
 static void
@@ -426,25 +229,26 @@ add_nic(struct maker *m, const struct znet *net, size_t index, unsigned func, bo
 	struct brand_plan *p = m->p;
 	struct vnic_spec *v = &p->nic[p->nnic];
 	const char *model = zprop_get(net->prop, net->nprop, "model");
-	char mac[MAC_TEXT_LEN + 1], mtu[16] = "", vhost_arg[32] = "";
+	char mac[MAC_TEXT_LEN + 1], mtu[16] = "", vhost_arg[32] = "", order[24];
 	int tap;
 
 	if (model != NULL && strcmp(model, "virtio") != 0 &&
 	    strcmp(model, "virtio-net-viona") != 0 && strcmp(model, "viona") != 0)
-		fail(m, EINVAL, "net %s: unknown model '%s' (there is: virtio)",
+		brand_fail(m, EINVAL, "net %s: unknown model '%s' (there is: virtio)",
 		    net->physical != NULL ? net->physical : "", model);
 	make_nic(m, net, index, v);
 	if (m->rc != 0)
 		return;
-	tap = want_fd(m, BRAND_FD_TAP, p->nnic);
+	tap = brand_want_fd(m, BRAND_FD_TAP, p->nnic);
 	if (vhost)
 		(void)snprintf(vhost_arg, sizeof(vhost_arg), ",vhost=fd:%d",
-		    want_fd(m, BRAND_FD_VHOST, p->nnic));
+		    brand_want_fd(m, BRAND_FD_VHOST, p->nnic));
 	if (v->mtu != 0)
 		(void)snprintf(mtu, sizeof(mtu), ",mtu=%u", v->mtu);
 	format_mac(v->mac, mac);
-	arg(m, "-s");
-	arg(m, "6:%u,virtio-net-viona,fd:%d,mac=%s%s%s", func, tap, mac, mtu, vhost_arg);
+	brand_arg(m, "-s");
+	brand_arg(m, "6:%u,virtio-net-viona,fd:%d,mac=%s%s%s%s", func, tap, mac, mtu, vhost_arg,
+	    brand_bootindex(m, BOOT_NET, func, order));
 	p->nnic++;
 }
 
@@ -458,20 +262,20 @@ add_nics(struct maker *m, uint8_t used[32])
 	bool vhost = false;
 
 	if (vhost_attr != NULL && parse_bool(vhost_attr, &vhost) != 0)
-		fail(m, EINVAL, "attr vhost-net: '%s' is neither true nor false", vhost_attr);
+		brand_fail(m, EINVAL, "attr vhost-net: '%s' is neither true nor false", vhost_attr);
 	for (size_t i = 0; i < m->c->nnet; i++) {
-		if (!is_true(m->c->net[i].prop, m->c->net[i].nprop, "primary"))
+		if (!brand_is_true(m->c->net[i].prop, m->c->net[i].nprop, "primary"))
 			continue;
 		if (primary != m->c->nnet)
-			fail(m, EINVAL, "two primary nets have been specified");
+			brand_fail(m, EINVAL, "two primary nets have been specified");
 		primary = i;
 	}
 	if (m->c->nnet == 0)
 		return;
 	if (primary == m->c->nnet)
-		fail(m, EINVAL, "no primary net has been specified");
+		brand_fail(m, EINVAL, "no primary net has been specified");
 	if (m->c->nnet > 8)
-		fail(m, E2BIG, "more than 8 nets");
+		brand_fail(m, E2BIG, "more than 8 nets");
 	if (m->rc != 0)
 		return;
 	add_nic(m, &m->c->net[primary], primary, 0, vhost);
@@ -480,7 +284,7 @@ add_nics(struct maker *m, uint8_t used[32])
 			add_nic(m, &m->c->net[i], i, func++, vhost);
 	}
 	for (unsigned f = 0; f < func; f++)
-		slot_take(m, used, "nets", 0, 6, f);
+		brand_slot_take(m, used, "nets", 0, 6, f);
 }
 
 /*
@@ -499,12 +303,12 @@ add_guard(
 	while (actions[i] != NULL && action != NULL && strcmp(action, actions[i]) != 0)
 		i++;
 	if (actions[i] == NULL) {
-		fail(m, EINVAL, "attr %s: '%s' is none of %s, %s, %s and none", name, action,
+		brand_fail(m, EINVAL, "attr %s: '%s' is none of %s, %s, %s and none", name, action,
 		    actions[0], actions[1], actions[2]);
 		return;
 	}
-	arg(m, "-s");
-	arg(m, "%s,action=%s", device, actions[i]);
+	brand_arg(m, "-s");
+	brand_arg(m, "%s,action=%s", device, actions[i]);
 }
 
 /* What tells the zone that its guest is no longer well. */
@@ -530,17 +334,18 @@ add_extra(struct maker *m)
 	while (p != NULL && *p != '\0') {
 		size_t len = strcspn(p, " \t");
 		if (len > 0)
-			arg(m, "%.*s", (int)len, p);
+			brand_arg(m, "%.*s", (int)len, p);
 		p += len;
 		p += strspn(p, " \t");
 	}
 }
 
 int
-brand_plan_make(const struct zconf *c, const struct image *image, int first_fd,
-    struct brand_plan **out, struct err *e)
+brand_plan_start(const struct zconf *c, const struct image *image,
+    const struct start_options *start, bool again, int first_fd, struct brand_plan **out,
+    struct err *e)
 {
-	struct maker m = { .c = c, .first_fd = first_fd, .e = e };
+	struct maker m = { .c = c, .start = start, .first_fd = first_fd, .e = e };
 	uint8_t used[32] = { [0] = 1, [7] = 7, [31] = 1 }; /* hostbridge; entropy, guards; LPC */
 
 	if (c->brand == NULL || strcmp(c->brand, "bhyve") != 0)
@@ -554,25 +359,32 @@ brand_plan_make(const struct zconf *c, const struct image *image, int first_fd,
 	m.p->first_fd = first_fd;
 	add_identity(&m);
 	add_lpc(&m);
-	add_kernel(&m, image);
+	brand_add_boot(&m, image, again);
 	add_board(&m);
-	add_disks(&m, used);
+	brand_add_disks(&m, used);
 	add_nics(&m, used);
-	arg(&m, "-s");
-	arg(&m, "7,virtio-rnd");
+	brand_arg(&m, "-s");
+	brand_arg(&m, "7,virtio-rnd");
 	add_guards(&m);
 	add_extra(&m);
-	arg(&m, "-o");
-	arg(&m, "kvm=fd:%d", want_fd(&m, BRAND_FD_KVM, 0));
-	arg(&m, "-o");
-	arg(&m, "wire=fd:%d", want_fd(&m, BRAND_FD_WIRE, 0));
-	arg(&m, "SYSbhyve-%u", c->did);
+	brand_arg(&m, "-o");
+	brand_arg(&m, "kvm=fd:%d", brand_want_fd(&m, BRAND_FD_KVM, 0));
+	brand_arg(&m, "-o");
+	brand_arg(&m, "wire=fd:%d", brand_want_fd(&m, BRAND_FD_WIRE, 0));
+	brand_arg(&m, "SYSbhyve-%u", c->did);
 	if (m.rc != 0) {
 		brand_plan_free(m.p);
 		return (m.rc);
 	}
 	*out = m.p;
 	return (0);
+}
+
+int
+brand_plan_make(const struct zconf *c, const struct image *image, int first_fd,
+    struct brand_plan **out, struct err *e)
+{
+	return (brand_plan_start(c, image, NULL, false, first_fd, out, e));
 }
 
 void
@@ -599,6 +411,10 @@ path_of_fd(const struct brand_plan *p, unsigned long n)
 		return (p->kernel);
 	case BRAND_FD_INITRD:
 		return (p->initrd);
+	case BRAND_FD_BOOTROM:
+		return (p->rom.rom);
+	case BRAND_FD_BOOTVARS:
+		return ("the zone's UEFI variables");
 	case BRAND_FD_DISK:
 		return (p->disk[f->index].path);
 	case BRAND_FD_KVM:

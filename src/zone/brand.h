@@ -13,8 +13,10 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "zone/bootrom.h"
 #include "zone/image.h"
 #include "zone/link.h"
+#include "zone/startopts.h"
 #include "zone/zconf.h"
 
 #define BRAND_ARGV_MAX  100
@@ -28,6 +30,8 @@ enum brand_fd_kind {
 	BRAND_FD_COM2,
 	BRAND_FD_KERNEL,
 	BRAND_FD_INITRD,
+	BRAND_FD_BOOTROM,
+	BRAND_FD_BOOTVARS,
 	BRAND_FD_DISK,
 	BRAND_FD_TAP,
 	BRAND_FD_VHOST,
@@ -47,12 +51,14 @@ struct brand_disk {
 struct brand_plan {
 	uint64_t ram; /* bytes */
 	uint32_t vcpus;
-	char kernel[PATH_MAX];
-	char initrd[PATH_MAX]; /* "" : none */
+	char kernel[PATH_MAX]; /* "": a boot ROM is started */
+	char initrd[PATH_MAX]; /* "": none */
+	struct bootrom rom;    /* rom.rom "": a kernel is started */
 	struct brand_disk disk[BRAND_DISKS_MAX];
 	size_t ndisk;
 	struct vnic_spec nic[BRAND_NICS_MAX];
 	size_t nnic;
+	bool once; /* the plan after a reset of the guest differs */
 	int first_fd;
 	struct brand_fd fd[BRAND_FDS_MAX]; /* the i-th is descriptor first_fd + i */
 	size_t nfd;
@@ -67,6 +73,13 @@ struct brand_plan {
  */
 int brand_plan_make(const struct zconf *c, const struct image *image, int first_fd,
     struct brand_plan **out, struct err *e);
+/*
+ * The same for a start that asks for more (NULL: nothing; it must outlive the plan too). `again`:
+ * as it is after the guest has reset itself; that plan has the same descriptors as the first.
+ */
+int brand_plan_start(const struct zconf *c, const struct image *image,
+    const struct start_options *start, bool again, int first_fd, struct brand_plan **out,
+    struct err *e);
 void brand_plan_free(struct brand_plan *p);
 
 /* The boot disk (property boot=true; else the first disk that is no cdrom); NULL: none. */

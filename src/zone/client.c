@@ -123,13 +123,13 @@ look_after_reset(const char *name, struct err *e)
  * one that somebody else is just starting is waited for.
  */
 static int
-call_started(const char *name, const char *method, struct err *e)
+call_started(const char *name, const char *method, json_t *params, struct err *e)
 {
 	int resets = 0, starts = 0, waited = 0, rc;
 	bool busy;
 
 	for (;;) {
-		rc = call_running(name, method, NULL, NULL, e);
+		rc = call_running(name, method, params, NULL, e);
 		if (rc == -ECONNRESET && ++resets < CALL_TRIES) {
 			if ((rc = look_after_reset(name, e)) != 0)
 				return (rc);
@@ -246,7 +246,7 @@ change_started(const char *name, const char *what, const char *method, struct er
 {
 	int rc = check_installed(name, what, NULL, e);
 
-	return (rc != 0 ? rc : call_started(name, method, e));
+	return (rc != 0 ? rc : call_started(name, method, NULL, e));
 }
 
 /* For what makes sense with a live zone only: when nobody is there it is not live. */
@@ -278,6 +278,21 @@ int
 zone_boot(const char *name, struct err *e)
 {
 	return (change_started(name, "boot", "Boot", e));
+}
+
+int
+zone_boot_with(const char *name, size_t n, char *const words[], struct err *e)
+{
+	json_t *list = json_array(), *params = json_pack("{s:o}", "options", list);
+	int rc = check_installed(name, "boot", NULL, e);
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		if (json_array_append_new(list, json_string(words[i])) != 0)
+			rc = err_say(e, EILSEQ, "'%s' is no UTF-8 text", words[i]);
+	if (rc == 0)
+		rc = call_started(name, "Boot", params, e);
+	json_decref(params);
+	return (rc);
 }
 
 int

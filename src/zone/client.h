@@ -10,6 +10,7 @@
 #define ZHYVE_ZONE_CLIENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -41,6 +42,8 @@ int zone_status_get(const char *name, struct zone_status *st, struct err *e);
 int zone_ready(const char *name, struct err *e);
 int zone_boot(
     const char *name, struct err *e); /* from installed or ready; returns when the vCPUs run */
+/* The same, with words for this start only (startopts.h). */
+int zone_boot_with(const char *name, size_t n, char *const words[], struct err *e);
 int zone_halt(const char *name, struct err *e);   /* abrupt */
 int zone_reboot(const char *name, struct err *e); /* abrupt halt and boot */
 /*

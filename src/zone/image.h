@@ -4,7 +4,7 @@
  * version, os, type (zvol only), image_size (MiB), files (sha1, size, compression none), tags;
  * members we do not know are kept. For booting a kernel directly there are tags of our own:
  * org.zhyve:kernel and org.zhyve:initrd (names of files beside the manifest, taken along by an
- * import) and org.zhyve:cmdline. Tools and zoneadmd, root.
+ * import) and org.zhyve:cmdline. requirements.bootrom says which boot ROM it wants. Tools and zoneadmd, root.
  */
 #ifndef ZHYVE_ZONE_IMAGE_H
 #define ZHYVE_ZONE_IMAGE_H
@@ -26,6 +26,7 @@ struct image {
 	char kernel[PATH_MAX]; /* "": none */
 	char initrd[PATH_MAX];
 	char cmdline[1024];
+	char bootrom[16]; /* requirements.bootrom: "uefi", "bios", or "" */
 };
 
 /* -ENOENT with a message that names the image. */

@@ -171,6 +171,20 @@ take_tags(const json_t *root, struct image *img, struct faults *f)
 		fault(f, "tags.org.zhyve:initrd (without org.zhyve:kernel)");
 }
 
+/* Which boot ROM the content wants; the other requirements are for others. */
+static void
+take_requirements(const json_t *root, struct image *img, struct faults *f)
+{
+	const json_t *requirements = json_object_get(root, "requirements");
+
+	if (!json_is_object(requirements))
+		return;
+	take_string(requirements, "bootrom", true, img->bootrom, sizeof(img->bootrom), f);
+	if (img->bootrom[0] != '\0' && strcmp(img->bootrom, "uefi") != 0 &&
+	    strcmp(img->bootrom, "bios") != 0)
+		fault(f, "requirements.bootrom (\"%s\" is neither uefi nor bios)", img->bootrom);
+}
+
 static void
 take_all(const json_t *root, struct image_manifest *out, struct faults *f)
 {
@@ -190,6 +204,7 @@ take_all(const json_t *root, struct image_manifest *out, struct faults *f)
 	take_size(root, img, f);
 	take_files(root, out, f);
 	take_tags(root, img, f);
+	take_requirements(root, img, f);
 }
 
 int

@@ -43,14 +43,8 @@ set_model(json_t *payload, size_t i, json_t *disk, struct err *e)
 	(void)json_object_set_new(disk, "model", json_string(model));
 	model = text_of(disk, "model"); /* the old one may be gone with this */
 	for (size_t k = 0; k < NITEMS(models); k++) {
-		if (strcmp(model, models[k]) != 0)
-			continue;
-		if (k > 0)
-			return (err_say(e, ENOTSUP,
-			    "disk model \"%s\" is not supported by this version of zhyve; use "
-			    "virtio",
-			    model));
-		return (0);
+		if (strcmp(model, models[k]) == 0)
+			return (0);
 	}
 	return (err_say(e, EINVAL,
 	    "\"%s\" is not a valid disk model for bhyve brand. Valid are: virtio,ahci,nvme",

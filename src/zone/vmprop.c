@@ -15,6 +15,8 @@
 
 #include "base/checked.h"
 #include "base/parse.h"
+#include "zone/bootrom.h"
+#include "zone/startopts.h"
 
 /* ---- rules for strings ---- */
 
@@ -68,6 +70,23 @@ check_sectors(const char *s)
 	return (power_of_two(s, (size_t)(slash - s)) && power_of_two(slash + 1, strlen(slash + 1)));
 }
 
+static bool
+check_bootrom(const char *s)
+{
+	struct bootrom rom;
+
+	return (bootrom_get(s, &rom, NULL) == 0);
+}
+
+/* "order=cd,once=d" */
+static bool
+check_boot(const char *s)
+{
+	struct boot_order order, once;
+
+	return (strncmp(s, "order=", 6) == 0 && boot_order_parse(s + 6, &order, &once, NULL) == 0);
+}
+
 /* ---- the table ---- */
 
 #define C       VMF_CREATE
@@ -98,9 +117,9 @@ const struct vmprop vmprops[] = {
 	{ "bhyve_extra_opts", NULL, VMP_STRING, CUR, VMS_ATTR, "bhyve-extra-opts" },
 	{ "billing_id", NULL, VMP_STRING, CUR|COL, VMS_ATTR, "billing-id",
 	  .dflt = "\"00000000-0000-0000-0000-000000000000\"", .header = "BILLING_ID", .width = 36 },
-	{ "boot", NULL, VMP_STRING, CUR|NOFX, VMS_ATTR, "boot" },
+	{ "boot", NULL, VMP_STRING, CUR, VMS_ATTR, "boot", .check = check_boot },
 	{ "boot_timestamp", NULL, VMP_STRING, COL, .header = "BOOT_TIMESTAMP", .width = 24 },
-	{ "bootrom", NULL, VMP_STRING, CUR|NOFX, VMS_ATTR, "bootrom" },
+	{ "bootrom", NULL, VMP_STRING, CUR, VMS_ATTR, "bootrom", .check = check_bootrom },
 	{ "brand", NULL, VMP_STRING, CR|COL, VMS_ZONE, "brand", .dflt = "\"joyent\"",
 	  .header = "BRAND", .width = 14 },
 	{ "com1", NULL, VMP_STRING, CUR, VMS_ATTR, "com1" },

@@ -143,17 +143,34 @@ check_disk(json_t *payload, const char *list, size_t i, json_t *disk, vm_image_g
 		note(v->properties, "%s.%zu.image_size", list, i);
 }
 
-static bool
-boots_from_image(json_t *payload)
+/*
+ * The ROM for a disk that boots from an image: what the image wants, or one that any image may be
+ * started by.
+ */
+static void
+check_bootrom(json_t *payload, vm_image_get *images, struct verdict *v)
 {
+	const char *rom = json_string_value(json_object_get(payload, "bootrom")), *uuid;
+	struct image image;
 	json_t *disk;
 	size_t i;
 
-	json_array_foreach (json_object_get(payload, "disks"), i, disk)
-		if (vmprop_truth(json_object_get(disk, "boot")) &&
-		    json_object_get(disk, "image_uuid") != NULL)
-			return (true);
-	return (false);
+	json_array_foreach (json_object_get(payload, "disks"), i, disk) {
+		uuid = json_string_value(json_object_get(disk, "image_uuid"));
+		if (uuid == NULL || !vmprop_truth(json_object_get(disk, "boot")))
+			continue;
+		image = (struct image){ .bootrom = "" };
+		(void)images(uuid, &image, NULL);
+		if (image.bootrom[0] != '\0' && rom == NULL) {
+			(void)json_object_set_new(payload, "bootrom", json_string(image.bootrom));
+			rom = json_string_value(json_object_get(payload, "bootrom"));
+		}
+		if (rom != NULL &&
+		    (image.bootrom[0] != '\0'
+			    ? strcmp(rom, image.bootrom) != 0
+			    : strcmp(rom, "bios") != 0 && strcmp(rom, "uefi") != 0))
+			note(v->values, "bootrom");
+	}
 }
 
 static void
@@ -177,7 +194,6 @@ check_rules(json_t *payload, unsigned action, vm_image_get *images, struct verdi
 {
 	const char *disks = action == VMF_CREATE ? "disks" : "add_disks";
 	const char *devs = action == VMF_CREATE ? "pci_devices" : "add_pci_devices";
-	const char *rom = json_string_value(json_object_get(payload, "bootrom"));
 	json_t *o;
 	size_t i;
 
@@ -187,9 +203,8 @@ check_rules(json_t *payload, unsigned action, vm_image_get *images, struct verdi
 	json_array_foreach (json_object_get(payload, devs), i, o)
 		if (json_is_object(o))
 			check_pci_device(devs, i, o, v);
-	if (action == VMF_CREATE && rom != NULL && strcmp(rom, "bios") != 0 &&
-	    strcmp(rom, "uefi") != 0 && boots_from_image(payload))
-		note(v->values, "bootrom");
+	if (action == VMF_CREATE)
+		check_bootrom(payload, images, v);
 }
 
 json_t *

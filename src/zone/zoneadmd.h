@@ -6,6 +6,7 @@
  *	zoneadmd_ctl.c   the varlink interface org.zhyve.Zone
  *	zoneadmd_op.c    what was asked for (boot, halt, …), who waits for it, the zone's state
  *	zoneadmd_res.c   the zone's resources: made at ready, undone at halt, all through the ledger
+ *	zoneadmd_rom.c   of these, the boot ROM and the zone's own variable store
  *	zoneadmd_vm.c    one life of zhyve: started in the jail, its wire, its end
  */
 #ifndef ZHYVE_ZONE_ZONEADMD_H
@@ -38,10 +39,12 @@
 struct zone_resources {
 	struct zconf *conf;
 	struct brand_plan *plan;
+	struct brand_plan *again; /* takes its place when the guest resets itself; NULL: the same */
 	char cgroup[PATH_MAX];
 	int cgroup_fd;
 	int zhyve_fd;
-	int kernel_fd, initrd_fd;
+	int kernel_fd, initrd_fd; /* or */
+	int rom_fd, vars_fd;
 	int disk_fd[BRAND_DISKS_MAX];
 	int tap_fd[BRAND_NICS_MAX];
 };
@@ -102,6 +105,7 @@ struct zoneadmd {
 	enum zone_intent intent;
 	bool reset_pending; /* between the end of one zhyve and the start of the next */
 	int64_t reset_times[6];
+	struct start_options start; /* what was asked of this start */
 	struct zone_resources res;
 	struct zone_vm vm;
 	struct zone_status status; /* what GetStatus tells besides the state */
@@ -116,6 +120,16 @@ int zone_resources_make(struct zoneadmd *z, struct err *e);
 int zone_resources_undo(struct zoneadmd *z, struct err *e);
 /* No descriptor open. */
 void zone_resources_init(struct zone_resources *r);
+/* Open a file the guest is started from: a regular file, and only for reading. */
+int zone_open_regular(const char *path, const char *what, int *fd, struct err *e);
+/* The guest has reset itself: what was asked for once is over. */
+void zone_resources_again(struct zone_resources *r);
+
+/*
+ * zoneadmd_rom.c: open the plan's boot ROM, and the zone's variable store, which is made when it
+ * is not there.
+ */
+int zone_rom_open(struct zoneadmd *z, struct err *e);
 
 /* zoneadmd_vm.c */
 int vm_start(struct zoneadmd *z, struct err *e);
@@ -126,7 +140,8 @@ void vm_init(struct zone_vm *vm);
 
 /* zoneadmd_op.c: called by the control interface … */
 void op_ready(struct zoneadmd *z, struct varlink_conn *conn);
-void op_boot(struct zoneadmd *z, struct varlink_conn *conn);
+/* `start` is copied. */
+void op_boot(struct zoneadmd *z, struct varlink_conn *conn, const struct start_options *start);
 void op_halt(struct zoneadmd *z, struct varlink_conn *conn);
 void op_reboot(struct zoneadmd *z, struct varlink_conn *conn);
 void op_shutdown(struct zoneadmd *z, struct varlink_conn *conn, unsigned timeout_s);

@@ -35,8 +35,10 @@ static const char interface_text[] =
     "method GetStatus() -> (status: Status)\n"
     "# From installed: make everything the zone needs, start nothing.\n"
     "method Ready() -> ()\n"
-    "# From installed or ready; answers when the vCPUs run.\n"
-    "method Boot() -> ()\n"
+    "# From installed or ready; answers when the vCPUs run. The options are vmadm start's and for\n"
+    "# this start only: order=LIST[,once=LIST], cdrom=PATH,MODEL, disk=PATH,MODEL, "
+    "efivars=reset.\n"
+    "method Boot(options: ?[]string) -> ()\n"
     "# At once; answers when everything is removed.\n"
     "method Halt() -> ()\n"
     "# Halt and boot.\n"
@@ -97,7 +99,29 @@ ready(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *
 static void
 boot(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
 {
-	op_boot(z, conn);
+	json_t *words = json_object_get(call->parameters, "options"), *w;
+	static struct start_options start; /* large; copied by op_boot */
+	struct err e = { 0 };
+	size_t i;
+
+	start = (struct start_options){ .ndrive = 0 };
+	if (words != NULL && !json_is_null(words) && !json_is_array(words)) {
+		varlink_error(conn, "org.varlink.service.InvalidParameter",
+		    json_pack("{s:s}", "parameter", "options"));
+		return;
+	}
+	json_array_foreach (words, i, w) {
+		const char *word = json_string_value(w);
+
+		if (i >= START_WORDS_MAX || word == NULL)
+			(void)err_say(
+			    &e, EINVAL, "options: more than %d, or not strings", START_WORDS_MAX);
+		if (e.errnum != 0 || start_options_add(&start, word, &e) != 0) {
+			ctl_fail(conn, &e);
+			return;
+		}
+	}
+	op_boot(z, conn, &start);
 }
 
 static void

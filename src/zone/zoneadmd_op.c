@@ -169,6 +169,7 @@ zone_down(struct zoneadmd *z, const struct err *why)
 
 	z->intent = INTENT_NONE;
 	z->reset_pending = false;
+	z->start = (struct start_options){ .ndrive = 0 };
 	z->status.init_pid = 0;
 	z->status.init_restarts = 0;
 	(void)mevent_timer_set(z->timer_restart, 0, 0);
@@ -257,6 +258,7 @@ restart(struct zoneadmd *z)
 {
 	struct err e = { 0 };
 
+	zone_resources_again(&z->res);
 	if (vm_start(z, &e) != 0) {
 		(void)err_ctx(&e, "restart after a reset by the guest");
 		boot_failed(z, &e);
@@ -397,6 +399,7 @@ op_vm_ended(struct zoneadmd *z, int status, enum vm_phase reached)
 		return;
 	}
 	z->intent = INTENT_NONE;
+	z->start = (struct start_options){ .ndrive = 0 };
 	console_notice(z->console, "Zone rebooting");
 	if (zone_resources_undo(z, &e) != 0) {
 		boot_failed(z, &e);
@@ -440,7 +443,7 @@ op_ready(struct zoneadmd *z, struct varlink_conn *conn)
 }
 
 void
-op_boot(struct zoneadmd *z, struct varlink_conn *conn)
+op_boot(struct zoneadmd *z, struct varlink_conn *conn, const struct start_options *start_options)
 {
 	if (z->terminating) {
 		refuse(conn, EBUSY, "zoneadmd is ending");
@@ -450,7 +453,13 @@ op_boot(struct zoneadmd *z, struct varlink_conn *conn)
 		refuse(conn, EBUSY, "zone is already being booted");
 	} else if (z->state != ZONE_STATE_INSTALLED && z->state != ZONE_STATE_READY) {
 		refuse(conn, EBUSY, "zone is being halted");
+	} else if (z->state == ZONE_STATE_READY && start_options_any(start_options)) {
+		refuse(conn, EINVAL,
+		    "the zone is ready, its devices are chosen: halt it, and start it with these "
+		    "options");
 	} else if (waiter_add(z, conn, WAIT_RUNNING) != NULL) {
+		if (z->state == ZONE_STATE_INSTALLED)
+			z->start = *start_options;
 		events_tell(&z->events, "start-requested", NULL);
 		console_notice(z->console, "Zone booting up");
 		start(z);

@@ -27,7 +27,12 @@ void
 zone_resources_init(struct zone_resources *r)
 {
 	*r = (struct zone_resources){
-		.cgroup_fd = -1, .zhyve_fd = -1, .kernel_fd = -1, .initrd_fd = -1
+		.cgroup_fd = -1,
+		.zhyve_fd = -1,
+		.kernel_fd = -1,
+		.initrd_fd = -1,
+		.rom_fd = -1,
+		.vars_fd = -1,
 	};
 	for (size_t i = 0; i < NITEMS(r->disk_fd); i++)
 		r->disk_fd[i] = -1;
@@ -55,9 +60,21 @@ make_plan(struct zoneadmd *z, struct err *e)
 		rc = image_get(uuid, image, e);
 	}
 	if (rc == 0)
-		rc = brand_plan_make(r->conf, image, JAIL_FD_BASE, &r->plan, e);
+		rc = brand_plan_start(r->conf, image, &z->start, false, JAIL_FD_BASE, &r->plan, e);
+	if (rc == 0 && r->plan->once)
+		rc = brand_plan_start(r->conf, image, &z->start, true, JAIL_FD_BASE, &r->again, e);
 	free(image);
 	return (rc);
+}
+
+void
+zone_resources_again(struct zone_resources *r)
+{
+	if (r->again == NULL)
+		return;
+	brand_plan_free(r->plan);
+	r->plan = r->again;
+	r->again = NULL;
 }
 
 static int
@@ -89,9 +106,8 @@ make_vnics(struct zoneadmd *z, struct err *e)
 	return (0);
 }
 
-/* Open a file the guest is started from: a regular file, and only for reading. */
-static int
-open_regular(const char *path, const char *what, int *fd, struct err *e)
+int
+zone_open_regular(const char *path, const char *what, int *fd, struct err *e)
 {
 	struct stat st;
 
@@ -117,12 +133,15 @@ open_all(struct zoneadmd *z, struct err *e)
 		if (r->disk_fd[i] < 0)
 			return (r->disk_fd[i]);
 	}
-	if ((rc = open_regular(zhyve != NULL ? zhyve : ZHYVE_BIN, "zhyve", &r->zhyve_fd, e)) != 0 ||
-	    (rc = open_regular(r->plan->kernel, "kernel", &r->kernel_fd, e)) != 0)
+	if ((rc = zone_open_regular(zhyve != NULL ? zhyve : ZHYVE_BIN, "zhyve", &r->zhyve_fd, e)) !=
+	    0)
 		return (rc);
-	if (r->plan->initrd[0] != '\0')
-		return (open_regular(r->plan->initrd, "initrd", &r->initrd_fd, e));
-	return (0);
+	if (r->plan->rom.rom[0] != '\0')
+		return (zone_rom_open(z, e));
+	rc = zone_open_regular(r->plan->kernel, "kernel", &r->kernel_fd, e);
+	if (rc == 0 && r->plan->initrd[0] != '\0')
+		rc = zone_open_regular(r->plan->initrd, "initrd", &r->initrd_fd, e);
+	return (rc);
 }
 
 int
@@ -176,6 +195,8 @@ zone_resources_undo(struct zoneadmd *z, struct err *e)
 		fd_close(&r->tap_fd[i]);
 	fd_close(&r->kernel_fd);
 	fd_close(&r->initrd_fd);
+	fd_close(&r->rom_fd);
+	fd_close(&r->vars_fd);
 	fd_close(&r->zhyve_fd);
 	fd_close(&r->cgroup_fd);
 	for (size_t i = 0; i < NITEMS(order); i++) {
@@ -187,8 +208,9 @@ zone_resources_undo(struct zoneadmd *z, struct err *e)
 		}
 	}
 	brand_plan_free(r->plan);
+	brand_plan_free(r->again);
 	zconf_free(r->conf);
-	r->plan = NULL;
+	r->plan = r->again = NULL;
 	r->conf = NULL;
 	return (first);
 }

@@ -359,6 +359,12 @@ handout_fill(struct handout *h, const struct zone_resources *r, struct err *e)
 		case BRAND_FD_INITRD:
 			h->fds[i] = r->initrd_fd;
 			break;
+		case BRAND_FD_BOOTROM:
+			h->fds[i] = r->rom_fd;
+			break;
+		case BRAND_FD_BOOTVARS:
+			h->fds[i] = r->vars_fd;
+			break;
 		case BRAND_FD_DISK:
 			h->fds[i] = r->disk_fd[index];
 			break;
@@ -381,6 +387,8 @@ handout_fill(struct handout *h, const struct zone_resources *r, struct err *e)
 	/* The last zhyve may have read these; offsets are shared with it. */
 	(void)lseek(r->kernel_fd, 0, SEEK_SET);
 	(void)lseek(r->initrd_fd, 0, SEEK_SET);
+	(void)lseek(r->rom_fd, 0, SEEK_SET);
+	(void)lseek(r->vars_fd, 0, SEEK_SET);
 	return (0);
 }
 

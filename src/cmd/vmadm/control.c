@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #include "base/parse.h"
 #include "cmd/common/cmd.h"
 #include "cmd/vmadm/vmadm.h"
+#include "zone/paths.h"
+#include "zone/startopts.h"
 
 #define STOP_TIMEOUT_S   180 /* how long a guest may take to shut down */
 #define REBOOT_TIMEOUT_S 10
@@ -40,31 +43,48 @@ check_tags(const struct vm *vm, struct err *e)
 
 /* ---- start ---- */
 
+/* A path of cdrom= or disk= is, as on SmartOS, below the zone's root, or else this host's. */
+static int
+find_drive(const struct vm *vm, char **word, struct err *e)
+{
+	const char *path = strchr(*word, '=') + 1, *comma = strrchr(path, ',');
+	CLEANUP_FREE char *name = NULL, *ours = NULL;
+	char *found;
+	char root[PATH_MAX];
+
+	if (asprintf(&name, "%.*s", (int)(comma - path), path) < 0)
+		return (err_set(e, ENOMEM, "cannot look for '%s'", path));
+	if (asprintf(&ours, "%s%s", path_zones(root, "%s/root", vm->c->name), name) < 0)
+		return (err_set(e, ENOMEM, "cannot look for '%s'", path));
+	if (access(ours, F_OK) != 0) {
+		if (access(name, F_OK) != 0)
+			return (err_say(e, ENOENT, "Cannot find disk: %s", name));
+		return (0);
+	}
+	if (asprintf(&found, "%.*s=%s%s", (int)strcspn(*word, "="), *word, ours, comma) < 0)
+		return (err_set(e, ENOMEM, "cannot look for '%s'", path));
+	*word = found; /* lives as long as the process */
+	return (0);
+}
+
 /*
- * "order=…", "cdrom=path,model", "disk=path,model": SmartOS checks their form, and for bhyve
- * does nothing with them.
+ * "order=…", "cdrom=path,model", "disk=path,model", "efivars=reset": their form. SmartOS checks it,
+ * and for bhyve does nothing with them; here they have effect.
  */
 static int
 check_start_extras(int n, char **extras)
 {
-	for (int i = 0; i < n; i++) {
-		const char *eq = strchr(extras[i], '=');
-		int len = eq != NULL ? (int)(eq - extras[i]) : (int)strlen(extras[i]);
+	static struct start_options o;
+	struct err e = { 0 };
 
-		if (eq != NULL && strncmp(extras[i], "order=", 6) == 0)
-			continue;
-		if (eq == NULL ||
-		    (strncmp(extras[i], "cdrom=", 6) != 0 && strncmp(extras[i], "disk=", 5) != 0))
-			return (usage_error("Invalid argument to start: %.*s", len, extras[i]));
-		if (strchr(eq, ',') == NULL || strchr(eq, ',')[1] == '\0' || eq[1] == ',')
-			return (
-			    usage_error("Parameter to %.*s must be: path,model", len, extras[i]));
-	}
+	for (int i = 0; i < n; i++)
+		if (start_options_add(&o, extras[i], &e) < 0)
+			return (usage_error("%s", e.text));
 	return (EXIT_DONE);
 }
 
 static int
-start_vm(const struct vm *vm, struct err *e)
+start_vm(const struct vm *vm, int n, char **extras, struct err *e)
 {
 	const char *state = vm_state(vm);
 	bool installed = vm->st.state == ZONE_STATE_INSTALLED;
@@ -73,7 +93,12 @@ start_vm(const struct vm *vm, struct err *e)
 	if (strcmp(state, "stopped") != 0 && !(installed && strcmp(state, "provisioning") == 0))
 		return (err_say(
 		    e, EBUSY, "Cannot start vm from state \"%s\", must be \"stopped\".", state));
-	if ((rc = check_tags(vm, e)) < 0 || (rc = zone_boot(vm->c->name, e)) < 0)
+	for (int i = 0; i < n; i++)
+		if ((strncmp(extras[i], "cdrom=", 6) == 0 || strncmp(extras[i], "disk=", 5) == 0) &&
+		    (rc = find_drive(vm, &extras[i], e)) < 0)
+			return (rc);
+	if ((rc = check_tags(vm, e)) < 0 ||
+	    (rc = zone_boot_with(vm->c->name, (size_t)n, extras, e)) < 0)
 		return (rc);
 	return (vm_set_autoboot(vm->c->name, true, e));
 }
@@ -84,19 +109,20 @@ start_run(int argc, char **argv)
 	struct err e = { 0 };
 	const char *uuid;
 	struct vm vm;
-	int rc;
+	int n, rc;
 
 	if (getopt(argc, argv, "+") != -1)
 		return (usage_error("Invalid option for start: -%c", optopt));
 	if ((uuid = uuid_operand(argc, argv, argc)) == NULL)
 		return (EXIT_USAGE);
-	if ((rc = check_start_extras(argc - optind - 1, argv + optind + 1)) != EXIT_DONE)
+	n = argc - optind - 1;
+	if ((rc = check_start_extras(n, argv + optind + 1)) != EXIT_DONE)
 		return (rc);
 	if (vm_load(uuid, &vm, &e) < 0)
 		return (fail(&e));
 	if (running(&vm))
 		rc = success("VM %s is already 'running'", uuid);
-	else if (start_vm(&vm, &e) < 0)
+	else if (start_vm(&vm, n, argv + optind + 1, &e) < 0)
 		rc = fail(&e);
 	else
 		rc = success("Successfully started VM %s", uuid);
@@ -350,7 +376,8 @@ console_run(int argc, char **argv)
 }
 
 const struct subcommand control_commands[] = {
-	{ "start", "boot", "<uuid> [order=...] [cdrom=path,model] [disk=path,model]", start_run },
+	{ "start", "boot",
+	    "<uuid> [order=...] [cdrom=path,model] [disk=path,model] [efivars=reset]", start_run },
 	{ "stop", "halt", "<uuid> [-F] [-t seconds]", stop_run },
 	{ "reboot", NULL, "<uuid> [-F]", reboot_run },
 	{ "kill", NULL, "[-s SIGNAL | -SIGNAL] <uuid>", kill_run },

@@ -9,8 +9,8 @@
 #define SHUTDOWN_TIMEOUT_S 180
 
 /*
- * Options that are taken and mean nothing to this brand: -X (tracing of hooks), -f, and boot
- * arguments after "--".
+ * Options that are taken and mean nothing to this brand: -X (tracing of hooks), -f, and, but for
+ * cmd_boot, boot arguments after "--".
  */
 static bool
 only_ignored(int argc, char **argv, const char *options, bool *r)
@@ -38,10 +38,15 @@ int
 cmd_boot(const struct subcommand *sc, const char *zone, int argc, char **argv)
 {
 	struct err e = { 0 };
+	int n = 0;
 
 	if (!only_ignored(argc, argv, "Xf", NULL))
 		return (usage_of(sc));
-	return (done(zone, zone_boot(zone, &e), &e));
+	/* Boot arguments that are no options of a start (startopts.h) are for other brands. */
+	for (int i = optind; i < argc; i++)
+		if (strchr(argv[i], '=') != NULL)
+			argv[n++] = argv[i];
+	return (done(zone, zone_boot_with(zone, (size_t)n, argv, &e), &e));
 }
 
 int

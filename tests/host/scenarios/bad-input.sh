@@ -150,9 +150,10 @@ refused "no such image" 'disks.0.image_uuid' ",\"disks\":[{\"model\":\"virtio\",
 refused "no such nic tag" 'Invalid nic tag "nope"' ',"nics":[{"nic_tag":"nope","model":"virtio"}]'
 refused "no space on the pool" 'no space: disk1 .* MiB are free' \
 	',"disks":[{"model":"virtio","size":1},{"model":"virtio","size":4000000000}]'
-payload ',"disks":[{"model":"virtio","size":1}]'
+refused "a boot ROM that is none" 'Invalid value\(s\) for: bootrom' ',"bootrom":"coreboot"'
+payload ",\"bootrom\":\"$T/no.fd\",\"disks\":[{\"model\":\"virtio\",\"size\":1}]"
 sed -i 's/"autoboot":false/"autoboot":true/' "$T/p.json"
-bad "vmadm: a machine that cannot start is not made" 1 'nothing to boot' vmadm create -f "$T/p.json"
+bad "vmadm: a machine that cannot start is not made" 1 "cannot open boot ROM '$T/no.fd'" vmadm create -f "$T/p.json"
 
 # Two at once: one makes it. Interrupted: whole or not at all.
 payload ',"disks":[{"model":"virtio","size":1}]'

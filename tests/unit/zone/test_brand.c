@@ -154,7 +154,7 @@ kernel_sources(void **state)
 	refused("is not an absolute path");
 	(void)zconf_attr_set(conf, "kernel", ZATTR_STRING, NULL);
 	image.kernel[0] = '\0';
-	refused("nothing to boot");
+	refused("there is none: clear them, or set kernel"); /* bootargs is still set */
 }
 
 static void

@@ -97,7 +97,8 @@ manifest_good(void **state)
 		  "\"files\":[{\"sha1\":\"0123456789ABCDEF0123456789abcdef01234567\","
 		  "\"size\":4096,\"compression\":\"none\"}],"
 		  "\"tags\":{\"org.zhyve:kernel\":\"vmlinuz\",\"org.zhyve:initrd\":\"i\","
-		  "\"org.zhyve:cmdline\":\"root=/dev/vda1\",\"role\":\"os\"}}",
+		  "\"org.zhyve:cmdline\":\"root=/dev/vda1\",\"role\":\"os\"},"
+		  "\"requirements\":{\"bootrom\":\"uefi\",\"brand\":\"bhyve\"}}",
 		&m),
 	    0);
 	assert_string_equal(m.image.uuid, UUID1);
@@ -107,6 +108,7 @@ manifest_good(void **state)
 	assert_string_equal(m.image.kernel, "vmlinuz");
 	assert_string_equal(m.image.cmdline, "root=/dev/vda1");
 	assert_string_equal(m.image.published, "2026-11-22T10:00:00Z");
+	assert_string_equal(m.image.bootrom, "uefi");
 }
 
 static void
@@ -128,6 +130,8 @@ manifest_faults(void **state)
 		    "name (not a string of at least one character), image_size (not a number of "
 		    "MiB)" },
 		{ "{\"uuid\":\"" UUID1 "\"," BASIC ",\"v\":3}", "duplicate" },
+		{ "{\"uuid\":\"" UUID1 "\"," BASIC ",\"requirements\":{\"bootrom\":\"csm\"}}",
+		    "requirements.bootrom (\"csm\" is neither uefi nor bios)" },
 		{ "{\"uuid\":\"" UUID1 "\"," BASIC ",\"files\":[]}",
 		    "files (not a list of one file)" },
 		{ "{\"uuid\":\"" UUID1 "\"," BASIC ",\"files\":[{\"sha1\":\"12\"}]}",

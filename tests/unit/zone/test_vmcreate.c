@@ -166,7 +166,7 @@ test_unknown_are_left_out(void **state)
 	assert_null(json_object_get(p, "dns_domain"));
 	assert_null(json_object_get(element(p, "disks", 0), "colour"));
 	assert_null(json_object_get(element(p, "disks", 0), "image_size"));
-	assert_string_equal(warnings, "dns_domain;disks.*.colour;disks.0.image_size;bootrom;");
+	assert_string_equal(warnings, "dns_domain;disks.*.colour;disks.0.image_size;");
 	json_decref(p);
 }
 
@@ -269,8 +269,6 @@ static const struct {
 	{ "{'disks': [{'size': 1}]}", "missing .model option for disk: {\"size\":1" },
 	{ "{'disks': [{'size': 1, 'model': 'scsi'}]}",
 	    "\"scsi\" is not a valid disk model for bhyve brand. Valid are: virtio,ahci,nvme" },
-	{ "{'disks': [{'size': 1, 'model': 'nvme'}]}",
-	    "disk model \"nvme\" is not supported by this version of zhyve; use virtio" },
 	{ "{'disks': [{" DISK ", 'path': '/x'}]}",
 	    "you cannot specify a path for a disk unless you set nocreate=true" },
 	{ "{'disks': [{" DISK ", 'block_size': 1000}]}",
