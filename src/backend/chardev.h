@@ -6,7 +6,8 @@
  *	stdio               standard input and output; a terminal is made raw and put back at the end
  *	/dev/tty…           a terminal device, raw
  *	socket,PATH[,wait]  a UNIX stream socket, listening; one client at a time
- *	fd:N                a descriptor, read and written; a socket, pipe or terminal
+ *	fd:N                a descriptor, read and written: a socket, pipe or terminal; or a UNIX
+ *	                    stream socket that listens
  *
  * Output goes out at once where the other side takes it, else into a bounded buffer, and when
  * that is full the device has to wait. Without a peer output is dropped (bhyve's rule). Nothing

@@ -68,22 +68,20 @@ wait_client(struct server *srv)
 	return (0);
 }
 
-int
-chardev_socket_open(struct stream **out, const char *path, bool wait, struct mevent_loop *loop,
-    struct lock *lock, struct err *e)
+static int
+serve(struct stream **out, int fd, bool wait, struct mevent_loop *loop, struct lock *lock,
+    struct err *e)
 {
 	struct server *srv = (struct server *)stream_new(sizeof(*srv), loop, lock);
 	int rc;
 
-	if (srv == NULL)
+	if (srv == NULL) {
+		(void)close(fd);
 		return (err_set(e, ENOMEM, "no memory"));
+	}
 	srv->s.close = server_close;
 	srv->s.is_socket = true;
-	if ((srv->fd = unix_listen(path, 0600, e)) < 0) {
-		rc = srv->fd;
-		srv->fd = -1;
-		goto fail;
-	}
+	srv->fd = fd;
 	if ((rc = fd_set_nonblock(srv->fd)) < 0 || (wait && (rc = wait_client(srv)) < 0) ||
 	    ((srv->ev = mevent_add(loop, srv->fd, EVF_READ, on_connection, srv)) == NULL &&
 		(rc = -errno) < 0)) {
@@ -95,4 +93,20 @@ chardev_socket_open(struct stream **out, const char *path, bool wait, struct mev
 fail:
 	chardev_close(&srv->s.c);
 	return (rc);
+}
+
+int
+chardev_socket_open(struct stream **out, const char *path, bool wait, struct mevent_loop *loop,
+    struct lock *lock, struct err *e)
+{
+	int fd = unix_listen(path, 0600, e);
+
+	return (fd < 0 ? fd : serve(out, fd, wait, loop, lock, e));
+}
+
+int
+chardev_listening_open(
+    struct stream **out, int fd, struct mevent_loop *loop, struct lock *lock, struct err *e)
+{
+	return (serve(out, fd, false, loop, lock, e));
 }

@@ -14,7 +14,7 @@
 #include "base/checked.h"
 #include "base/fd.h"
 
-#define READ_MAX 512u
+#define READ_MAX 4096u
 
 static struct stream *
 of(struct chardev *c)
@@ -94,7 +94,8 @@ stream_write(struct chardev *c, const uint8_t *buf, size_t len)
 		return (len);
 	if (ring_used(&s->ring) == 0 && !s->gathering) {
 		n = put_now(s, buf, len);
-		gather(s);
+		if (!c->at_once)
+			gather(s);
 	}
 	if (n == len)
 		return (len);
@@ -134,6 +135,8 @@ on_gone(struct stream *s)
 	stream_detach(s);
 	if (s->gone != NULL)
 		s->gone(s);
+	if (s->c.peer != NULL)
+		s->c.peer(s->c.dev, false);
 	if (s->held_back && s->c.writable != NULL) {
 		s->held_back = false;
 		s->c.writable(s->c.dev);
@@ -305,9 +308,14 @@ stream_attach(struct stream *s, int in, int out)
 		s->in_ev = watch(s, in, EVF_READ, on_readable, &rc);
 	if (out >= 0 && rc == 0)
 		s->out_ev = watch(s, out, EVF_WRITE, on_writable, &rc);
-	if (rc < 0)
+	if (rc < 0) {
 		stream_detach(s);
-	return (rc);
+		return (rc);
+	}
+	s->c.has_peer = true;
+	if (s->c.peer != NULL)
+		s->c.peer(s->c.dev, true);
+	return (0);
 }
 
 void
@@ -321,6 +329,7 @@ stream_detach(struct stream *s)
 	fd_close(&s->out);
 	s->in = -1;
 	s->lost = false;
+	s->c.has_peer = false;
 	s->ring.tail = s->ring.head;
 }
 

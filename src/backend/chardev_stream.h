@@ -57,6 +57,9 @@ int chardev_stdio_open(
     struct stream **out, struct mevent_loop *loop, struct lock *lock, struct err *e);
 int chardev_socket_open(struct stream **out, const char *path, bool wait, struct mevent_loop *loop,
     struct lock *lock, struct err *e);
+/* The same on a descriptor that listens already. Its own from here on, also on failure. */
+int chardev_listening_open(
+    struct stream **out, int fd, struct mevent_loop *loop, struct lock *lock, struct err *e);
 int chardev_fd_open(struct stream **out, int fd, const char *name, struct mevent_loop *loop,
     struct lock *lock, struct err *e);
 int chardev_tty_open(struct stream **out, const char *path, struct mevent_loop *loop,

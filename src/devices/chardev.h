@@ -36,7 +36,12 @@ struct chardev {
 	 */
 	void (*rx)(void *dev, const uint8_t *buf, size_t len);
 	void (*writable)(void *dev);
+	void (*peer)(void *dev, bool there); /* the other side has come or gone; may be NULL */
 	void *dev;
+	/* Set by the device: it writes runs, not bytes, and they are not to be gathered. */
+	bool at_once;
+	/* Kept by the backend: somebody is on the other side. */
+	bool has_peer;
 };
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A minimal virtio driver for the test guests: one device over PCI, split rings, polling
- * (virtio 1.2). Freestanding.
+ * (virtio 1.2). Devices of one queue: virtio_start, virtio_do. Devices of many: virtio_begin,
+ * virtio_queue for each, virtio_go, then vq_offer and vq_wait. Freestanding.
  */
 #ifndef ZHYVE_TESTS_GUEST_VIRTIO_H
 #define ZHYVE_TESTS_GUEST_VIRTIO_H
@@ -150,6 +151,93 @@ virtio_do(struct virtio *v, uint16_t head)
 	len = v->ring->used.ring[v->used % RING_SIZE].len;
 	v->used++;
 	return (len);
+}
+
+/* Up to FEATURES_OK, as virtio_start does it. */
+static inline void
+virtio_begin(struct virtio *v, unsigned bdf, uint32_t low)
+{
+	const uint64_t bar = 0xd0000000;
+
+	*v = (struct virtio){ .bdf = bdf };
+	CHECK((pci_read(bdf, 0) & 0xffff) == 0x1af4, pci_read(bdf, 0));
+	pci_write(bdf, 4, 0);
+	pci_write(bdf, 0x10, (uint32_t)bar);
+	pci_write(bdf, 0x14, 0);
+	pci_write(bdf, 4, 6);
+	v->common = virtio_window(bdf, bar, 1, NULL);
+	v->notify = virtio_window(bdf, bar, 2, &v->notify_multiplier);
+	v->device = virtio_window(bdf, bar, 4, NULL);
+	mmio8_put(v->common + 20, 0);
+	while (mmio8(v->common + 20) != 0)
+		;
+	mmio8_put(v->common + 20, 1 | 2);
+	mmio32_put(v->common + 8, 0);
+	mmio32_put(v->common + 12, low);
+	mmio32_put(v->common + 8, 1);
+	mmio32_put(v->common + 12, 1); /* VERSION_1 */
+	mmio8_put(v->common + 20, 1 | 2 | 8);
+	CHECK((mmio8(v->common + 20) & 8) != 0, mmio8(v->common + 20));
+}
+
+struct vq {
+	struct virtio *v;
+	struct vring *ring;
+	uint64_t bell;
+	uint16_t avail, used;
+};
+
+static inline void
+virtio_queue(struct virtio *v, struct vq *q, unsigned index, struct vring *ring)
+{
+	*q = (struct vq){ .v = v, .ring = ring };
+	mmio16_put(v->common + 22, (uint16_t)index);
+	CHECK(mmio16(v->common + 24) >= RING_SIZE, index);
+	mmio16_put(v->common + 24, RING_SIZE);
+	mmio32_put(v->common + 32, (uint32_t)(uint64_t)ring->desc);
+	mmio32_put(v->common + 36, 0);
+	mmio32_put(v->common + 40, (uint32_t)(uint64_t)&ring->avail);
+	mmio32_put(v->common + 44, 0);
+	mmio32_put(v->common + 48, (uint32_t)(uint64_t)&ring->used);
+	mmio32_put(v->common + 52, 0);
+	mmio16_put(v->common + 28, 1);
+	q->bell = v->notify + (uint64_t)mmio16(v->common + 30) * v->notify_multiplier;
+}
+
+static inline void
+virtio_go(struct virtio *v)
+{
+	mmio8_put(v->common + 20, 1 | 2 | 4 | 8);
+	CHECK(mmio8(v->common + 20) == 15, mmio8(v->common + 20));
+}
+
+/* Offer a chain of one buffer in descriptor `i` (write: for the device to fill) and ring. */
+static inline void
+vq_offer(struct vq *q, unsigned i, void *buf, uint32_t len, bool write)
+{
+	q->ring->desc[i] = (struct vring_desc){ (uint64_t)buf, len, write ? 2 : 0, 0 };
+	q->ring->avail.ring[q->avail % RING_SIZE] = (uint16_t)i;
+	__asm__ volatile("" : : : "memory");
+	*(volatile uint16_t *)&q->ring->avail.idx = ++q->avail;
+	__asm__ volatile("mfence" : : : "memory");
+	mmio16_put(q->bell, 0);
+}
+
+/* Wait for the next chain to come back; its length in *len. Returns its descriptor. */
+static inline unsigned
+vq_wait(struct vq *q, uint32_t *len)
+{
+	volatile uint16_t *used = &q->ring->used.idx;
+	unsigned id;
+
+	for (uint64_t spins = 0; *used == q->used; spins++)
+		CHECK(spins < 50000000, *used);
+	__asm__ volatile("" : : : "memory");
+	id = q->ring->used.ring[q->used % RING_SIZE].id;
+	if (len != NULL)
+		*len = q->ring->used.ring[q->used % RING_SIZE].len;
+	q->used++;
+	return (id);
 }
 
 #endif

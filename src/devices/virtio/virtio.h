@@ -22,9 +22,12 @@
 #include "devices/virtio/virtqueue.h"
 
 /* Device types, virtio 1.2, 5 */
-#define VIRTIO_TYPE_NET   1
-#define VIRTIO_TYPE_BLOCK 2
-#define VIRTIO_TYPE_RNG   4
+#define VIRTIO_TYPE_NET     1
+#define VIRTIO_TYPE_BLOCK   2
+#define VIRTIO_TYPE_CONSOLE 3
+#define VIRTIO_TYPE_RNG     4
+#define VIRTIO_TYPE_BALLOON 5
+#define VIRTIO_TYPE_VSOCK   19
 
 /* Status bits, 2.1 */
 #define VIRTIO_STATUS_ACKNOWLEDGE 0x01

@@ -24,7 +24,7 @@ static struct lock lock = LOCK_INIT;
 static struct chardev *c;
 static char got[65536];
 static size_t ngot, room;
-static unsigned writable_calls;
+static unsigned writable_calls, came, went;
 static char path[64];
 
 static void
@@ -83,7 +83,7 @@ setup(void **state)
 	assert_int_equal(mevent_loop_create(&loop), 0);
 	c = NULL;
 	ngot = room = 0;
-	writable_calls = 0;
+	writable_calls = came = went = 0;
 	(void)snprintf(path, sizeof(path), "test_chardev.%d", (int)getpid());
 	return (0);
 }
@@ -261,6 +261,47 @@ test_socket(void **state)
 }
 
 static void
+on_peer(void *dev, bool there)
+{
+	if (there)
+		came++;
+	else
+		went++;
+	assert_int_equal(c->has_peer, there);
+}
+
+/* A descriptor that listens is served, and the device hears of who comes and goes. */
+static void
+test_listening(void **state)
+{
+	static char run[3000];
+	char conf[32], buf[4096];
+	int fd, a;
+
+	assert_true((fd = unix_listen(path, 0600, NULL)) >= 0);
+	(void)snprintf(conf, sizeof(conf), "fd:%d", fd);
+	assert_int_equal(chardev_open(&c, conf, loop, &lock, NULL), 0);
+	adopt();
+	c->peer = on_peer;
+	c->at_once = true;
+	assert_false(c->has_peer);
+	for (unsigned round = 1; round <= 2; round++) {
+		assert_true((a = dial()) >= 0);
+		spin();
+		assert_int_equal(came, round);
+		assert_int_equal(went, round - 1);
+		/* Runs go out at once: nothing is kept for a timer. */
+		assert_int_equal(say("ab", 2), 2);
+		assert_int_equal(say(run, sizeof(run)), sizeof(run));
+		assert_int_equal(recv(a, buf, sizeof(buf), MSG_DONTWAIT), 2 + sizeof(run));
+		(void)close(a);
+		grant(1);
+		spin();
+		assert_int_equal(went, round);
+	}
+}
+
+static void
 test_socket_wait(void **state)
 {
 	char conf[96], buf[8];
@@ -369,6 +410,7 @@ main(void)
 		T(test_backpressure),
 		T(test_peer_gone),
 		T(test_socket),
+		T(test_listening),
 		T(test_socket_wait),
 		T(test_stdio),
 		T(test_refused),
