@@ -12,6 +12,7 @@
 
 #include "base/checked.h"
 #include "devices/acpi_internal.h"
+#include "devices/hpet.h"
 #include "devices/lpc.h"
 #include "devices/pci.h"
 #include "devices/pm.h"
@@ -338,7 +339,7 @@ put_madt(struct builder *b, const struct acpi_config *c)
 	if (t == NULL)
 		return;
 	le32_put(t + 36, ACPI_LAPIC);
-	le32_put(t + 40, 1); /* 8259s are there too */
+	le32_put(t + 40, c->no_pic ? 0 : 1); /* 8259s are there too */
 	for (unsigned i = 0; i < c->ncpus; i++) {
 		madt_cpu(b, i, apic_id(c, i));
 		x2apic |= apic_id(c, i) >= 255;
@@ -369,6 +370,21 @@ put_mcfg(struct builder *b, const struct acpi_config *c)
 		return;
 	le64_put(t + 44, PCI_ECAM_BASE);
 	t[55] = c->last_bus;
+	finish(b, t, true);
+}
+
+/* IA-PC HPET specification 1.0a, 3.2.4. */
+static void
+put_hpet(struct builder *b)
+{
+	uint8_t *t = table(b, "HPET", 1, HEADER_LEN + 20);
+
+	if (t == NULL)
+		return;
+	le32_put(t + 36, HPET_ID);
+	t[41] = 64; /* a register of 64 bits in memory */
+	le64_put(t + 44, HPET_BASE);
+	le16_put(t + 53, HPET_PERIOD_MIN);
 	finish(b, t, true);
 }
 
@@ -450,6 +466,8 @@ build(struct builder *b, const struct acpi_config *c, uint8_t rsdp[RSDP_LEN])
 	put_fadt(b, c, facs, dsdt);
 	put_madt(b, c);
 	put_mcfg(b, c);
+	if (c->hpet)
+		put_hpet(b);
 	if (c->spcr)
 		put_spcr(b);
 	if (c->tpm)

@@ -40,6 +40,8 @@ struct acpi_config {
 	uint16_t pm_base; /* first port of the PM block (pm.h); 0: PM_PORT_BASE */
 	bool fwcfg;       /* fw_cfg is there (fwcfg.h): told as QEMU0002 */
 	bool tpm;         /* there is a TPM 2.0 (tpm_crb.h) */
+	bool hpet;        /* hpet.h */
+	bool no_pic;      /* there are no 8259s */
 };
 
 struct acpi_place {

@@ -8,6 +8,7 @@
 #include "devices/acpi_internal.h"
 #include "devices/aml.h"
 #include "devices/fwcfg.h"
+#include "devices/hpet.h"
 #include "devices/lpc.h"
 #include "devices/pci.h"
 #include "devices/pm.h"
@@ -132,6 +133,18 @@ put_tpm(struct aml *a)
 }
 
 static void
+put_hpet(struct aml *a)
+{
+	aml_device(a, "HPET");
+	aml_name_eisaid(a, "_HID", "PNP0103");
+	aml_name_int(a, "_UID", 0);
+	aml_resources(a, "_CRS");
+	aml_res_memory32(a, (uint32_t)HPET_BASE, HPET_LEN);
+	aml_end(a);
+	aml_end(a);
+}
+
+static void
 put_root(struct aml *a, const struct acpi_config *c)
 {
 	aml_device(a, "PCI0");
@@ -167,6 +180,8 @@ acpi_dsdt(const struct acpi_config *c, void *buf, size_t size)
 		put_fwcfg(&a);
 	if (c->tpm)
 		put_tpm(&a);
+	if (c->hpet)
+		put_hpet(&a);
 	aml_end(&a);
 	aml_name(&a, "_S5_");
 	aml_package(&a);

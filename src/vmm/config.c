@@ -6,9 +6,11 @@
  */
 #include "vmm/config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/checked.h"
 #include "base/fd.h"
@@ -71,12 +73,26 @@ config_find(struct config_node *at, const char *name)
 	return (NULL);
 }
 
+static bool
+name_ok(const struct config_node *at, const char *name)
+{
+	char buf[CONFIG_NAME_MAX];
+
+	if (name[0] == '#' || strlen(config_path(at, buf)) + 1 + strlen(name) > CONFIG_NAME_MAX)
+		return (false);
+	for (; *name != '\0'; name++) {
+		if (!isascii(*name) || !isgraph(*name) || *name == '=')
+			return (false);
+	}
+	return (true);
+}
+
 struct config_node *
 config_make(struct config_node *at, const char *name)
 {
 	struct config_node *c, **link;
 
-	if (strlen(name) >= CONFIG_NAME_MAX)
+	if (!name_ok(at, name))
 		return (NULL);
 	for (;;) {
 		size_t len = strcspn(name, ".");
@@ -100,14 +116,29 @@ config_make(struct config_node *at, const char *name)
 	}
 }
 
+/* "%%" stands for one byte. */
+static size_t
+value_length(const char *v)
+{
+	size_t n = 0;
+
+	for (; *v != '\0'; v++, n++) {
+		if (v[0] == '%' && v[1] == '%')
+			v++;
+	}
+	return (n);
+}
+
 int
 config_set(struct config_node *at, const char *name, const char *value)
 {
 	struct config_node *node;
 	char *copy;
 
-	if (strlen(value) >= CONFIG_VALUE_MAX)
+	if (value_length(value) >= CONFIG_VALUE_MAX)
 		return (-E2BIG);
+	if (value[strcspn(value, "\r\n")] != '\0')
+		return (-EINVAL);
 	if ((node = config_make(at, name)) == NULL)
 		return (-EINVAL);
 	if ((copy = strdup(value)) == NULL)
@@ -115,6 +146,17 @@ config_set(struct config_node *at, const char *name, const char *value)
 	free(node->value);
 	node->value = copy;
 	return (0);
+}
+
+void
+config_unset(struct config_node *at, const char *name)
+{
+	struct config_node *node = config_find(at, name);
+
+	if (node == NULL)
+		return;
+	free(node->value);
+	node->value = NULL;
 }
 
 const char *
@@ -254,27 +296,60 @@ config_options(struct config_node *at, const char *first, const char *options, s
 }
 
 int
-config_load(struct config_node *root, const char *path, struct err *e)
+config_parse(struct config_node *root, const char *what, char *text, struct err *e)
 {
-	CLEANUP_FREE char *text = NULL;
 	char *line, *next;
-	size_t len;
 	unsigned n = 0;
-	int rc;
+	size_t len;
 
-	if ((rc = file_read(path, FILE_MAX, &text, &len, e)) != 0)
-		return (rc);
 	for (line = text; line != NULL; line = next) {
 		n++;
 		if ((next = strchr(line, '\n')) != NULL)
 			*next++ = '\0';
-		if (line[strspn(line, " \t\r")] == '\0' || line[0] == '#')
+		len = strlen(line);
+		if (len > 0 && line[len - 1] == '\r')
+			line[len - 1] = '\0';
+		if (line[strspn(line, " \t")] == '\0' || line[0] == '#')
 			continue;
 		if (config_assign(root, line, NULL) != 0)
 			return (err_say(
-			    e, EINVAL, "%s line %u: invalid config option '%.64s'", path, n, line));
+			    e, EINVAL, "%s line %u: invalid config option '%.64s'", what, n, line));
 	}
 	return (0);
+}
+
+static int
+read_descriptor(int fd, const char *path, char **text, struct err *e)
+{
+	CLEANUP_FREE char *buf = NULL;
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st) != 0)
+		return (err_set(e, errno, "cannot read '%s'", path));
+	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX)
+		return (err_say(e, EINVAL,
+		    "cannot read '%s': not a regular file of at most %d bytes", path, FILE_MAX));
+	if ((buf = calloc(1, (size_t)st.st_size + 1)) == NULL)
+		return (err_set(e, ENOMEM, "cannot read '%s'", path));
+	if ((rc = fd_pread_full(fd, buf, (size_t)st.st_size, 0)) != 0)
+		return (err_set(e, -rc, "cannot read '%s'", path));
+	*text = buf;
+	buf = NULL;
+	return (0);
+}
+
+int
+config_load(struct config_node *root, const char *path, struct err *e)
+{
+	CLEANUP_FREE char *text = NULL;
+	int fd, rc;
+
+	if (parse_fd(path, &fd) == 0)
+		rc = read_descriptor(fd, path, &text, e);
+	else
+		rc = file_read(path, FILE_MAX, &text, NULL, e);
+	return (rc != 0 ? rc : config_parse(root, path, text, e));
 }
 
 /* Expand `in` to `out`, which has CONFIG_VALUE_MAX bytes of which *used are taken. */
@@ -351,6 +426,53 @@ put_fresh(struct config_node *root, struct config_node *fresh)
 	    fresh->value == NULL ? 0 : config_set(root, config_path(fresh, path), fresh->value));
 }
 
+/* Numbers come first, by their value; then names. */
+static int
+compare(const struct config_node *a, const struct config_node *b)
+{
+	uint64_t x, y;
+	bool na = parse_u64(a->name, &x) == 0, nb = parse_u64(b->name, &y) == 0;
+
+	if (na && nb && x != y)
+		return (x < y ? -1 : 1);
+	if (na != nb)
+		return (na ? -1 : 1);
+	return (strcmp(a->name, b->name));
+}
+
+/* Merge sort of a list of siblings. */
+static struct config_node *
+sorted(struct config_node *list)
+{
+	struct config_node *slow = list, *fast, *half, **tail = &list;
+
+	if (list == NULL || list->next == NULL)
+		return (list);
+	for (fast = list->next; fast != NULL && fast->next != NULL; fast = fast->next->next)
+		slow = slow->next;
+	half = slow->next;
+	slow->next = NULL;
+	fast = sorted(list);
+	half = sorted(half);
+	while (fast != NULL && half != NULL) {
+		struct config_node **least = compare(fast, half) <= 0 ? &fast : &half;
+
+		*tail = *least;
+		tail = &(*tail)->next;
+		*least = *tail;
+	}
+	*tail = fast != NULL ? fast : half;
+	return (list);
+}
+
+void
+config_sort(struct config_node *node)
+{
+	node->child = sorted(node->child);
+	for (struct config_node *c = node->child; c != NULL; c = c->next)
+		config_sort(c);
+}
+
 int
 config_expand(struct config_node *root, struct err *e)
 {
@@ -362,6 +484,7 @@ config_expand(struct config_node *root, struct err *e)
 	if ((rc = expand_node(root, root, fresh, e)) == 0 && (rc = put_fresh(root, fresh)) != 0)
 		rc = err_set(e, -rc, "cannot expand the configuration");
 	config_destroy(fresh);
+	config_sort(root);
 	return (rc);
 }
 
@@ -370,8 +493,15 @@ config_dump(const struct config_node *node, FILE *f)
 {
 	char path[CONFIG_NAME_MAX];
 
-	if (node->value != NULL)
-		(void)fprintf(f, "%s=%s\n", config_path(node, path), node->value);
+	if (node->value != NULL) {
+		(void)fprintf(f, "%s=", config_path(node, path));
+		for (const char *v = node->value; *v != '\0'; v++) {
+			(void)fputc(*v, f);
+			if (*v == '%')
+				(void)fputc('%', f);
+		}
+		(void)fputc('\n', f);
+	}
 	for (const struct config_node *c = node->child; c != NULL; c = c->next)
 		config_dump(c, f);
 }

@@ -37,8 +37,13 @@ struct config_node *config_find(struct config_node *at, const char *name);
  */
 struct config_node *config_make(struct config_node *at, const char *name);
 
-/* Set a variable below `at`. 0, -EINVAL (name), -E2BIG (value), -ENOMEM. */
+/*
+ * Set a variable below `at`. 0, -EINVAL (name; a line's end in the value), -E2BIG (value),
+ * -ENOMEM. Names are printable ASCII without blanks and '=', and do not begin with '#'.
+ */
 int config_set(struct config_node *at, const char *name, const char *value);
+/* The node stays, its value goes. */
+void config_unset(struct config_node *at, const char *name);
 /* Its value, or NULL. */
 const char *config_get(struct config_node *at, const char *name);
 
@@ -62,16 +67,20 @@ int config_assign(struct config_node *root, const char *assignment, struct err *
 int config_options(struct config_node *at, const char *first, const char *options, struct err *e);
 
 /*
- * Lines "name=value" of a file; blank lines and lines beginning with '#' are skipped. The error
- * names file and line.
+ * Lines "name=value" of a text, which is cut up; blank lines and lines beginning with '#' are
+ * skipped. The error names `what` and the line.
  */
+int config_parse(struct config_node *root, const char *what, char *text, struct err *e);
+/* The same of a regular file: a path, or fd:N. */
 int config_load(struct config_node *root, const char *path, struct err *e);
 
 /*
- * Replace %(variable) and %% in every value; at most 16 levels deep. After that the tree is not
- * to be changed.
+ * Replace %(variable) and %% in every value; at most 16 levels deep. Then config_sort:
+ * a machine does not depend on the order in which it was described.
  */
 int config_expand(struct config_node *root, struct err *e);
+/* Put every node's children in order: numbers by their value, then names. */
+void config_sort(struct config_node *root);
 
 /*
  * Call `told` for every variable at and below `at` whose value nobody has asked for (config_get and
@@ -79,7 +88,10 @@ int config_expand(struct config_node *root, struct err *e);
  */
 void config_unasked(struct config_node *at, void (*told)(struct config_node *node));
 
-/* Write every variable as name=value, one per line. */
+/*
+ * Write every variable of an expanded tree as name=value, one per line, as config_load reads it
+ * ('%' doubled).
+ */
 void config_dump(const struct config_node *root, FILE *f);
 
 /* The full name of a node, for messages. */

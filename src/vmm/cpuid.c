@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * CPUID: see cpuid.h. Refuses to show VMX and SVM: nested virtualization is the part of KVM
- * that no jail contains (docs/threat-model.md). Runs in zhyve.
+ * CPUID: see cpuid.h. Does not show VMX and SVM unless asked for: nested virtualization is the part
+ * of KVM that no jail contains (docs/threat-model.md). Runs in zhyve.
  */
 #include "vmm/cpuid.h"
 
@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 
 #include "base/checked.h"
+#include "vmm/cpu_features.h"
 
 #define BIT(n)            (1u << (n))
 
@@ -23,6 +24,15 @@
 #define L81_ECX_CMPLEGACY BIT(1)
 #define L81_ECX_SVM       BIT(2)
 #define L81_ECX_EXTAPIC   BIT(3)
+#define L87_EDX_INVTSC    BIT(8)
+
+/* KVM's own leaves (Linux, Documentation/virt/kvm/x86/cpuid.rst). */
+#define KVM_LEAF_MAX      0x40000000u
+#define KVM_LEAF_FEATURES 0x40000001u
+#define KVM_EXT_DEST_ID   BIT(15)
+/* Frequencies, as several hypervisors tell them: EAX TSC, EBX local APIC timer, in kHz. */
+#define LEAF_FREQUENCIES 0x40000010u
+#define APIC_TIMER_KHZ   1000000u /* KVM's local APICs count nanoseconds */
 
 int
 cpuid_supported(int kvm, struct cpuid_table *t, struct err *e)
@@ -43,8 +53,18 @@ id_bits(unsigned n)
 	return (n <= 1 ? 0 : 32u - (unsigned)__builtin_clz(n - 1));
 }
 
-static struct kvm_cpuid_entry2 *
-find(struct cpuid_table *t, uint32_t function, uint32_t index)
+struct kvm_cpuid_entry2 *
+cpuid_find_mutable(struct cpuid_table *t, uint32_t function, uint32_t index)
+{
+	for (unsigned i = 0; i < t->nent; i++) {
+		if (t->entry[i].function == function && t->entry[i].index == index)
+			return (&t->entry[i]);
+	}
+	return (NULL);
+}
+
+const struct kvm_cpuid_entry2 *
+cpuid_find(const struct cpuid_table *t, uint32_t function, uint32_t index)
 {
 	for (unsigned i = 0; i < t->nent; i++) {
 		if (t->entry[i].function == function && t->entry[i].index == index)
@@ -71,6 +91,15 @@ add(struct cpuid_table *t, const struct kvm_cpuid_entry2 *en)
 {
 	if (t->nent < CPUID_ENTRIES_MAX)
 		t->entry[t->nent++] = *en;
+}
+
+static bool
+is_intel(const struct cpuid_table *t)
+{
+	const struct kvm_cpuid_entry2 *en = cpuid_find(t, 0, 0);
+
+	return (
+	    en != NULL && en->ebx == 0x756e6547 && en->edx == 0x49656e69 && en->ecx == 0x6c65746e);
 }
 
 /* Leaf 0xb: how an x2APIC identifier is cut into thread, core and socket. */
@@ -119,9 +148,9 @@ put_caches(struct kvm_cpuid_entry2 *en, const struct cpu_topology *topo)
 }
 
 static void
-put_entry(
-    struct kvm_cpuid_entry2 *en, const struct cpu_topology *topo, bool x2apic, bool tsc_deadline)
+put_entry(struct kvm_cpuid_entry2 *en, const struct cpu_config *c)
 {
+	const struct cpu_topology *topo = &c->topo;
 	unsigned per_socket = topo->cores * topo->threads;
 
 	switch (en->function) {
@@ -129,9 +158,9 @@ put_entry(
 		en->eax = MAX(en->eax, 0xbu);
 		break;
 	case 0x1:
-		en->ecx &= ~(L1_ECX_VMX | L1_ECX_MONITOR | L1_ECX_X2APIC);
-		en->ecx |= L1_ECX_HYPERVISOR | (x2apic ? L1_ECX_X2APIC : 0) |
-		    (tsc_deadline ? L1_ECX_DEADLINE : 0);
+		en->ecx &= ~((c->nested ? 0 : L1_ECX_VMX) | L1_ECX_MONITOR | L1_ECX_X2APIC);
+		en->ecx |= L1_ECX_HYPERVISOR | (c->x2apic ? L1_ECX_X2APIC : 0) |
+		    (c->tsc_deadline ? L1_ECX_DEADLINE : 0);
 		en->ebx = (en->ebx & 0xff00ffff) | MIN(per_socket, 255u) << 16;
 		en->edx = per_socket > 1 ? en->edx | L1_EDX_HTT : en->edx & ~L1_EDX_HTT;
 		break;
@@ -147,7 +176,7 @@ put_entry(
 		en->eax = en->ebx = en->ecx = en->edx = 0;
 		break;
 	case 0x80000001:
-		en->ecx &= ~(L81_ECX_SVM | L81_ECX_EXTAPIC | L81_ECX_CMPLEGACY);
+		en->ecx &= ~((c->nested ? 0 : L81_ECX_SVM) | L81_ECX_EXTAPIC | L81_ECX_CMPLEGACY);
 		if (per_socket > 1)
 			en->ecx |= L81_ECX_CMPLEGACY;
 		break;
@@ -156,7 +185,8 @@ put_entry(
 		    (id_bits(topo->threads) + id_bits(topo->cores)) << 12;
 		break;
 	case 0x8000000a: /* SVM's own leaf */
-		en->eax = en->ebx = en->ecx = en->edx = 0;
+		if (!c->nested)
+			en->eax = en->ebx = en->ecx = en->edx = 0;
 		break;
 	case 0x8000001e:
 		en->ebx = (topo->threads - 1) << 8;
@@ -167,26 +197,78 @@ put_entry(
 	}
 }
 
-void
-cpuid_filter(struct cpuid_table *t, const struct cpu_topology *topo, bool x2apic, bool tsc_deadline)
+/*
+ * The frequency of the time stamp counter, where it is invariant: in the leaf that KVM's and others'
+ * guests ask, and in Intel's leaf 0x15 (crystal clock: the APIC timer's) on Intel's processors. A
+ * guest that knows it calibrates nothing.
+ */
+static void
+put_frequencies(struct cpuid_table *t, uint32_t tsc_khz)
 {
+	const struct kvm_cpuid_entry2 *inv = cpuid_find(t, 0x80000007, 0);
+	struct kvm_cpuid_entry2 *max = cpuid_find_mutable(t, KVM_LEAF_MAX, 0), *en;
+
+	if (tsc_khz == 0 || inv == NULL || (inv->edx & L87_EDX_INVTSC) == 0)
+		return;
+	if (max != NULL) {
+		max->eax = MAX(max->eax, LEAF_FREQUENCIES);
+		drop(t, LEAF_FREQUENCIES);
+		add(t,
+		    &(struct kvm_cpuid_entry2){
+			.function = LEAF_FREQUENCIES, .eax = tsc_khz, .ebx = APIC_TIMER_KHZ });
+	}
+	if (!is_intel(t) || (en = cpuid_find_mutable(t, 0x15, 0)) == NULL)
+		return;
+	en->eax = APIC_TIMER_KHZ; /* TSC = crystal * EBX / EAX */
+	en->ebx = tsc_khz;
+	en->ecx = APIC_TIMER_KHZ * 1000;
+	en->edx = 0;
+}
+
+int
+cpuid_make(struct cpuid_table *t, const struct cpu_config *c, struct err *e)
+{
+	struct cpuid_table host = *t;
+	struct kvm_cpuid_entry2 *en;
+	int rc = 0;
+
+	if (c->model != NULL)
+		rc = cpu_model_apply(t, c->model, e);
+	if (rc == 0 && c->features != NULL)
+		rc = cpu_features_apply(t, &host, c->features, e);
+	if (rc != 0)
+		return (rc);
+	cpu_xsave_fit(t);
 	for (unsigned i = 0; i < t->nent; i++)
-		put_entry(&t->entry[i], topo, x2apic, tsc_deadline);
-	put_leaf_b(t, topo);
+		put_entry(&t->entry[i], c);
+	put_leaf_b(t, &c->topo);
+	put_frequencies(t, c->tsc_khz);
+	if (c->ext_dest_id && (en = cpuid_find_mutable(t, KVM_LEAF_FEATURES, 0)) != NULL)
+		en->eax |= KVM_EXT_DEST_ID;
+	return (0);
+}
+
+uint32_t
+cpuid_apic_id(const struct cpu_topology *topo, unsigned n)
+{
+	unsigned smt = id_bits(topo->threads), core = id_bits(topo->cores);
+
+	return ((n / (topo->threads * topo->cores)) << (smt + core) |
+	    (n / topo->threads % topo->cores) << smt | n % topo->threads);
 }
 
 void
-cpuid_set_apic_id(struct cpuid_table *t, const struct cpu_topology *topo, unsigned apic_id)
+cpuid_set_apic_id(struct cpuid_table *t, const struct cpu_topology *topo, uint32_t apic_id)
 {
 	struct kvm_cpuid_entry2 *en;
 
-	if ((en = find(t, 1, 0)) != NULL)
+	if ((en = cpuid_find_mutable(t, 1, 0)) != NULL)
 		en->ebx = (en->ebx & 0x00ffffff) | (apic_id & 0xff) << 24;
 	for (unsigned i = 0; i < t->nent; i++) {
 		if (t->entry[i].function == 0xb)
 			t->entry[i].edx = apic_id;
 	}
-	if ((en = find(t, 0x8000001e, 0)) != NULL) {
+	if ((en = cpuid_find_mutable(t, 0x8000001e, 0)) != NULL) {
 		en->eax = apic_id;
 		en->ebx = (en->ebx & ~0xffu) |
 		    (apic_id >> id_bits(topo->threads) & (BIT(id_bits(topo->cores)) - 1));
@@ -196,7 +278,7 @@ cpuid_set_apic_id(struct cpuid_table *t, const struct cpu_topology *topo, unsign
 unsigned
 cpuid_address_bits(struct cpuid_table *t)
 {
-	const struct kvm_cpuid_entry2 *en = find(t, 0x80000008, 0);
+	const struct kvm_cpuid_entry2 *en = cpuid_find(t, 0x80000008, 0);
 
 	return (en == NULL || (en->eax & 0xff) < 36 ? 36 : MIN(en->eax & 0xff, 52u));
 }

@@ -27,6 +27,8 @@
 #define CPUID_1_ECX_VMX        (1u << 5)
 #define CPUID_80000001_ECX_SVM (1u << 2)
 #define MISC_FAST_STRING       1u
+#define MSR_FEATURE_CONTROL    0x3a
+#define FEATURE_VMXON          5u /* locked, VMX outside SMX: SDM 3C, 24.7 */
 
 /* A stop that this vCPU asks for: the set leaves the guest before anybody is told. */
 static void
@@ -184,6 +186,9 @@ handle_exit(struct vcpu *v)
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		break;
+	case KVM_EXIT_IOAPIC_EOI:
+		vm_eoi(v->set->vm, run->eoi.vector);
+		break;
 	case KVM_EXIT_SHUTDOWN:
 		report(v, MACHINE_TRIPLE_FAULT, "triple fault");
 		break;
@@ -264,16 +269,17 @@ vcpu_kick(struct vcpu *v)
 }
 
 static void
-set_msrs(struct vcpu *v)
+set_msrs(struct vcpu *v, bool nested)
 {
 	struct {
 		struct kvm_msrs head;
-		struct kvm_msr_entry entry[2];
+		struct kvm_msr_entry entry[3];
 	} m = {
-		.head.nmsrs = 2,
+		.head.nmsrs = nested ? 3 : 2,
 		.entry = {
 			{ .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLED_WB },
 			{ .index = MSR_MISC_ENABLE, .data = MISC_FAST_STRING },
+			{ .index = MSR_FEATURE_CONTROL, .data = FEATURE_VMXON },
 		},
 	};
 
@@ -282,24 +288,46 @@ set_msrs(struct vcpu *v)
 }
 
 static int
-create_one(struct vcpus *s, unsigned id, struct cpuid_table *t, const struct cpu_topology *topo,
-    struct err *e)
+create_one(struct vcpus *s, unsigned id, const struct cpu_topology *topo, struct err *e)
 {
 	struct vcpu *v = &s->cpu[id];
 	void *run;
 
 	v->set = s;
 	v->id = id;
-	if ((v->fd = ioctl(s->vm->fd, KVM_CREATE_VCPU, (unsigned long)id)) < 0)
+	v->apic_id = cpuid_apic_id(topo, id);
+	if ((v->fd = ioctl(s->vm->fd, KVM_CREATE_VCPU, (unsigned long)v->apic_id)) < 0)
 		return (err_set(e, errno, "cannot create vCPU %u of %u", id, s->n));
 	run = mmap(NULL, s->vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
 	if (run == MAP_FAILED)
 		return (err_set(e, errno, "cannot map vCPU %u of %u", id, s->n));
 	v->run = run;
-	cpuid_set_apic_id(t, topo, id);
+	return (0);
+}
+
+/* Bring the configuration to what this KVM can give, and make the table of it. */
+static int
+make_cpuid(struct vcpus *s, struct cpu_config *cpu, struct cpuid_table *t, struct err *e)
+{
+	int khz = ioctl(s->cpu[0].fd, KVM_GET_TSC_KHZ, 0);
+	int rc;
+
+	cpu->tsc_khz = khz > 0 ? (uint32_t)khz : 0;
+	cpu->tsc_deadline = s->vm->tsc_deadline;
+	cpu->ext_dest_id = s->vm->config.irqchip == VM_IRQCHIP_SPLIT;
+	if ((rc = cpuid_supported(s->vm->kvm, t, e)) != 0 || (rc = cpuid_make(t, cpu, e)) != 0)
+		return (rc);
+	s->vm->address_bits = cpuid_address_bits(t);
+	return (0);
+}
+
+static int
+set_up_one(struct vcpu *v, struct cpuid_table *t, const struct cpu_config *cpu, struct err *e)
+{
+	cpuid_set_apic_id(t, &cpu->topo, v->apic_id);
 	if (ioctl(v->fd, KVM_SET_CPUID2, t) != 0)
-		return (err_set(e, errno, "cannot set the features of vCPU %u", id));
-	set_msrs(v);
+		return (err_set(e, errno, "cannot set the features of vCPU %u", v->id));
+	set_msrs(v, cpu->nested);
 	return (0);
 }
 
@@ -318,27 +346,28 @@ ask_for_msrs(struct vcpus *s, struct err *e)
 }
 
 int
-vcpus_create(struct vcpus *s, struct vm *vm, struct iobus *bus, unsigned n,
-    const struct cpu_topology *topo, bool strict_msr, const struct vcpu_ops *ops, struct err *e)
+vcpus_create(struct vcpus *s, struct vm *vm, struct iobus *bus, const struct cpu_config *cpu,
+    bool strict_msr, const struct vcpu_ops *ops, struct err *e)
 {
+	struct cpu_config c = *cpu;
 	struct cpuid_table table;
 	int rc;
 
-	*s = (struct vcpus){ .vm = vm, .bus = bus, .ops = *ops, .n = n };
+	*s = (struct vcpus){ .vm = vm, .bus = bus, .ops = *ops, .n = vm->config.nvcpus };
 	(void)pthread_mutex_init(&s->mutex, NULL);
 	(void)pthread_cond_init(&s->changed, NULL);
-	if ((s->cpu = calloc(n, sizeof(*s->cpu))) == NULL)
-		return (err_set(e, ENOMEM, "cannot create %u vCPUs", n));
-	for (unsigned i = 0; i < n; i++)
+	if ((s->cpu = calloc(s->n, sizeof(*s->cpu))) == NULL)
+		return (err_set(e, ENOMEM, "cannot create %u vCPUs", s->n));
+	for (unsigned i = 0; i < s->n; i++)
 		s->cpu[i].fd = -1;
-	if ((rc = cpuid_supported(vm->kvm, &table, e)) != 0)
-		goto fail;
-	cpuid_filter(&table, topo, true, vm->tsc_deadline);
-	vm->address_bits = cpuid_address_bits(&table);
 	if (!strict_msr && (rc = ask_for_msrs(s, e)) != 0)
 		goto fail;
-	for (unsigned i = 0; i < n; i++) {
-		if ((rc = create_one(s, i, &table, topo, e)) != 0)
+	for (unsigned i = 0; i < s->n; i++) {
+		if ((rc = create_one(s, i, &c.topo, e)) != 0)
+			goto fail;
+		if (i == 0 && (rc = make_cpuid(s, &c, &table, e)) != 0)
+			goto fail;
+		if ((rc = set_up_one(&s->cpu[i], &table, &c, e)) != 0)
 			goto fail;
 	}
 	return (0);
@@ -430,9 +459,7 @@ vcpus_nmi(struct vcpus *s)
 		 * The ioctl would wait for the vCPU to leave KVM_RUN; a message of delivery
 		 * mode NMI does not.
 		 */
-		uint64_t id =
-		    s->cpu[i]
-			.id; /* its upper bits go into the upper half (7.5, 32-bit identifiers) */
+		uint64_t id = s->cpu[i].apic_id; /* upper bits into the upper half (7.5) */
 
 		vm_msi(s->vm, (id & ~0xffull) << 32 | 0xfee00000u | (id & 0xff) << 12, 4u << 8);
 	}

@@ -44,7 +44,8 @@ enum vcpu_seen {
 struct vcpus;
 struct vcpu {
 	struct vcpus *set;
-	unsigned id; /* also its local APIC identifier */
+	unsigned id;      /* 0, 1, 2, ... */
+	uint32_t apic_id; /* of its local APIC: cpuid_apic_id */
 	int fd;
 	struct kvm_run *run;
 	pthread_t thread;
@@ -74,11 +75,13 @@ struct vcpus {
 #define VCPU_SIGNAL SIGUSR1
 
 /*
- * Create n vCPUs with identifiers from 0. `strict_msr` false: unknown model-specific registers
- * read as zero instead of raising #GP. 0 or -errno; on failure nothing is left.
+ * Create the vCPUs that the vm was made for. `cpu` says what they are; what KVM can give of it
+ * (tsc_deadline, ext_dest_id, tsc_khz) is filled in here. `strict_msr` false: unknown
+ * model-specific registers read as zero instead of raising #GP. 0 or -errno; on failure nothing is
+ * left.
  */
-int vcpus_create(struct vcpus *s, struct vm *vm, struct iobus *bus, unsigned n,
-    const struct cpu_topology *topo, bool strict_msr, const struct vcpu_ops *ops, struct err *e);
+int vcpus_create(struct vcpus *s, struct vm *vm, struct iobus *bus, const struct cpu_config *cpu,
+    bool strict_msr, const struct vcpu_ops *ops, struct err *e);
 
 /* Start the threads and wait until all are at the gate. 0 or -errno. */
 int vcpus_start(struct vcpus *s, struct err *e);

@@ -19,12 +19,7 @@
 
 #include "base/checked.h"
 #include "base/fd.h"
-#include "base/log.h"
 #include "base/parse.h"
-
-#define VM_TSS_ADDR 0xfeffd000ul /* three pages for VT-x without unrestricted guest (4.36) */
-#define VM_IDENTITY_ADDR \
-	0xfeffc000ul /* one page (4.69); both above the local APICs, below any boot ROM */
 
 static const struct {
 	int cap;
@@ -151,107 +146,35 @@ vm_mem_unmap(struct vm *vm, uint64_t gpa)
 	return (rc);
 }
 
-/*
- * The lines' default routes are GSI n = pin n. In PCs the PIT's IRQ 0 arrives at pin 2 of the
- * I/O APIC, which ACPI's MADT tells the guest (ACPI 6.5, 5.2.12.5); this makes it so, and adds
- * the message routes in use. Replaces the whole table (4.52).
- */
 static int
-push_routes(struct vm *vm)
-{
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entry[16 + VM_IRQCHIP_PINS + VM_MSI_ROUTES];
-	} table;
-	struct kvm_irq_routing_entry *en = table.entry;
-
-	memset(&table.head, 0, sizeof(table.head));
-	for (unsigned gsi = 0; gsi < VM_IRQCHIP_PINS; gsi++) {
-		if (gsi < 16 && gsi != 2) {
-			*en = (struct kvm_irq_routing_entry){ .gsi = gsi,
-				.type = KVM_IRQ_ROUTING_IRQCHIP };
-			en->u.irqchip.irqchip =
-			    gsi < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE;
-			en++->u.irqchip.pin = gsi % 8;
-		}
-		if (gsi != 2) {
-			*en = (struct kvm_irq_routing_entry){ .gsi = gsi,
-				.type = KVM_IRQ_ROUTING_IRQCHIP };
-			en->u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
-			en++->u.irqchip.pin = gsi == 0 ? 2 : gsi;
-		}
-	}
-	for (unsigned i = 0; vm->routes != NULL && i < VM_MSI_ROUTES; i++) {
-		const struct vm_msi_route *r = &vm->routes[i];
-		if (!r->used)
-			continue;
-		*en = (struct kvm_irq_routing_entry){ .gsi = VM_IRQCHIP_PINS + i,
-			.type = KVM_IRQ_ROUTING_MSI };
-		en->u.msi.address_lo = (uint32_t)r->addr;
-		en->u.msi.address_hi = (uint32_t)(r->addr >> 32);
-		en++->u.msi.data = r->data;
-	}
-	table.head.nr = (uint32_t)(en - table.entry);
-	return (ioctl(vm->fd, KVM_SET_GSI_ROUTING, &table) == 0 ? 0 : -errno);
-}
-
-static int
-make_chips(struct vm *vm, struct err *e)
-{
-	struct kvm_pit_config pit = {
-		.flags = KVM_PIT_SPEAKER_DUMMY
-	}; /* port 0x61 is in the kernel too */
-	uint64_t identity = VM_IDENTITY_ADDR;
-	int rc;
-
-	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, VM_TSS_ADDR) != 0 ||
-	    ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) != 0)
-		return (err_set(e, errno, "cannot place KVM's own pages"));
-	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) != 0)
-		return (err_set(e, errno, "cannot create the interrupt controllers"));
-	if (ioctl(vm->fd, KVM_CREATE_PIT2, &pit) != 0)
-		return (err_set(e, errno, "cannot create the timer"));
-	if ((rc = push_routes(vm)) != 0)
-		return (err_set(e, -rc, "cannot route the interrupts"));
-	if (vm->nvcpus > 255) {
-		/*
-		 * Identifiers of more than 8 bits, and 0xff is a processor, not all of them
-		 * (7.5).
-		 */
-		struct kvm_enable_cap cap = {
-			.cap = KVM_CAP_X2APIC_API,
-			.args = { KVM_X2APIC_API_USE_32BIT_IDS |
-			    KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK },
-		};
-		if (ioctl(vm->fd, KVM_ENABLE_CAP, &cap) != 0)
-			return (err_set(e, errno,
-			    "%u vCPUs need x2APIC, which this KVM cannot give", vm->nvcpus));
-	}
-	return (0);
-}
-
-static int
-check_vcpus(int kvm, unsigned nvcpus, struct err *e)
+check_vcpus(int kvm, const struct vm_config *c, struct err *e)
 {
 	int max = ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	int max_id = ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPU_ID);
 
 	if (max <= 0)
 		max = 4; /* what the interface promises without that capability (4.7) */
-	if (nvcpus > (unsigned)max)
+	if (c->nvcpus > (unsigned)max)
 		return (
-		    err_say(e, EINVAL, "%u vCPUs requested but only %d available", nvcpus, max));
+		    err_say(e, EINVAL, "%u vCPUs requested but only %d available", c->nvcpus, max));
+	if (max_id > 0 && c->max_apic_id >= (unsigned)max_id)
+		return (err_say(e, EINVAL,
+		    "%u vCPUs of this topology have APIC identifiers up to %u, but KVM has them up "
+		    "to %d only: use powers of two for cores and threads",
+		    c->nvcpus, c->max_apic_id, max_id - 1));
 	return (0);
 }
 
 int
-vm_create(struct vm *vm, int kvm, struct gmem *gmem, unsigned nvcpus, struct err *e)
+vm_create(struct vm *vm, int kvm, struct gmem *gmem, const struct vm_config *config, struct err *e)
 {
 	int rc, run_size;
 
-	*vm = (struct vm){ .kvm = kvm, .fd = -1, .gmem = gmem, .nvcpus = nvcpus };
+	*vm = (struct vm){ .kvm = kvm, .fd = -1, .gmem = gmem, .config = *config };
 	(void)pthread_mutex_init(&vm->routes_mutex, NULL);
 	(void)pthread_mutex_init(&vm->slots_mutex, NULL);
-	if ((rc = check_vcpus(kvm, nvcpus, e)) != 0)
+	(void)pthread_mutex_init(&vm->ioapic_lock.mutex, NULL);
+	if ((rc = check_vcpus(kvm, config, e)) != 0)
 		goto fail;
 	if ((run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0)) <= 0) {
 		rc = err_set(e, errno, "cannot ask KVM for the size of a vCPU");
@@ -266,7 +189,7 @@ vm_create(struct vm *vm, int kvm, struct gmem *gmem, unsigned nvcpus, struct err
 		rc = err_set(e, errno, "cannot create a virtual machine");
 		goto fail;
 	}
-	if ((rc = add_memory(vm, e)) != 0 || (rc = make_chips(vm, e)) != 0)
+	if ((rc = add_memory(vm, e)) != 0 || (rc = vm_irqchip_create(vm, e)) != 0)
 		goto fail;
 	return (0);
 fail:
@@ -283,29 +206,6 @@ vm_destroy(struct vm *vm)
 	vm->routes = NULL;
 	(void)pthread_mutex_destroy(&vm->routes_mutex);
 	(void)pthread_mutex_destroy(&vm->slots_mutex);
-}
-
-void
-vm_irq_line(struct vm *vm, unsigned gsi, bool level)
-{
-	struct kvm_irq_level line = { .irq = gsi, .level = level };
-
-	if (ioctl(vm->fd, KVM_IRQ_LINE, &line) != 0)
-		log_err("cannot set interrupt line %u: %s", gsi, strerror(errno));
-}
-
-void
-vm_msi(struct vm *vm, uint64_t addr, uint32_t data)
-{
-	struct kvm_msi msi = {
-		.address_lo = (uint32_t)addr,
-		.address_hi = (uint32_t)(addr >> 32),
-		.data = data,
-	};
-
-	if (ioctl(vm->fd, KVM_SIGNAL_MSI, &msi) < 0)
-		log_guest("message interrupt 0x%llx/0x%x not delivered: %s",
-		    (unsigned long long)addr, data, strerror(errno));
 }
 
 static int
@@ -333,61 +233,4 @@ int
 vm_doorbell_remove(struct vm *vm, const struct vm_doorbell *d)
 {
 	return (doorbell(vm, d, KVM_IOEVENTFD_FLAG_DEASSIGN));
-}
-
-int
-vm_route_alloc(struct vm *vm)
-{
-	int gsi = -ENOSPC;
-
-	(void)pthread_mutex_lock(&vm->routes_mutex);
-	if (vm->routes == NULL)
-		vm->routes = calloc(VM_MSI_ROUTES, sizeof(*vm->routes));
-	if (vm->routes == NULL)
-		gsi = -ENOMEM;
-	for (int i = 0; vm->routes != NULL && i < VM_MSI_ROUTES; i++) {
-		if (!vm->routes[i].used) {
-			vm->routes[i] = (struct vm_msi_route){ .used = true };
-			gsi = VM_IRQCHIP_PINS + i;
-			break;
-		}
-	}
-	(void)pthread_mutex_unlock(&vm->routes_mutex);
-	return (gsi);
-}
-
-int
-vm_route_set(struct vm *vm, int gsi, uint64_t addr, uint32_t data)
-{
-	struct vm_msi_route *r = &vm->routes[gsi - VM_IRQCHIP_PINS];
-	int rc = 0;
-
-	(void)pthread_mutex_lock(&vm->routes_mutex);
-	if (r->addr != addr || r->data != data) {
-		r->addr = addr;
-		r->data = data;
-		rc = push_routes(vm);
-	}
-	(void)pthread_mutex_unlock(&vm->routes_mutex);
-	return (rc);
-}
-
-void
-vm_route_free(struct vm *vm, int gsi)
-{
-	(void)pthread_mutex_lock(&vm->routes_mutex);
-	vm->routes[gsi - VM_IRQCHIP_PINS].used = false;
-	(void)pthread_mutex_unlock(&vm->routes_mutex);
-}
-
-int
-vm_irqfd(struct vm *vm, int gsi, int eventfd, bool bind)
-{
-	struct kvm_irqfd irqfd = {
-		.fd = (uint32_t)eventfd,
-		.gsi = (uint32_t)gsi,
-		.flags = bind ? 0 : KVM_IRQFD_FLAG_DEASSIGN,
-	};
-
-	return (ioctl(vm->fd, KVM_IRQFD, &irqfd) == 0 ? 0 : -errno);
 }

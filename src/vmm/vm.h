@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A virtual machine of KVM: its descriptor, memory slots, in-kernel interrupt controllers and
- * timer, message interrupts, doorbells. The KVM interface is the kernel's
+ * A virtual machine of KVM: its descriptor, memory slots, interrupt controllers and timer, message
+ * interrupts, doorbells. The KVM interface is the kernel's
  * Documentation/virt/kvm/api.rst; call numbers below are sections of it. Runs in zhyve, which
  * is the only holder of these descriptors.
  *
@@ -16,13 +16,32 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/lock.h"
+#include "devices/ioapic.h"
 #include "gmem/gmem.h"
 
-#define VM_IRQCHIP_PINS \
-	24 /* pins of KVM's I/O APIC: GSIs below this are lines, from it on messages */
-#define VM_MSI_ROUTES 512 /* message routes for irqfds; devices in zhyve need none */
+/* Pins of the I/O APIC: GSIs below this are lines, from it on messages. */
+#define VM_IRQCHIP_PINS IOAPIC_PINS
+#define VM_MSI_ROUTES   512 /* message routes for irqfds; devices in zhyve need none */
 
-#define VM_SLOTS      16 /* memory beside RAM: framebuffers, ROMs, flash */
+/*
+ * Where the interrupt controllers are. KERNEL: all of a PC's, with the PIT. SPLIT: the local APICs
+ * in the kernel, the I/O APIC here (devices/ioapic.h); there are no 8259s and no PIT. Only SPLIT
+ * reaches local APICs with identifiers above 254 from every device: message interrupts and I/O
+ * APIC entries have 15-bit destinations, which KVM_FEATURE_MSI_EXT_DEST_ID tells the guest.
+ */
+enum vm_irqchip {
+	VM_IRQCHIP_KERNEL,
+	VM_IRQCHIP_SPLIT
+};
+
+struct vm_config {
+	unsigned nvcpus;
+	uint32_t max_apic_id; /* the largest identifier of a local APIC */
+	enum vm_irqchip irqchip;
+};
+
+#define VM_SLOTS 16 /* memory beside RAM: framebuffers, ROMs, flash */
 
 struct vm_slot {
 	uint64_t gpa, len; /* len 0: free */
@@ -38,11 +57,15 @@ struct vm {
 	int kvm; /* /dev/kvm */
 	int fd;  /* the machine */
 	struct gmem *gmem;
-	unsigned nvcpus;       /* asked for at creation */
+	struct vm_config config;
 	size_t run_size;       /* bytes of the mapping shared with each vCPU */
 	bool tsc_deadline;     /* the local APIC has the TSC-deadline timer */
 	unsigned address_bits; /* of guest-physical addresses; set by vcpus_create */
+	/* VM_IRQCHIP_SPLIT only. The lock is taken inside those of devices. */
+	struct ioapic ioapic;
+	struct lock ioapic_lock;
 	pthread_mutex_t routes_mutex;
+	struct vm_msi_route pin[VM_IRQCHIP_PINS]; /* SPLIT: whose EOIs KVM is to tell */
 	/* VM_MSI_ROUTES, allocated at first use (before any guest runs) */
 	struct vm_msi_route *routes;
 	pthread_mutex_t slots_mutex;
@@ -57,11 +80,12 @@ struct vm {
 int vm_open_kvm(const char *path, struct err *e);
 
 /*
- * Create the machine with `gmem` as its RAM (one slot per range), in-kernel PIC, I/O APIC,
- * local APICs and PIT. `nvcpus` is checked against KVM's limit; the vCPUs themselves are made
- * by vcpu_create. Takes over `kvm` in either case. 0 or -errno.
+ * Create the machine with `gmem` as its RAM (one slot per range) and its interrupt controllers.
+ * The number of vCPUs is checked against KVM's limits; the vCPUs themselves are made by
+ * vcpus_create. Takes over `kvm` in either case. 0 or -errno.
  */
-int vm_create(struct vm *vm, int kvm, struct gmem *gmem, unsigned nvcpus, struct err *e);
+int vm_create(
+    struct vm *vm, int kvm, struct gmem *gmem, const struct vm_config *config, struct err *e);
 /* Close everything. The gmem stays the caller's. */
 void vm_destroy(struct vm *vm);
 
@@ -75,8 +99,16 @@ int vm_mem_map(struct vm *vm, uint64_t gpa, void *mem, uint64_t len, bool readon
 /* Take away what was shown at `gpa`. 0 or -ENOENT. */
 int vm_mem_unmap(struct vm *vm, uint64_t gpa);
 
-/* Set a line (GSI 0-23: both PICs and the I/O APIC). */
+/*
+ * Interrupts, in irqchip.c.
+ *
+ * vm_create's part: make the controllers. 0 or -errno.
+ */
+int vm_irqchip_create(struct vm *vm, struct err *e);
+/* Set a line (GSI 0-23: both PICs and the I/O APIC, where GSI 0 arrives at pin 2). */
 void vm_irq_line(struct vm *vm, unsigned gsi, bool level);
+/* SPLIT: KVM tells that a local APIC has ended a level-triggered interrupt. */
+void vm_eoi(struct vm *vm, uint8_t vector);
 /*
  * Deliver a message interrupt (PCI 3.0, 6.8) at once. Messages to no local APIC are dropped, as
  * hardware does.

@@ -74,3 +74,23 @@ run 64 "a number of cpus is wanted" -c "" x
 run 64 "its value has 5000 bytes, at most 4095 are taken" -o "boot.cmdline=$(printf '%05000d' 0)" x
 run 1 "option 'pci.0.3.0.colour' is not known" -l "kernel,$payload" -s 3,virtio-rnd,colour=red x
 run 1 "option 'boot.initr' is not known" -l "kernel,$payload,initr=x" x
+
+# What --dump prints is the whole machine: read back it prints the same.
+run 0 "cores=3" --dump -c 6,sockets=2 -s 31,lpc -s 10,virtio-rnd -s 9,virtio-rnd -p 1:0 -p 1:1 -o boot.cmdline="50%% %(name)" x
+cp "$dir/out" "$dir/conf"
+grep -qx "boot.cmdline=50%% x" "$dir/conf" || fail "the command line in the dump"
+grep -qx "vcpu.1.cpuset=0,1" "$dir/conf" || fail "the pinning in the dump"
+run 0 "x86.irqchip=kernel" --dump -k "$dir/conf"
+cmp -s "$dir/out" "$dir/conf" || fail "the dump of a dump"
+run 0 "x86.irqchip=split" --dump -c 300 x
+run 1 "memory.size=256M" -o config.dump=true x
+run 4 "x86.irqchip: 'none'" -o x86.irqchip=none x
+run 4 "need x2APIC" -a -c 300 x
+run 4 "virtio.modern=false" -o virtio.modern=false x
+run 64 "not of the form vcpu:hostcpu" -p 1 x
+run 4 "there is no such vCPU" -l "kernel,$payload" -p 1:0 x
+run 4 "not a list of host processors" -l "kernel,$payload" -o vcpu.0.cpuset=0-x x
+run 4 "cpu.model 'z80' is not known" -l "kernel,$payload" -o cpu.model=z80 x
+run 4 "cpu.features: 'sse2'" -l "kernel,$payload" -o cpu.features=sse2 x
+run 1 "option 'colour' is not known" -l "kernel,$payload" -o colour=red x
+run 1 "hello" -l "kernel,$payload" -l com1,stdio -p 0:0 -p 0:1 -o x86.mptable=false -o cpu.features=-avx2 x

@@ -184,7 +184,8 @@ legacy_create(struct machine *m, struct err *e)
 		if ((rc = create_com(m, i, e)) != 0)
 			return (rc);
 	}
-	if ((rc = create_pm(m, e)) != 0 || (rc = create_rtc(m, e)) != 0)
+	if ((rc = create_pm(m, e)) != 0 || (rc = create_rtc(m, e)) != 0 ||
+	    (rc = legacy_hpet(m, e)) != 0)
 		return (rc);
 	if ((rc = create_lpc(m, e)) != 0)
 		return (rc);

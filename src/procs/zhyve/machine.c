@@ -19,6 +19,7 @@
 #include "devices/pm.h"
 #include "procs/zhyve/emul.h"
 #include "procs/zhyve/firmware.h"
+#include "procs/zhyve/variables.h"
 
 #define ROM_MEM32_END 0xFEC00000ull /* where the I/O APIC begins */
 #define MEM64_WINDOW  (512 * GIB)
@@ -132,38 +133,6 @@ machine_timer(struct machine *m, struct dev_timer *t, struct lock *lock, struct 
 	return (0);
 }
 
-/* The number of vCPUs and how they are cut; what is not given is derived (bhyve(8), -c). */
-static int
-configure_cpus(struct machine *m, struct err *e)
-{
-	uint32_t cpus, sockets, cores, threads;
-	uint64_t product;
-	bool given = config_get(m->config, "cpus") != NULL;
-	int rc;
-
-	if ((rc = config_number(m->config, "cpus", 1, UINT16_MAX, 1, &cpus, e)) != 0 ||
-	    (rc = config_number(m->config, "sockets", 1, UINT16_MAX, 0, &sockets, e)) != 0 ||
-	    (rc = config_number(m->config, "cores", 1, UINT16_MAX, 0, &cores, e)) != 0 ||
-	    (rc = config_number(m->config, "threads", 1, UINT16_MAX, 0, &threads, e)) != 0)
-		return (rc);
-	if (!given)
-		cpus = MAX(sockets, 1u) * MAX(cores, 1u) * MAX(threads, 1u);
-	threads = threads == 0 ? 1 : threads;
-	if (sockets == 0)
-		sockets = cores != 0 ? MAX(cpus / (cores * threads), 1u) : 1;
-	if (cores == 0)
-		cores = MAX(cpus / (sockets * threads), 1u);
-	product = (uint64_t)sockets * cores * threads;
-	if (product != cpus)
-		return (err_say(e, EINVAL,
-		    "sockets (%u) times cores (%u) times threads (%u) must be the number of "
-		    "vCPUs (%u)",
-		    sockets, cores, threads, cpus));
-	m->topo = (struct cpu_topology){ sockets, cores, threads };
-	m->vcpus.n = cpus;
-	return (0);
-}
-
 static int
 configure_memory(struct machine *m, struct err *e)
 {
@@ -179,23 +148,18 @@ configure_memory(struct machine *m, struct err *e)
 	return (0);
 }
 
-/* What bhyve has and we do not: said, rather than left out in silence. */
+/* Who could let a suspended machine go is a debugger. */
 static int
-refuse_unsupported(struct machine *m, struct err *e)
+check_suspended(struct machine *m, struct err *e)
 {
-	bool suspended, msix;
+	bool suspended;
 	int rc;
 
-	if ((rc = config_bool(m->config, "suspend_at_boot", false, &suspended, e)) != 0 ||
-	    (rc = config_bool(m->config, "virtio.msix", true, &msix, e)) != 0)
+	if ((rc = config_bool(m->config, "suspend_at_boot", false, &suspended, e)) != 0)
 		return (rc);
 	if (suspended)
 		return (err_say(e, ENOTSUP,
 		    "suspend_at_boot (-d) is not supported: there is no debugger to resume from"));
-	if (!msix)
-		return (err_say(e, ENOTSUP,
-		    "virtio.msix=false (-W) is not supported: virtio devices have MSI-X and INTx, "
-		    "not MSI"));
 	return (0);
 }
 
@@ -206,7 +170,8 @@ machine_configure(struct machine *m, struct err *e)
 
 	m->name = config_text(m->config, "name", "");
 	m->clock = (struct clock){ .now_ns = now_ns, .wall_s = wall_s };
-	if ((rc = refuse_unsupported(m, e)) != 0 || (rc = configure_cpus(m, e)) != 0)
+	if ((rc = variables_check(m->config, e)) != 0 || (rc = check_suspended(m, e)) != 0 ||
+	    (rc = cpus_configure(m, e)) != 0)
 		return (rc);
 	return (configure_memory(m, e));
 }
@@ -326,7 +291,6 @@ int
 machine_create(struct machine *m, struct err *e)
 {
 	struct vcpu_ops ops = m->vcpus.ops;
-	unsigned ncpus = m->vcpus.n;
 	bool strict_msr;
 	int rc;
 
@@ -335,16 +299,22 @@ machine_create(struct machine *m, struct err *e)
 	    (rc = config_bool(m->config, "x86.strictmsr", true, &strict_msr, e)) != 0 ||
 	    (rc = create_memory(m, e)) != 0)
 		return (rc);
-	rc = vm_create(&m->vm, m->kvm, &m->gm, ncpus, e);
+	rc = vm_create(&m->vm, m->kvm, &m->gm, &m->vm_config, e);
 	m->kvm = -1; /* the vm's now, or closed */
 	if (rc != 0)
 		return (rc);
 	m->pm_base = firmware_has_rom(m) ? PM_PORT_ROM : PM_PORT_BASE;
 	ops.event = on_event;
 	ops.ctx = m;
-	if ((rc = vcpus_create(&m->vcpus, &m->vm, &m->bus, ncpus, &m->topo, strict_msr, &ops, e)) !=
-	    0)
+	if ((rc = vcpus_create(&m->vcpus, &m->vm, &m->bus, &m->cpu, strict_msr, &ops, e)) != 0)
 		return (rc);
+	if (m->vm_config.irqchip == VM_IRQCHIP_SPLIT) {
+		const struct bus_region r = { IOAPIC_BASE, IOAPIC_LEN, &ioapic_ops, &m->vm.ioapic,
+			&m->vm.ioapic_lock, "ioapic" };
+
+		if ((rc = iobus_add(&m->bus, false, &r)) != 0)
+			return (err_set(e, -rc, "cannot place the I/O APIC"));
+	}
 	if ((rc = create_pci(m, e)) != 0)
 		return (rc);
 	return (legacy_create(m, e));

@@ -44,7 +44,10 @@ struct machine {
 	struct vm vm;
 	struct iobus bus;
 	struct vcpus vcpus;
-	struct cpu_topology topo;
+	struct cpu_config cpu;
+	struct vm_config vm_config;
+	uint32_t *apic_id; /* of each vCPU */
+	bool hpet;         /* there is one */
 	struct pci_bus *pci;
 	struct lock pci_lock;
 	uint64_t mem32_base, mem32_end; /* its window below 4 GiB, around the ECAM ... */
@@ -82,6 +85,13 @@ struct irq_line machine_irq(struct machine *m, unsigned gsi);
 /* A timer for a device, entered with its lock. 0 or -errno. */
 int machine_timer(struct machine *m, struct dev_timer *t, struct lock *lock, struct err *e);
 
+/* --- cpus.c: the processors --- */
+
+/* Topology, features, interrupt controllers out of the configuration. 0 or -errno. */
+int cpus_configure(struct machine *m, struct err *e);
+/* Bind the vCPUs' threads to host processors as asked (vcpu.N.cpuset). 0 or -errno. */
+int cpus_pin(struct machine *m, struct err *e);
+
 /* --- legacy.c: the devices every PC has: COM ports, RTC, power management, reset --- */
 
 int legacy_create(struct machine *m, struct err *e);
@@ -89,6 +99,8 @@ int legacy_create(struct machine *m, struct err *e);
 int legacy_debugcon(struct machine *m, struct err *e);
 /* legacy_tpm.c: called by legacy_create; nothing when no TPM is asked for. */
 int legacy_tpm_create(struct machine *m, struct err *e);
+/* Its part in legacy_hpet.c: the HPET, where asked for. */
+int legacy_hpet(struct machine *m, struct err *e);
 /* The ISA bridge's PCI function, not attached yet. */
 struct pci_dev *legacy_isa_bridge(struct machine *m);
 /* After the vCPUs have stopped: last bytes of the serial ports out, terminal as it was. */

@@ -34,6 +34,7 @@
 #include "procs/zhyve/machine.h"
 #include "procs/zhyve/options.h"
 #include "procs/zhyve/seccomp.h"
+#include "procs/zhyve/variables.h"
 #include "wire/wire.h"
 
 #define PAGE ((uintptr_t)4096)
@@ -72,16 +73,6 @@ stage_open(struct machine *m, struct err *e)
 	return (kernel_open(m, e));
 }
 
-/* As in bhyve no error, but nobody should wonder why it does nothing. */
-static void
-warn_unasked(struct config_node *node)
-{
-	char name[CONFIG_NAME_MAX];
-
-	log_warn("option '%s' is not known or has no effect here (see -s help, -l help)",
-	    config_path(node, name));
-}
-
 static int
 stage_build(struct machine *m, struct err *e)
 {
@@ -94,10 +85,6 @@ stage_build(struct machine *m, struct err *e)
 		return (rc);
 	if (!firmware_has_rom(m) && (rc = kernel_load(m, e)) != 0)
 		return (rc);
-	config_unasked(config_find(m->config, "pci"), warn_unasked);
-	config_unasked(config_find(m->config, "lpc"), warn_unasked);
-	config_unasked(config_find(m->config, "boot"), warn_unasked);
-	config_unasked(config_find(m->config, "tpm"), warn_unasked);
 	return (control_create(m, e));
 }
 
@@ -136,8 +123,9 @@ stage_confine(struct machine *m, struct err *e)
 {
 	int rc;
 
+	variables_warn(m->config);
 	(void)dl_iterate_phdr(drop_code, NULL);
-	if ((rc = vcpus_start(&m->vcpus, e)) != 0)
+	if ((rc = vcpus_start(&m->vcpus, e)) != 0 || (rc = cpus_pin(m, e)) != 0)
 		return (rc);
 	if (m->seccomp && (rc = seccomp_enter(SECCOMP_MAIN)) != 0)
 		return (err_set(e, -rc, "cannot confine the main thread"));
@@ -176,13 +164,26 @@ run(struct machine *m)
 	}
 }
 
+/* What would run, for people and for -k. The exit status, bhyve's for config.dump. */
+static int
+dump(struct machine *m, int how)
+{
+	config_unset(m->config, "config.dump");
+	variables_default(m->config);
+	config_sort(m->config);
+	config_dump(m->config, stdout);
+	if (fflush(stdout) != 0)
+		return (ZHYVE_EXIT_START);
+	return (how == OPTIONS_DUMP ? 0 : ZHYVE_EXIT_USAGE);
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct machine machine = { .kvm = -1, .wire = -1 };
 	struct machine *m = &machine;
 	struct err e = { 0 };
-	int rc;
+	int how, rc;
 
 	fd_std_hold();
 	log_open("zhyve", STDERR_FILENO, LOG_LVL_WARN);
@@ -190,13 +191,17 @@ main(int argc, char **argv)
 	(void)prctl(PR_SET_NAME, "zhyve", 0, 0, 0);
 	if ((m->config = config_create()) == NULL)
 		return (ZHYVE_EXIT_OS);
-	if ((rc = options_parse(m->config, argc, argv)) != OPTIONS_GO_ON)
+	if ((rc = options_parse(m->config, argc, argv)) >= 0)
 		return (rc);
+	how = rc;
 	(void)pthread_mutex_init(&m->pci_lock.mutex, NULL);
 	(void)pthread_mutex_init(&m->why_lock.mutex, NULL);
 	m->vcpus.ops.enter = enter_vcpu;
-	if (open_wire(m, &e) != 0 || machine_configure(m, &e) != 0 || stage_open(m, &e) != 0 ||
-	    stage_build(m, &e) != 0 || stage_confine(m, &e) != 0) {
+	rc = open_wire(m, &e) != 0 || machine_configure(m, &e) != 0;
+	if (rc == 0 && how != OPTIONS_GO_ON)
+		return (dump(m, how));
+	if (rc != 0 || stage_open(m, &e) != 0 || stage_build(m, &e) != 0 ||
+	    stage_confine(m, &e) != 0) {
 		log_err("%s", e.text);
 		control_failed(m->wire, &e);
 		return (ZHYVE_EXIT_START);

@@ -6,6 +6,7 @@
 #include "procs/zhyve/options.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -16,7 +17,14 @@
 #include "devices/smbios.h"
 #include "procs/zhyve/emul.h"
 
-#define OPTSTRING "+aAB:c:CdDef:G:hHIk:K:l:m:o:pPs:SuU:vwWxY"
+#define OPTSTRING "+aAB:c:CdDef:G:hHIk:K:l:m:o:p:Ps:SuU:vwWxY"
+
+#define OPT_DUMP  256
+static const struct option long_options[] = {
+	{ "dump", no_argument, NULL, OPT_DUMP },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
 
 /* Options without an argument that set one variable. */
 static const struct {
@@ -45,9 +53,9 @@ usage(FILE *f)
 	(void)fprintf(f,
 	    "usage: zhyve [-aACDehHPSuvwxY] [-B type,key=value,...] [-c vcpus]\n"
 	    "             [-f name,string=text|file=path] [-k file] [-l help|device[,conf]]\n"
-	    "             [-m size] [-o var=value]\n"
+	    "             [-m size] [-o var=value] [-p vcpu:hostcpu]\n"
 	    "             [-s help|slot,emulation[,conf]] [-U uuid] vmname\n"
-	    "  -a          xAPIC mode (the guest may switch)\n"
+	    "  -a          the guest sees no x2APIC\n"
 	    "  -A          build ACPI tables (always on)\n"
 	    "  -B ...      SMBIOS strings of type 0 to 3\n"
 	    "  -c N        vCPUs, or cpus=N,sockets=N,cores=N,threads=N\n"
@@ -61,6 +69,7 @@ usage(FILE *f)
 	    "  -l ...      LPC device: bootrom, com1-com4, kernel, tpm; 'help' lists them\n"
 	    "  -m size     memory, with suffix K, M, G or T (default 256M)\n"
 	    "  -o var=val  set a variable\n"
+	    "  -p v:h      vCPU v runs on host processor h; may be repeated\n"
 	    "  -P          yield the processor on PAUSE (KVM decides)\n"
 	    "  -s ...      PCI device in slot d, d:f or b:d:f; 'help' lists them\n"
 	    "  -S          wire guest memory\n"
@@ -68,8 +77,9 @@ usage(FILE *f)
 	    "  -U uuid     SMBIOS system UUID\n"
 	    "  -v          version\n"
 	    "  -w          ignore unknown MSRs\n"
-	    "  -x          x2APIC mode (the guest may switch)\n"
-	    "  -Y          no MP table (there is none)\n");
+	    "  -x          the guest sees x2APIC (default)\n"
+	    "  -Y          no MP table (there is none)\n"
+	    "  --dump      print the configuration that would run, for -k, and exit\n");
 }
 
 /* "d", "d:f" or "b:d:f". */
@@ -403,6 +413,9 @@ option_with_argument(struct config_node *root, int opt, const char *arg)
 	case 'o':
 		return (config_assign(root, arg, &e) == 0 ? OPTIONS_GO_ON
 							  : complain(ZHYVE_EXIT_BAD_VALUE, &e));
+	case 'p':
+		return (options_pin(root, arg, &e) == 0 ? OPTIONS_GO_ON
+							: complain(ZHYVE_EXIT_BAD_VALUE, &e));
 	case 's':
 		if (strcmp(arg, "help") == 0) {
 			emul_list();
@@ -449,10 +462,12 @@ options_parse(struct config_node *root, int argc, char **argv)
 {
 	struct err e = { 0 };
 	bool dump = false;
-	int opt, rc;
+	int asked = OPTIONS_GO_ON, opt, rc;
 
-	while ((opt = getopt(argc, argv, OPTSTRING)) != -1) {
-		if ((rc = one_option(root, opt, optarg)) != OPTIONS_GO_ON)
+	while ((opt = getopt_long(argc, argv, OPTSTRING, long_options, NULL)) != -1) {
+		if (opt == OPT_DUMP)
+			asked = OPTIONS_DUMP;
+		else if ((rc = one_option(root, opt, optarg)) != OPTIONS_GO_ON)
 			return (rc);
 	}
 	if (argc - optind > 1 || (argc == optind && config_get(root, "name") == NULL)) {
@@ -466,9 +481,5 @@ options_parse(struct config_node *root, int argc, char **argv)
 		return (rc);
 	if (config_expand(root, &e) != 0 || config_bool(root, "config.dump", false, &dump, &e) != 0)
 		return (complain(ZHYVE_EXIT_START, &e));
-	if (dump) {
-		config_dump(root, stdout);
-		return (ZHYVE_EXIT_USAGE);
-	}
-	return (OPTIONS_GO_ON);
+	return (asked == OPTIONS_GO_ON && dump ? OPTIONS_CONFIG_DUMP : asked);
 }

@@ -14,10 +14,13 @@
 #define ZHYVE_EXIT_BAD_VALUE 64 /* EX_USAGE: a malformed -m, -c, -l, -B, -o */
 #define ZHYVE_EXIT_OS        71 /* EX_OSERR */
 
-#define OPTIONS_GO_ON        -1
+/* Results of options_parse that are no exit status. */
+#define OPTIONS_GO_ON       (-1)
+#define OPTIONS_DUMP        (-2) /* --dump: print the configuration once it has been checked */
+#define OPTIONS_CONFIG_DUMP (-3) /* config.dump: the same, with bhyve's exit status 1 */
 
 /*
- * Fill `root` and expand it. OPTIONS_GO_ON, or the status to exit with: what there was to say
+ * Fill `root` and expand it. OPTIONS_..., or the status to exit with: what there was to say
  * has been said (help on stdout, errors on stderr).
  */
 int options_parse(struct config_node *root, int argc, char **argv);
@@ -28,5 +31,6 @@ int options_lpc(struct config_node *root, const char *arg, struct err *e);    /*
 int options_smbios(struct config_node *root, const char *arg, struct err *e); /* -B */
 int options_fwcfg(struct config_node *root, const char *arg, struct err *e);  /* -f */
 int options_cpus(struct config_node *root, const char *arg, struct err *e);   /* -c */
+int options_pin(struct config_node *root, const char *arg, struct err *e);    /* -p, in cpus.c */
 
 #endif

@@ -58,9 +58,9 @@ smbios_from(struct machine *m, struct smbios_config *c, struct err *e)
 	const char *uuid = config_text(m->config, "uuid", config_get(m->config, "smbios.uuid"));
 
 	*c = (struct smbios_config){
-		.sockets = m->topo.sockets,
-		.cores = m->topo.cores,
-		.threads = m->topo.threads,
+		.sockets = m->cpu.topo.sockets,
+		.cores = m->cpu.topo.cores,
+		.threads = m->cpu.topo.threads,
 		.lowmem = m->gm.range[0].len,
 		.highmem = m->gm.nranges > 1 ? m->gm.range[1].len : 0,
 	};
@@ -86,11 +86,14 @@ acpi_from(struct machine *m)
 
 	return ((struct acpi_config){
 	    .ncpus = m->vcpus.n,
+	    .apic_id = m->apic_id,
 	    .mem32_base = m->mem32_base,
 	    .mem32_end = m->mem32_end,
 	    .mem64_base = m->mem64_base,
 	    .mem64_end = m->mem64_end,
 	    .lpc_bdf = isa->bus != NULL ? isa->bdf : ACPI_NO_LPC,
+	    .hpet = m->hpet,
+	    .no_pic = m->vm_config.irqchip == VM_IRQCHIP_SPLIT,
 	    .spcr = config_get(m->config, "lpc.com1.path") != NULL,
 	    .pm_base = m->pm_base,
 	    .fwcfg = m->firmware != NULL,

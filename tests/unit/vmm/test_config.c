@@ -48,7 +48,7 @@ test_set_get(void **state)
 static void
 test_names(void **state)
 {
-	static const char *const bad[] = { "", ".", "a.", ".a", "a..b" };
+	static const char *const bad[] = { "", ".", "a.", ".a", "a..b", "#a", "a b", "a=", "a\t" };
 	char longest[CONFIG_NAME_MAX + 1];
 
 	(void)state;
@@ -175,6 +175,52 @@ test_expand_refused(void **state)
 	assert_int_equal(config_expand(root, &e), -E2BIG);
 }
 
+static char *
+dump(struct config_node *from)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(f);
+	config_dump(from, f);
+	assert_int_equal(fclose(f), 0);
+	return (text);
+}
+
+/* Sorted, numbers by their value; read back it is the same. */
+static void
+test_dump(void **state)
+{
+	struct config_node *again = config_create();
+	struct err e = { 0 };
+	char *text, *copy, *second;
+
+	(void)state;
+	(void)config_set(root, "x", "50%% of %(name)");
+	(void)config_set(root, "pci.0.10.0.device", "b");
+	(void)config_set(root, "pci.0.9.0.device", "a");
+	(void)config_set(root, "pci.enable_bars", "");
+	(void)config_set(root, "name", "m");
+	(void)config_set(root, "gone", "1");
+	config_unset(root, "gone");
+	config_unset(root, "never");
+	assert_int_equal(config_set(root, "two", "a\nb=c"), -EINVAL);
+	assert_int_equal(config_expand(root, &e), 0);
+	text = dump(root);
+	assert_string_equal(text,
+	    "name=m\npci.0.9.0.device=a\npci.0.10.0.device=b\npci.enable_bars=\nx=50%% of m\n");
+	copy = strdup(text);
+	assert_int_equal(config_parse(again, "dump", copy, &e), 0);
+	assert_int_equal(config_expand(again, &e), 0);
+	second = dump(again);
+	assert_string_equal(text, second);
+	free(text);
+	free(copy);
+	free(second);
+	config_destroy(again);
+}
+
 int
 main(void)
 {
@@ -187,6 +233,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_load, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expand, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expand_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dump, setup, teardown),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
