@@ -19,12 +19,36 @@
 
 /* What was derived is part of the configuration too. */
 static int
-write_back(struct config_node *root, const char *name, uint32_t v, struct err *e)
+write_back(struct config_node *root, const char *name, const char *text, struct err *e)
 {
-	char text[16];
+	if (config_set(root, name, text) != 0)
+		return (err_set(e, ENOMEM, "cannot keep %s", name));
+	(void)config_get(root, name); /* it has been asked for */
+	return (0);
+}
 
-	(void)snprintf(text, sizeof(text), "%u", v);
-	return (config_set(root, name, text) == 0 ? 0 : err_set(e, ENOMEM, "cannot keep %s", name));
+static int
+keep_topology(struct machine *m, struct err *e)
+{
+	const struct cpu_topology *topo = &m->cpu.topo;
+	const struct {
+		const char *name;
+		unsigned v;
+	} kept[] = { { "cpus", m->vcpus.n }, { "sockets", topo->sockets }, { "cores", topo->cores },
+		{ "threads", topo->threads } };
+	char text[16];
+	int rc;
+
+	for (size_t i = 0; i < NITEMS(kept); i++) {
+		(void)snprintf(text, sizeof(text), "%u", kept[i].v);
+		if ((rc = write_back(m->config, kept[i].name, text, e)) != 0)
+			return (rc);
+	}
+	if ((m->apic_id = calloc(m->vcpus.n, sizeof(*m->apic_id))) == NULL)
+		return (err_set(e, ENOMEM, "cannot describe %u vCPUs", m->vcpus.n));
+	for (unsigned i = 0; i < m->vcpus.n; i++)
+		m->apic_id[i] = cpuid_apic_id(topo, i);
+	return (0);
 }
 
 /* The number of vCPUs and how they are cut; what is not given is derived (bhyve(8), -c). */
@@ -54,19 +78,10 @@ configure_topology(struct machine *m, struct err *e)
 		    "sockets (%u) times cores (%u) times threads (%u) must be the number of "
 		    "vCPUs (%u)",
 		    sockets, cores, threads, cpus));
-	if ((rc = write_back(m->config, "cpus", cpus, e)) != 0 ||
-	    (rc = write_back(m->config, "sockets", sockets, e)) != 0 ||
-	    (rc = write_back(m->config, "cores", cores, e)) != 0 ||
-	    (rc = write_back(m->config, "threads", threads, e)) != 0)
-		return (rc);
 	m->cpu.topo = (struct cpu_topology){ sockets, cores, threads };
 	m->vm_config.nvcpus = m->vcpus.n = cpus;
 	m->vm_config.max_apic_id = cpuid_apic_id(&m->cpu.topo, cpus - 1);
-	if ((m->apic_id = calloc(cpus, sizeof(*m->apic_id))) == NULL)
-		return (err_set(e, ENOMEM, "cannot describe %u vCPUs", cpus));
-	for (uint32_t i = 0; i < cpus; i++)
-		m->apic_id[i] = cpuid_apic_id(&m->cpu.topo, i);
-	return (0);
+	return (keep_topology(m, e));
 }
 
 /*
@@ -90,16 +105,12 @@ configure_irqchip(struct machine *m, struct err *e)
 		m->vm_config.irqchip = VM_IRQCHIP_SPLIT;
 	else
 		return (err_say(e, EINVAL, "x86.irqchip: '%s' is neither kernel nor split", chip));
-	if (chip == NULL &&
-	    config_set(m->config, "x86.irqchip",
-		m->vm_config.irqchip == VM_IRQCHIP_SPLIT ? "split" : "kernel") != 0)
-		return (err_set(e, ENOMEM, "cannot keep x86.irqchip"));
 	if (rom && m->vm_config.irqchip == VM_IRQCHIP_SPLIT)
 		return (err_say(e, ENOTSUP,
 		    "x86.irqchip=split has no 8259s and no PIT, which boot ROMs need: boot a "
-		    "kernel "
-		    "with -l kernel,FILE, or leave the variable out"));
-	return (0);
+		    "kernel with -l kernel,FILE, or leave the variable out"));
+	return (write_back(m->config, "x86.irqchip",
+	    m->vm_config.irqchip == VM_IRQCHIP_SPLIT ? "split" : "kernel", e));
 }
 
 int
@@ -135,9 +146,9 @@ options_pin(struct config_node *root, const char *arg, struct err *e)
 		return (err_say(e, EINVAL, "'%s' is not of the form vcpu:hostcpu", arg));
 	(void)snprintf(name, sizeof(name), "vcpu.%u.cpuset", v);
 	before = config_get(root, name);
-	(void)snprintf(list, sizeof(list), "%s%s%u", before == NULL ? "" : before,
-	    before == NULL ? "" : ",", h);
-	if (config_set(root, name, list) != 0)
+	if (snprintf(list, sizeof(list), "%s%s%u", before == NULL ? "" : before,
+		before == NULL ? "" : ",", h) >= (int)sizeof(list) ||
+	    config_set(root, name, list) != 0)
 		return (err_say(e, E2BIG, "vCPU %u is pinned to too many host processors", v));
 	return (0);
 }
