@@ -126,27 +126,42 @@ start(uint32_t id)
 	}
 }
 
+/* Let interrupts in until there have been n. */
 static void
-level_triggered(bool ours)
+until(uint32_t n)
 {
+	for (uint64_t spins = 0; levels < n; spins++) {
+		CHECK(spins < 1000000, levels);
+		__asm__ volatile("sti; nop; cli");
+	}
+}
+
+static void
+level_triggered(void)
+{
+	uint32_t before;
+
 	entry(4, 0x8000 | VEC_LEVEL);
 	out8(COM1 + 4, 0x0b); /* OUT2: the port's interrupts are let out */
 	out8(COM1 + 1, 2);    /* its transmitter is empty at once */
-	for (uint64_t spins = 0; levels < TIMES; spins++) {
-		CHECK(spins < 1000000, levels);
+	until(TIMES);
+	/*
+	 * Then it rests. One more may be under way already: a KVM that emulates several instructions
+	 * at a time tells of an EOI late.
+	 */
+	mmio32_put(IOAPIC, 0x10 + 8);
+	for (uint64_t spins = 0; mmio32(IOAPIC + 0x10) != (0x8000 | VEC_LEVEL); spins++) {
+		CHECK(spins < 10000, mmio32(IOAPIC + 0x10));
 		__asm__ volatile("sti; nop; cli");
 	}
-	__asm__ volatile("sti; nop; nop; cli");
-	CHECK(levels == TIMES, levels);
-	mmio32_put(IOAPIC, 0x10 + 8);
-	if (ours) /* the interrupt has been ended; the I/O APIC of a KVM may learn of it later */
-		CHECK(mmio32(IOAPIC + 0x10) == (0x8000 | VEC_LEVEL), mmio32(IOAPIC + 0x10));
+	before = levels;
+	CHECK(before <= TIMES + 1, before);
+	for (unsigned i = 0; i < 1000; i++)
+		__asm__ volatile("sti; nop; cli");
+	CHECK(levels == before, levels);
 	out8(COM1 + 1, 0);
 	out8(COM1 + 1, 2);
-	for (uint64_t spins = 0; levels < TIMES + 1; spins++) {
-		CHECK(spins < 1000000, levels);
-		__asm__ volatile("sti; nop; cli");
-	}
+	until(before + 1);
 	out8(COM1 + 1, 0);
 	entry(4, 0x10000);
 }
@@ -185,7 +200,7 @@ guest_main(const struct start_info *info)
 		CHECK(in8(0x21) == 0xff, in8(0x21));
 	}
 	enable_apic();
-	level_triggered(*p != '\0');
+	level_triggered();
 	edge_triggered(id);
 	put_text("ok\n");
 }
