@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interrupts through the I/O APIC to local APICs in x2APIC mode. The serial port's line as a
+ * Interrupts through zhyve's I/O APIC to local APICs in x2APIC mode. The serial port's line as a
  * level-triggered interrupt: it comes again after each EOI until the port is content, and once more
  * when the port asks again. The clock's as an edge, to the processor whose APIC identifier is
  * on the command line. With "bare" behind it there is no 8259 and no PIT either.
@@ -193,12 +193,9 @@ guest_main(const struct start_info *info)
 		id = id * 10 + (uint32_t)(*p - '0');
 	set_gate(VEC_LEVEL, on_level);
 	set_gate(VEC_EDGE, on_edge);
-	out8(0x21, 0xff);
-	if (*p != '\0') {
-		CHECK(in8(0x40) == 0xff && in8(0x40) == 0xff, in8(0x40));
-		out8(0x21, 0x5a);
-		CHECK(in8(0x21) == 0xff, in8(0x21));
-	}
+	CHECK(in8(0x40) == 0xff && in8(0x40) == 0xff, in8(0x40));
+	out8(0x21, 0x5a);
+	CHECK(in8(0x21) == 0xff, in8(0x21));
 	enable_apic();
 	level_triggered();
 	edge_triggered(id);
