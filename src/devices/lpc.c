@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ISA bridge and its minor ports: see lpc.h. There is no keyboard: the controller answers its
- * self tests, so that probing software ends at once, and says that no port has a device. Pure;
+ * ISA bridge and its minor ports: see lpc.h. Its keyboard controller has no keyboard: it answers
+ * its self tests, so that probing software ends at once, and says that no port has a device. Pure;
  * runs in zhyve.
  */
 #include "devices/lpc.h"
@@ -153,14 +153,14 @@ lpc_add_ports(
     struct lpc *l, struct lock *lock, int (*add)(void *ctx, const struct bus_region *r), void *ctx)
 {
 	const struct bus_region regions[] = {
-		{ PORT_KBC_DATA, 1, &ops_PORT_KBC_DATA, l, lock, "i8042 data" },
-		{ PORT_KBC_CMD, 1, &ops_PORT_KBC_CMD, l, lock, "i8042 command" },
 		{ PORT_POST, 1, &ops_PORT_POST, l, lock, "POST code" },
 		{ PORT_92, 1, &ops_PORT_92, l, lock, "port 0x92" },
+		{ PORT_KBC_DATA, 1, &ops_PORT_KBC_DATA, l, lock, "i8042 data" },
+		{ PORT_KBC_CMD, 1, &ops_PORT_KBC_CMD, l, lock, "i8042 command" },
 	};
 	int rc;
 
-	for (unsigned i = 0; i < NITEMS(regions); i++) {
+	for (unsigned i = 0; i < NITEMS(regions) - (l->has_kbc ? 2 : 0); i++) {
 		rc = add(ctx, &regions[i]);
 		if (rc != 0)
 			return (rc);

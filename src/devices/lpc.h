@@ -2,8 +2,8 @@
 /*
  * The ISA bridge (bhyve's lpc, 8086:7000, Intel 82371SB data sheet) and what it holds besides
  * devices with files of their own: which legacy ports and interrupts belong to whom, the PIRQ
- * registers, port 0x92, the POST code latch, and as much of a keyboard controller as it takes to
- * reset a PC.
+ * registers, port 0x92, the POST code latch, and, where nobody asked for a keyboard (i8042.h), as much of a
+ * controller as it takes to reset a PC.
  *
  * The PIRQ registers keep what is written; PCI interrupts go to the I/O APIC (pci.h), so a guest
  * that runs without one gets MSI-X or nothing. Pure (device.h). Runs in zhyve.
@@ -35,6 +35,7 @@ extern const struct lpc_com lpc_com[LPC_COMS];
 struct lpc {
 	struct pci_dev pci; /* the caller sets bdf and attaches it */
 	struct machine_ctl ctl;
+	bool has_kbc;    /* a keyboard controller of its own (i8042.h) has 0x60 and 0x64 */
 	uint8_t post;    /* last POST code written to 0x84 */
 	uint8_t port92;  /* fast A20; the gate itself is always open */
 	uint8_t kbc_out; /* what the keyboard controller answers on 0x60 ... */
@@ -44,7 +45,10 @@ struct lpc {
 
 /* bhyve's lpc.pcireg.*: 0x8086, 0x7000 where nothing else is asked for. */
 void lpc_init(struct lpc *l, uint16_t vendor, uint16_t device, const struct machine_ctl *ctl);
-/* Claim its own ports (0x60, 0x64, 0x84, 0x92) on a port bus through `add`. 0 or what add said. */
+/*
+ * Claim its own ports (0x84, 0x92, without has_kbc 0x60 and 0x64) on a port bus through `add`. 0 or
+ * what add said.
+ */
 int lpc_add_ports(
     struct lpc *l, struct lock *lock, int (*add)(void *ctx, const struct bus_region *r), void *ctx);
 

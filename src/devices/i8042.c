@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The keyboard controller: see i8042.h. Its memory beyond the command byte, and passwords, it does
+ * not have. Pure; runs in zhyve.
+ */
+#include "devices/i8042.h"
+
+#include <string.h>
+
+/* Status, port 0x64. */
+#define ST_OUT      0x01 /* the output buffer is full */
+#define ST_SYSTEM   0x04 /* self test passed */
+#define ST_COMMAND  0x08 /* the last write was to 0x64 */
+#define ST_UNLOCKED 0x10
+#define ST_AUX      0x20 /* what is in the output buffer came from the mouse */
+
+/* Command byte. */
+#define MODE_KBD_IRQ   0x01
+#define MODE_AUX_IRQ   0x02
+#define MODE_SYSTEM    0x04
+#define MODE_KBD_OFF   0x10
+#define MODE_AUX_OFF   0x20
+#define MODE_TRANSLATE 0x40
+
+enum i8042_command {
+	CMD_READ_MODE = 0x20,
+	CMD_WRITE_MODE = 0x60,
+	CMD_AUX_OFF = 0xA7,
+	CMD_AUX_ON = 0xA8,
+	CMD_TEST_AUX = 0xA9,
+	CMD_SELF_TEST = 0xAA,
+	CMD_TEST_KBD = 0xAB,
+	CMD_KBD_OFF = 0xAD,
+	CMD_KBD_ON = 0xAE,
+	CMD_READ_IN = 0xC0,
+	CMD_READ_OUT = 0xD0,
+	CMD_WRITE_OUT = 0xD1,
+	CMD_WRITE_KBD_BUF = 0xD2,
+	CMD_WRITE_AUX_BUF = 0xD3,
+	CMD_WRITE_AUX = 0xD4,
+	CMD_PULSE = 0xF0
+};
+#define SELF_TEST_OK 0x55
+#define IN_PORT      0x80 /* keyboard not locked */
+#define OUT_NO_RESET 0x01
+#define OUT_A20      0x02
+#define OUT_KBD_IRQ  0x10
+#define OUT_AUX_IRQ  0x20
+#define BREAK        0xF0
+
+static void
+set_line(const struct irq_line *line, bool *is, bool level)
+{
+	if (*is != level) {
+		*is = level;
+		irq_set(line, level);
+	}
+}
+
+/* The lines follow the output buffer. */
+static void
+update_irq(struct i8042 *c)
+{
+	bool full = (c->status & ST_OUT) != 0, aux = (c->status & ST_AUX) != 0;
+
+	set_line(&c->irq_kbd, &c->kbd_up, full && !aux && (c->mode & MODE_KBD_IRQ) != 0);
+	set_line(&c->irq_aux, &c->aux_up, full && aux && (c->mode & MODE_AUX_IRQ) != 0);
+}
+
+/* The keyboard's next byte as the guest is to see it, or -1. */
+static int
+kbd_byte(struct i8042 *c)
+{
+	int val;
+
+	if ((c->mode & MODE_KBD_OFF) != 0)
+		return (-1);
+	val = ps2kbd_read(&c->kbd);
+	if (val < 0 || (c->mode & MODE_TRANSLATE) == 0)
+		return (val);
+	if (val == BREAK) {
+		c->released = true;
+		val = ps2kbd_read(&c->kbd);
+		if (val < 0)
+			return (-1); /* it follows */
+	}
+	val = ps2kbd_translate((uint8_t)val);
+	if (c->released)
+		val |= 0x80;
+	c->released = false;
+	return (val);
+}
+
+/* Move one byte into the output buffer, if it is empty. */
+static void
+fill(struct i8042 *c)
+{
+	bool aux = false;
+	int val;
+
+	if ((c->status & ST_OUT) != 0)
+		return;
+	if ((val = c->answer) >= 0) {
+		c->answer = -1;
+		aux = c->answer_aux;
+	} else if ((val = kbd_byte(c)) < 0 && (c->mode & MODE_AUX_OFF) == 0) {
+		val = ps2mouse_read(&c->mouse);
+		aux = true;
+	}
+	if (val >= 0) {
+		c->out = (uint8_t)val;
+		c->status = (uint8_t)((c->status & ~ST_AUX) | ST_OUT | (aux ? ST_AUX : 0));
+	}
+	update_irq(c);
+}
+
+/* The controller speaks itself: that comes before what the devices have. */
+static void
+answer(struct i8042 *c, uint8_t val, bool aux)
+{
+	c->answer = val;
+	c->answer_aux = aux;
+}
+
+static uint64_t
+data_read(void *dev, uint64_t off, unsigned size)
+{
+	struct i8042 *c = dev;
+	uint8_t val = c->out;
+
+	(void)off;
+	(void)size;
+	c->status &= (uint8_t)~ST_OUT;
+	update_irq(c); /* the line goes down even when there is more */
+	fill(c);
+	return (val);
+}
+
+static void
+write_out_port(struct i8042 *c, uint8_t val)
+{
+	if ((val & OUT_NO_RESET) == 0)
+		machine_event(&c->ctl, MACHINE_RESET, "keyboard controller output port");
+}
+
+static void
+data_write(void *dev, uint64_t off, unsigned size, uint64_t v)
+{
+	struct i8042 *c = dev;
+	uint8_t command = c->command, val = (uint8_t)v;
+
+	(void)off;
+	(void)size;
+	c->command = 0;
+	c->status &= (uint8_t)~ST_COMMAND;
+	switch (command) {
+	case CMD_WRITE_MODE:
+		c->mode = val;
+		c->status = (uint8_t)((c->status & ~ST_SYSTEM) | (val & MODE_SYSTEM));
+		break;
+	case CMD_WRITE_OUT:
+		write_out_port(c, val);
+		break;
+	case CMD_WRITE_KBD_BUF:
+	case CMD_WRITE_AUX_BUF:
+		answer(c, val, command == CMD_WRITE_AUX_BUF);
+		break;
+	case CMD_WRITE_AUX:
+		ps2mouse_write(&c->mouse, val);
+		break;
+	default:
+		/* To the keyboard; that also lets it send again. */
+		c->mode &= (uint8_t)~MODE_KBD_OFF;
+		c->released = false;
+		ps2kbd_write(&c->kbd, val);
+		break;
+	}
+	update_irq(c);
+	fill(c);
+}
+
+static uint64_t
+status_read(void *dev, uint64_t off, unsigned size)
+{
+	const struct i8042 *c = dev;
+
+	(void)off;
+	(void)size;
+	return (c->status);
+}
+
+static uint8_t
+out_port(const struct i8042 *c)
+{
+	bool full = (c->status & ST_OUT) != 0, aux = (c->status & ST_AUX) != 0;
+
+	return (uint8_t)(OUT_NO_RESET | OUT_A20 | (full && !aux ? OUT_KBD_IRQ : 0) |
+	    (full && aux ? OUT_AUX_IRQ : 0));
+}
+
+static void
+command_write(void *dev, uint64_t off, unsigned size, uint64_t v)
+{
+	struct i8042 *c = dev;
+	uint8_t val = (uint8_t)v;
+
+	(void)off;
+	(void)size;
+	c->status |= ST_COMMAND;
+	c->command = 0;
+	switch (val) {
+	case CMD_READ_MODE:
+		answer(c, c->mode, false);
+		break;
+	case CMD_WRITE_MODE:
+	case CMD_WRITE_OUT:
+	case CMD_WRITE_KBD_BUF:
+	case CMD_WRITE_AUX_BUF:
+	case CMD_WRITE_AUX:
+		c->command = val;
+		break;
+	case CMD_AUX_OFF:
+	case CMD_AUX_ON:
+		c->mode =
+		    (uint8_t)((c->mode & ~MODE_AUX_OFF) | (val == CMD_AUX_OFF ? MODE_AUX_OFF : 0));
+		break;
+	case CMD_KBD_OFF:
+	case CMD_KBD_ON:
+		c->mode =
+		    (uint8_t)((c->mode & ~MODE_KBD_OFF) | (val == CMD_KBD_OFF ? MODE_KBD_OFF : 0));
+		break;
+	case CMD_TEST_AUX:
+	case CMD_TEST_KBD:
+		answer(c, 0, false);
+		break;
+	case CMD_SELF_TEST:
+		c->status |= ST_SYSTEM;
+		c->mode |= MODE_SYSTEM;
+		answer(c, SELF_TEST_OK, false);
+		break;
+	case CMD_READ_IN:
+		answer(c, IN_PORT, false);
+		break;
+	case CMD_READ_OUT:
+		answer(c, out_port(c), false);
+		break;
+	default:
+		/* Pulse the lines whose bits in 3:0 are low; line 0 resets. */
+		if ((val & CMD_PULSE) == CMD_PULSE && (val & OUT_NO_RESET) == 0)
+			machine_event(&c->ctl, MACHINE_RESET, "keyboard controller");
+		break;
+	}
+	fill(c);
+}
+
+const struct bus_ops i8042_data_ops = { data_read, data_write };
+const struct bus_ops i8042_cmd_ops = { status_read, command_write };
+
+void
+i8042_key(void *dev, unsigned key, bool down)
+{
+	struct i8042 *c = dev;
+
+	ps2kbd_key(&c->kbd, key, down);
+	fill(c);
+}
+
+void
+i8042_pointer(void *dev, const struct input_pointer *p)
+{
+	struct i8042 *c = dev;
+
+	ps2mouse_pointer(&c->mouse, p);
+	fill(c);
+}
+
+bool
+i8042_mouse_ready(void *dev)
+{
+	const struct i8042 *c = dev;
+
+	return (c->mouse.enabled);
+}
+
+void
+i8042_init(struct i8042 *c, const struct irq_line *kbd, const struct irq_line *aux,
+    const struct machine_ctl *ctl)
+{
+	memset(c, 0, sizeof(*c));
+	c->irq_kbd = *kbd;
+	c->irq_aux = *aux;
+	c->ctl = *ctl;
+	c->status = ST_UNLOCKED;
+	c->mode = MODE_KBD_IRQ | MODE_AUX_IRQ;
+	c->answer = -1;
+	ps2kbd_reset(&c->kbd);
+	ps2mouse_reset(&c->mouse);
+}
