@@ -62,8 +62,12 @@
  * Flags: WBINVD, C1, no sleep button, no RTC wake status, 32-bit timer, reset register, headless.
  */
 #define FADT_FLAGS_VAL (1u << 0 | 1u << 2 | 1u << 5 | 1u << 6 | 1u << 8 | 1u << 10 | 1u << 12)
-/* Legacy devices on the ISA bus, no VGA, ASPM to be left alone; and no 8042: not to be probed. */
-#define FADT_BOOT_VAL (1u << 0 | 1u << 2 | 1u << 4)
+/*
+ * Legacy devices on the ISA bus, no VGA, ASPM to be left alone; an 8042 only where there is one:
+ * else it is not probed.
+ */
+#define FADT_BOOT_VAL   (1u << 0 | 1u << 2 | 1u << 4)
+#define FADT_BOOT_I8042 (1u << 1)
 
 /* MADT entries (5.2.12). */
 #define MADT_LAPIC      0
@@ -251,7 +255,7 @@ put_fadt(struct builder *b, const struct acpi_config *c, uint64_t facs, uint64_t
 	le16_put(t + FADT_C2_LAT, 0x0fff); /* above 100 us: there is no C2 ... */
 	le16_put(t + FADT_C3_LAT, 0x0fff); /* ... and above 1,000 us: no C3 */
 	t[FADT_CENTURY] = RTC_CENTURY;
-	le16_put(t + FADT_BOOT_ARCH, FADT_BOOT_VAL);
+	le16_put(t + FADT_BOOT_ARCH, FADT_BOOT_VAL | (c->i8042 ? FADT_BOOT_I8042 : 0));
 	le32_put(t + FADT_FLAGS, FADT_FLAGS_VAL);
 	gas_io(t + FADT_RESET_REG, PM_PORT_RESET, 8, 1);
 	t[FADT_RESET_VAL] = PM_RESET_VALUE;

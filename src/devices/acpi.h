@@ -42,6 +42,7 @@ struct acpi_config {
 	bool tpm;         /* there is a TPM 2.0 (tpm_crb.h) */
 	bool hpet;        /* hpet.h */
 	bool no_pic;      /* there are no 8259s */
+	bool i8042;       /* there is a keyboard controller with keyboard and mouse */
 };
 
 struct acpi_place {

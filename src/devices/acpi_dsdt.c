@@ -9,6 +9,7 @@
 #include "devices/aml.h"
 #include "devices/fwcfg.h"
 #include "devices/hpet.h"
+#include "devices/i8042.h"
 #include "devices/lpc.h"
 #include "devices/pci.h"
 #include "devices/pm.h"
@@ -73,13 +74,37 @@ put_com(struct aml *a, unsigned n)
 	aml_end(a);
 }
 
+/* Keyboard and mouse: the controller's ports are the keyboard's. */
 static void
-put_isa(struct aml *a, unsigned bdf)
+put_ps2(struct aml *a)
 {
+	aml_device(a, "KBD_");
+	aml_name_eisaid(a, "_HID", "PNP0303");
+	aml_resources(a, "_CRS");
+	aml_res_io(a, I8042_PORT_DATA, 1);
+	aml_res_io(a, I8042_PORT_CMD, 1);
+	aml_res_irq(a, I8042_IRQ_KBD);
+	aml_end(a);
+	aml_end(a);
+	aml_device(a, "MOU_");
+	aml_name_eisaid(a, "_HID", "PNP0F13");
+	aml_resources(a, "_CRS");
+	aml_res_irq(a, I8042_IRQ_AUX);
+	aml_end(a);
+	aml_end(a);
+}
+
+static void
+put_isa(struct aml *a, const struct acpi_config *c)
+{
+	unsigned bdf = c->lpc_bdf;
+
 	aml_device(a, "ISA_");
 	aml_name_int(a, "_ADR", (uint64_t)((bdf >> 3) & 31) << 16 | (bdf & 7));
 	for (unsigned n = 0; n < LPC_COMS; n++)
 		put_com(a, n);
+	if (c->i8042)
+		put_ps2(a);
 	aml_device(a, "RTC_");
 	aml_name_eisaid(a, "_HID", "PNP0B00");
 	aml_resources(a, "_CRS");
@@ -163,7 +188,7 @@ put_root(struct aml *a, const struct acpi_config *c)
 	aml_return_arg(a, 3);
 	aml_end(a);
 	if (c->lpc_bdf != ACPI_NO_LPC)
-		put_isa(a, c->lpc_bdf);
+		put_isa(a, c);
 	aml_end(a);
 }
 

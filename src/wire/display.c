@@ -95,6 +95,8 @@ event_ok(const struct display_event *ev)
 		return (ev->width != 0 && ev->height != 0 && ev->width <= DISPLAY_WIDTH_MAX &&
 		    ev->height <= DISPLAY_LINES_MAX && ev->x < ev->width && ev->y < ev->height);
 	case DISPLAY_RELEASE:
+	case DISPLAY_READY:
+	case DISPLAY_CLIENT:
 		return (true);
 	default:
 		return (false);

@@ -54,6 +54,8 @@ enum display_event_type {
 	DISPLAY_KEY = 1,
 	DISPLAY_POINTER,
 	DISPLAY_RELEASE, /* a client has gone: nothing is held down */
+	DISPLAY_READY,   /* zhyve-vnc is confined and takes clients */
+	DISPLAY_CLIENT,  /* the first client is there, its password checked */
 };
 
 struct display_event {

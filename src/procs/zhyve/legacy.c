@@ -168,6 +168,7 @@ create_lpc(struct machine *m, struct err *e)
 	(void)pthread_mutex_init(&l->lpc_lock.mutex, NULL);
 	lpc_init(&l->lpc, (uint16_t)vendor, (uint16_t)device, &ctl);
 	l->lpc.pci.lock = &l->lpc_lock;
+	l->lpc.has_kbc = m->i8042;
 	if ((rc = lpc_add_ports(&l->lpc, &l->lpc_lock, add_port, m)) != 0)
 		return (err_set(e, -rc, "cannot place the ISA bridge's ports"));
 	return (0);
@@ -185,7 +186,7 @@ legacy_create(struct machine *m, struct err *e)
 			return (rc);
 	}
 	if ((rc = create_pm(m, e)) != 0 || (rc = create_rtc(m, e)) != 0 ||
-	    (rc = legacy_hpet(m, e)) != 0)
+	    (rc = legacy_hpet(m, e)) != 0 || (rc = legacy_i8042_create(m, e)) != 0)
 		return (rc);
 	if ((rc = create_lpc(m, e)) != 0)
 		return (rc);

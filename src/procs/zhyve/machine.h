@@ -56,6 +56,7 @@ struct machine {
 	struct legacy *legacy;          /* legacy.c's */
 	struct firmware *firmware;      /* firmware.c's; NULL: neither boot ROM nor fw_cfg */
 	bool tpm;                       /* there is one */
+	bool i8042;                     /* there is a keyboard controller */
 	struct input_router input;      /* devices enter themselves while they are built */
 	struct boot_entry entry;
 	struct clock clock;
@@ -107,6 +108,11 @@ struct pci_dev *legacy_isa_bridge(struct machine *m);
 void legacy_close(struct machine *m);
 /* The power button. Called in the event loop. */
 void legacy_power_button(struct machine *m);
+
+/* --- legacy_i8042.c: PS/2 keyboard and mouse --- */
+
+/* Where the machine has a display, unless lpc.i8042 says otherwise; sets m->i8042. */
+int legacy_i8042_create(struct machine *m, struct err *e);
 
 /* --- kernel.c: what runs first --- */
 

@@ -98,6 +98,7 @@ acpi_from(struct machine *m)
 	    .pm_base = m->pm_base,
 	    .fwcfg = m->firmware != NULL,
 	    .tpm = m->tpm,
+	    .i8042 = m->i8042,
 	});
 }
 

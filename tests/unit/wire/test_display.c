@@ -92,7 +92,7 @@ test_events(void **state)
 	};
 	const struct display_event bad[] = {
 		{ .type = 0 },
-		{ .type = 4 },
+		{ .type = 6 },
 		{ .type = DISPLAY_KEY, .down = 2 },
 		{ .type = DISPLAY_POINTER },
 		{ .type = DISPLAY_POINTER, .x = 640, .width = 640, .height = 480 },

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The jail of zhyve-vnc, in stages:
+ *   1. limits     no core file, few descriptors, bounded memory, no further process
+ *   2. nowhere    namespaces of its own (user, mount, network, IPC, host name), the root an
+ *                 empty folder; another identity and no capability where it was started as root
+ *   3. calls      a system-call filter: what is left is to serve the sockets it has
+ * Stage 3 is never left out; of stage 2 what the kernel refuses to an ordinary user is. Files
+ * cannot be opened: a library that tries is told EPERM; whatever else is not in the table kills.
+ * Runs in zhyve-vnc.
+ */
+#include "procs/vnc/confine.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+
+#define X32_CALLS   0x40000000u
+#define INSNS_MAX   128
+#define FILES_MAX   64
+#define ADDRESS_MAX (1ull << 30) /* framebuffer, copy, libraries, what clients make it hold */
+
+static const uint32_t allowed[] = {
+	/* The loop. */
+	SYS_poll,
+	SYS_ppoll,
+	SYS_select,
+	SYS_pselect6,
+	SYS_accept4,
+	SYS_close,
+	/* Clients; libvncserver asks who they are and makes them non-blocking. */
+	SYS_read,
+	SYS_write,
+	SYS_readv,
+	SYS_writev,
+	SYS_recvfrom,
+	SYS_sendto,
+	SYS_recvmsg,
+	SYS_sendmsg,
+	SYS_getpeername,
+	SYS_getsockname,
+	SYS_setsockopt,
+	SYS_getsockopt,
+	SYS_fcntl,
+	SYS_shutdown,
+	/* Memory. */
+	SYS_brk,
+	SYS_munmap,
+	SYS_mremap,
+	SYS_madvise,
+	/* The rest. */
+	SYS_futex,
+	SYS_getrandom,
+	SYS_getpid,
+	SYS_gettid,
+	SYS_clock_gettime,
+	SYS_gettimeofday,
+	SYS_time,
+	SYS_prlimit64, /* getrlimit, for the quota of descriptors */
+	SYS_rt_sigreturn,
+	SYS_rt_sigprocmask,
+	SYS_restart_syscall,
+	SYS_exit,
+	SYS_exit_group,
+};
+
+/* Tried by libraries, and harmless to refuse. */
+static const uint32_t refused[] = { SYS_open, SYS_openat, SYS_access, SYS_faccessat2, SYS_stat,
+	SYS_newfstatat, SYS_readlink, SYS_socket, SYS_uname, SYS_ioctl, SYS_sysinfo };
+
+struct program {
+	struct sock_filter insn[INSNS_MAX];
+	unsigned n;
+};
+
+static void
+put(struct program *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
+{
+	if (p->n < INSNS_MAX)
+		p->insn[p->n] = (struct sock_filter){ code, jt, jf, k };
+	p->n++;
+}
+
+static void
+put_calls(struct program *p, const uint32_t *nr, size_t n, uint32_t action)
+{
+	for (size_t i = 0; i < n; i++) {
+		put(p, BPF_JMP | BPF_JEQ | BPF_K, nr[i], 0, 1);
+		put(p, BPF_RET | BPF_K, action, 0, 0);
+	}
+}
+
+static void
+build(struct program *p)
+{
+	put(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+	put(p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	put(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+	put(p, BPF_JMP | BPF_JGE | BPF_K, X32_CALLS, 0, 1);
+	put(p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	put_calls(p, allowed, NITEMS(allowed), SECCOMP_RET_ALLOW);
+	put_calls(p, refused, NITEMS(refused), SECCOMP_RET_ERRNO | EPERM);
+	/* Anonymous memory only, never executable. */
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 1, 0);
+	put(p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	put(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2]), 0, 0);
+	put(p, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
+	put(p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	put(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3]), 0, 0);
+	put(p, BPF_JMP | BPF_JSET | BPF_K, MAP_ANONYMOUS, 1, 0);
+	put(p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	put(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+}
+
+int
+confine_calls(struct err *e)
+{
+	struct program p = { .n = 0 };
+	struct sock_fprog prog = { .filter = p.insn };
+
+	build(&p);
+	if (p.n > INSNS_MAX)
+		return (err_say(e, E2BIG, "the system-call filter is too long"));
+	prog.len = (unsigned short)p.n;
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) != 0)
+		return (err_set(e, errno, "cannot confine the process"));
+	return (0);
+}
+
+static int
+limit(int what, rlim_t value, struct err *e)
+{
+	const struct rlimit rl = { value, value };
+
+	return (setrlimit((__rlimit_resource_t)what, &rl) == 0
+		? 0
+		: err_set(e, errno, "cannot limit the process"));
+}
+
+/* An empty folder in memory becomes the root; nothing is mounted for anybody else. */
+static void
+leave_files(void)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("none", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY,
+		"size=4k,mode=0555") != 0 ||
+	    chdir("/tmp") != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
+	    umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
+		return; /* the filter lets no path be named anyway */
+}
+
+static int
+change_identity(uid_t uid, gid_t gid, struct err *e)
+{
+	if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||
+	    setresuid(uid, uid, uid) != 0)
+		return (err_set(e, errno, "cannot become user %u", (unsigned)uid));
+	return (0);
+}
+
+int
+confine_early(uid_t uid, gid_t gid, struct err *e)
+{
+	const int spaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+	int rc;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return (err_set(e, errno, "cannot give up gaining privileges"));
+	if ((rc = limit(RLIMIT_CORE, 0, e)) != 0 ||
+	    (rc = limit(RLIMIT_NOFILE, FILES_MAX, e)) != 0 ||
+	    (rc = limit(RLIMIT_AS, ADDRESS_MAX, e)) != 0)
+		return (rc);
+	/* As root in the namespaces of root; as anybody else in a user namespace, if there are. */
+	if (unshare(geteuid() == 0 ? spaces : spaces | CLONE_NEWUSER) == 0)
+		leave_files();
+	if (uid != 0 && (rc = change_identity(uid, gid, e)) != 0)
+		return (rc);
+	return (limit(RLIMIT_NPROC, 0, e));
+}
