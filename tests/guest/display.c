@@ -7,8 +7,8 @@
 #include "guest.h"
 
 #define SLOT     (3u << 3)
-#define W        800u
-#define H        600u
+#define W        320u
+#define H        200u
 
 #define KBC_DATA 0x60
 #define KBC_CMD  0x64
@@ -54,6 +54,9 @@ kbc_read(void)
 static void
 setup_keyboard(void)
 {
+	out8(KBC_CMD, 0xad); /* keyboard off, and what it sent is thrown away */
+	while ((in8(KBC_CMD) & 1) != 0)
+		(void)in8(KBC_DATA);
 	out8(KBC_CMD, 0xaa);
 	CHECK(kbc_read() == 0x55, 0);
 	out8(KBC_CMD, 0x60);
@@ -121,7 +124,7 @@ guest_main(const struct start_info *info)
 	CHECK(mmio32(0xd0000000) == 0xff0000, mmio32(0xd0000000));
 	CHECK(mmio32(fb) == 0xffffffff, mmio32(fb));
 	fb = 0xd0000000;
-	draw();
+	mmio32_put(fb, 0xff00ff);
 	test_rom();
 	if (cmdline[0] != 's') {
 		setup_keyboard();

@@ -29,6 +29,7 @@
 
 #define X32_CALLS   0x40000000u
 #define INSNS_MAX   128
+#define NOBODY      65534
 #define FILES_MAX   64
 #define ADDRESS_MAX (1ull << 30) /* framebuffer, copy, libraries, what clients make it hold */
 
@@ -186,6 +187,8 @@ confine_early(uid_t uid, gid_t gid, struct err *e)
 	/* As root in the namespaces of root; as anybody else in a user namespace, if there are. */
 	if (unshare(geteuid() == 0 ? spaces : spaces | CLONE_NEWUSER) == 0)
 		leave_files();
+	if (uid == 0 && geteuid() == 0)
+		uid = gid = NOBODY;
 	if (uid != 0 && (rc = change_identity(uid, gid, e)) != 0)
 		return (rc);
 	return (limit(RLIMIT_NPROC, 0, e));

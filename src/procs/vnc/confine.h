@@ -11,8 +11,9 @@
 #include "base/err.h"
 
 /*
- * Stages 1 and 2: limits, no new privileges, namespaces of its own, and if `uid` is not 0 that
- * identity. Namespaces and an empty root are made where the kernel lets us. 0 or -errno.
+ * Stages 1 and 2: limits, no new privileges, namespaces of its own, and the identity given, or
+ * (uid 0) nobody's if this is root. Namespaces and an empty root are made where the kernel lets
+ * us. 0 or -errno.
  */
 int confine_early(uid_t uid, gid_t gid, struct err *e);
 /* Stage 3: the system-call filter. 0 or -errno. */

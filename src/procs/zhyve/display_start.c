@@ -139,6 +139,7 @@ become_vnc(const char *bin, const char *name, const struct child_fds *f)
 		if (high[i] >= 0 && dup2(high[i], 3 + (int)i) < 0)
 			_exit(126);
 	}
+	(void)close_range(3 + NITEMS(from), ~0u, 0);
 	(void)execv(bin, (char *const *)(uintptr_t)argv);
 	(void)dprintf(STDERR_FILENO, "zhyve: cannot execute '%s': %s\n", bin, strerror(errno));
 	_exit(127);
