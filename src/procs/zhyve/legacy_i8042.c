@@ -32,22 +32,15 @@ has_display(struct config_node *at, unsigned depth)
 }
 
 int
-legacy_i8042_wanted(struct machine *m, bool *wanted, struct err *e)
-{
-	return (config_bool(
-	    m->config, "lpc.i8042", has_display(config_find(m->config, "pci"), 0), wanted, e));
-}
-
-int
 legacy_i8042_create(struct machine *m, struct err *e)
 {
 	struct irq_line kbd = machine_irq(m, I8042_IRQ_KBD), aux = machine_irq(m, I8042_IRQ_AUX);
 	struct machine_ctl ctl = machine_ctl_of(m);
 	struct legacy_i8042 *k;
-	bool wanted;
+	bool display = has_display(config_find(m->config, "pci"), 0);
 	int rc;
 
-	if ((rc = legacy_i8042_wanted(m, &wanted, e)) != 0 || !wanted)
+	if ((rc = config_bool(m->config, "lpc.i8042", display, &m->i8042, e)) != 0 || !m->i8042)
 		return (rc);
 	if ((k = calloc(1, sizeof(*k))) == NULL)
 		return (err_set(e, ENOMEM, "cannot make the keyboard controller"));
