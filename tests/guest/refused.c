@@ -31,9 +31,9 @@ static const short main_calls[] = { SYS_epoll_wait, SYS_epoll_ctl, SYS_timerfd_s
 	SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_clock_gettime, SYS_madvise, SYS_munmap, SYS_mmap,
 	SYS_brk, SYS_exit, SYS_exit_group };
 static const short vcpu_calls[] = { SYS_epoll_ctl, SYS_timerfd_settime, SYS_read, SYS_write,
-	SYS_readv, SYS_writev, SYS_sendto, SYS_io_uring_enter, SYS_getrandom, SYS_futex,
-	SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_clock_gettime, SYS_madvise, SYS_munmap, SYS_exit,
-	SYS_exit_group };
+	SYS_readv, SYS_writev, SYS_sendto, SYS_io_uring_enter, SYS_pwritev2, SYS_getrandom,
+	SYS_futex, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_clock_gettime, SYS_madvise, SYS_munmap,
+	SYS_exit, SYS_exit_group };
 static const short disk_calls[] = { SYS_write, SYS_preadv2, SYS_pwritev2, SYS_fdatasync,
 	SYS_fallocate, SYS_futex, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_madvise, SYS_munmap,
 	SYS_exit, SYS_exit_group };

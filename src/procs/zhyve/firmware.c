@@ -167,7 +167,7 @@ load_rom(struct machine *m, struct err *e)
 	int rc;
 
 	if ((rc = boot_rom_load(&fw->rom, &fw->rom_file, &fw->vars_file, e)) != 0 ||
-	    (rc = boot_rom_map(&fw->rom, &m->vm, e)) != 0)
+	    (rc = fw_flash_create(m, e)) != 0 || (rc = boot_rom_map(&fw->rom, &m->vm, e)) != 0)
 		return (rc);
 	(void)close(fw->rom_file.fd);
 	fw->rom_file.fd = -1;

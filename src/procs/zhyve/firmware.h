@@ -13,6 +13,7 @@
 #include "base/lock.h"
 #include "devices/bootorder.h"
 #include "devices/fwcfg.h"
+#include "devices/pflash.h"
 #include "devices/piix4.h"
 #include "vmm/boot_rom.h"
 
@@ -27,6 +28,8 @@ struct firmware {
 	struct fwcfg fwcfg;
 	struct bootorder order;
 	struct piix4_pm pm;
+	struct lock flash_lock;
+	struct pflash flash; /* where there is a variable store */
 };
 
 /*
@@ -58,5 +61,9 @@ bool firmware_has_rom(const struct machine *m);
 int fw_items_add(struct machine *m, struct err *e);
 /* The files of -f, below the variable fwcfg.file. */
 int fw_items_user(struct machine *m, struct err *e);
+
+/* --- fw_flash.c: ROM and variable store as the chips they are --- */
+
+int fw_flash_create(struct machine *m, struct err *e);
 
 #endif

@@ -58,7 +58,7 @@ static const struct {
 	/* Disks. */
 	{ SYS_io_uring_enter, M | V },
 	{ SYS_preadv2, D },
-	{ SYS_pwritev2, D },
+	{ SYS_pwritev2, V | D }, /* a vCPU's: UEFI's variables */
 	{ SYS_fdatasync, D },
 	{ SYS_fallocate, D },
 	{ SYS_getrandom, M | V },
@@ -89,7 +89,7 @@ static const struct {
 	{ KVM_IOEVENTFD, M | V },          /* doorbells follow their BAR, which the guest moves */
 	{ KVM_IRQFD, M | V },              /* interrupts by eventfd follow their vector ... */
 	{ KVM_SET_GSI_ROUTING, M | V },    /* ... which the guest programs */
-	{ KVM_SET_USER_MEMORY_REGION, V }, /* a framebuffer follows its BAR */
+	{ KVM_SET_USER_MEMORY_REGION, V }, /* a framebuffer follows its BAR, flash its mode */
 	{ KVM_GET_MP_STATE, V },           /* the halt watch */
 	{ KVM_GET_REGS, V },               /* the halt watch; registers for the log */
 	{ KVM_GET_SREGS, V },
