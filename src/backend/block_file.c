@@ -212,6 +212,23 @@ block_close(struct block_backend *b)
 	free(f);
 }
 
+bool
+block_refresh(struct block_backend *b)
+{
+	struct block_file *f = of(b);
+	/* Files and devices alike; nobody here uses the descriptor's own offset. */
+	off_t end = lseek(f->fd, 0, SEEK_END);
+	uint64_t size;
+
+	if (end < 0)
+		return (false);
+	size = ROUND_DOWN((uint64_t)end, (uint64_t)b->info.logical);
+	if (size == 0 || size == b->info.size)
+		return (false);
+	b->info.size = size;
+	return (true);
+}
+
 const char *
 block_engine_name(const struct block_backend *b)
 {

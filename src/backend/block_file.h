@@ -38,6 +38,11 @@ struct block_opts {
  */
 int block_open(struct block_backend **out, const char *path, const struct block_opts *opts,
     struct mevent_loop *loop, struct lock *lock, struct err *e);
+/*
+ * Ask for the size again; it is cut to whole sectors. True: it is another one, and info.size says
+ * so. The lock is held.
+ */
+bool block_refresh(struct block_backend *b);
 /* Wait until nothing is in flight; `done` is called for what was. The lock is not held. */
 void block_drain(struct block_backend *b);
 /* Closes and frees; drains first. */

@@ -26,7 +26,8 @@ enum wire_type {
 	WIRE_RUN = 64,
 	WIRE_POWER_BUTTON,
 	WIRE_NMI,
-	WIRE_QUIT, /* end at once (halt): exit status 1 */
+	WIRE_QUIT,          /* end at once (halt): exit status 1 */
+	WIRE_REFRESH_DISKS, /* a volume's size may have changed: look, and tell the guest */
 };
 
 enum wire_stop {

@@ -146,6 +146,7 @@ void op_halt(struct zoneadmd *z, struct varlink_conn *conn);
 void op_reboot(struct zoneadmd *z, struct varlink_conn *conn);
 void op_shutdown(struct zoneadmd *z, struct varlink_conn *conn, unsigned timeout_s);
 void op_nmi(struct zoneadmd *z, struct varlink_conn *conn);
+void op_refresh_disks(struct zoneadmd *z, struct varlink_conn *conn);
 void op_conn_closed(struct zoneadmd *z, struct varlink_conn *conn);
 /* … by the machine: it runs; it has ended (wait status, and why as recorded in z->vm) … */
 void op_vm_running(struct zoneadmd *z);

@@ -47,6 +47,8 @@ static const char interface_text[] =
     "runs on).\n"
     "method Shutdown(timeout_s: int) -> ()\n"
     "method Nmi() -> ()\n"
+    "# A volume has been made larger: the guest is told of its disks' sizes.\n"
+    "method RefreshDisks() -> ()\n"
     "# Call with \"more\": every event from now on.\n"
     "method Watch() -> (event: Event)\n"
     "# The zone is being uninstalled: viewers of the console are told and disconnected.\n"
@@ -156,6 +158,12 @@ nmi(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *ca
 }
 
 static void
+refresh_disks(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	op_refresh_disks(z, conn);
+}
+
+static void
 watch(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
 {
 	if (!call->more) {
@@ -225,6 +233,7 @@ static const struct {
 	{ "org.zhyve.Zone.Reboot", reboot },
 	{ "org.zhyve.Zone.Shutdown", shut_down },
 	{ "org.zhyve.Zone.Nmi", nmi },
+	{ "org.zhyve.Zone.RefreshDisks", refresh_disks },
 	{ "org.zhyve.Zone.Watch", watch },
 	{ "org.zhyve.Zone.Release", release },
 	{ "org.varlink.service.GetInfo", get_info },

@@ -524,17 +524,30 @@ op_shutdown(struct zoneadmd *z, struct varlink_conn *conn, unsigned timeout_s)
 		on_waiters_timer(-1, EVF_TIMER, z);
 }
 
-void
-op_nmi(struct zoneadmd *z, struct varlink_conn *conn)
+/* Something for the running guest that zhyve sees to; answers when it has been told. */
+static void
+tell_running(struct zoneadmd *z, struct varlink_conn *conn, enum wire_type type)
 {
 	struct err e = { 0 };
 
 	if (z->vm.phase != VM_RUNNING)
 		refuse(conn, EINVAL, "not running");
-	else if (vm_wire_tell(z, WIRE_NMI, &e) != 0)
+	else if (vm_wire_tell(z, type, &e) != 0)
 		ctl_fail(conn, &e);
 	else
 		ctl_ok(conn);
+}
+
+void
+op_nmi(struct zoneadmd *z, struct varlink_conn *conn)
+{
+	tell_running(z, conn, WIRE_NMI);
+}
+
+void
+op_refresh_disks(struct zoneadmd *z, struct varlink_conn *conn)
+{
+	tell_running(z, conn, WIRE_REFRESH_DISKS);
 }
 
 void

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * usage: wire_peer ZHYVE KERNEL SCENARIO [VARIABLE=VALUE]
+ * usage: wire_peer ZHYVE KERNEL SCENARIO [VARIABLE=VALUE...]
  *
  * Stands in zoneadmd's place: starts zhyve with every file as a descriptor and speaks the wire
  * to it. Scenarios: run, failed (with a setting that makes it so), quit (before it runs),
  * quit-running, gone (the wire is closed while the guest runs), garbage (a malformed message),
- * button. Exit status 0 when all came as wire.h says; else says what did not (159: zhyve was
+ * button, refresh (pci.0.5.0.path is a file of 1 MiB, which grows to two). Exit status 0 when all came as wire.h says; else says what did not (159: zhyve was
  * killed by SIGSYS).
  */
 #include <errno.h>
@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #include "wire/wire.h"
+
+#define MORE_MAX 16
 
 static int wire, com;
 static pid_t child;
@@ -78,10 +80,13 @@ console_says(const char *text)
 }
 
 static void
-start(const char *zhyve, const char *kernel, const char *more)
+start(const char *zhyve, const char *kernel, char **more, int nmore)
 {
 	int w[2], c[2], kvm = open("/dev/kvm", O_RDWR), k = open(kernel, O_RDONLY);
 	char kvm_arg[32], wire_arg[32], com_arg[32], kernel_arg[32];
+	const char *argv[MORE_MAX * 2 + 16] = { zhyve, "-m", "32m", "-c", "2", "-o", kvm_arg, "-o",
+		wire_arg, "-l", com_arg, "-l", kernel_arg };
+	int argc = 13;
 
 	if (kvm < 0 || k < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, w) != 0 ||
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, c) != 0)
@@ -95,8 +100,13 @@ start(const char *zhyve, const char *kernel, const char *more)
 	if (child == 0) {
 		(void)close(w[0]);
 		(void)close(c[0]);
-		(void)execl(zhyve, zhyve, "-m", "32m", "-c", "2", "-o", kvm_arg, "-o", wire_arg,
-		    "-l", com_arg, "-l", kernel_arg, "-o", more, "wired", (char *)NULL);
+		for (int i = 0; i < nmore; i++) {
+			argv[argc++] = "-o";
+			argv[argc++] = more[i];
+		}
+		argv[argc++] = "wired";
+		argv[argc] = NULL;
+		(void)execv(zhyve, (char *const *)(uintptr_t)argv);
 		_exit(127);
 	}
 	(void)close(w[1]);
@@ -157,10 +167,10 @@ main(int argc, char **argv)
 {
 	const char *scenario = argc >= 4 ? argv[3] : "";
 
-	if (argc != 4 && argc != 5)
+	if (argc < 4 || argc > 4 + MORE_MAX)
 		return (2);
 	(void)alarm(30);
-	start(argv[1], argv[2], argc == 5 ? argv[4] : "none=");
+	start(argv[1], argv[2], argv + 4, argc - 4);
 	if (strcmp(scenario, "run") == 0) {
 		go();
 		console_says("ok\n");
@@ -189,6 +199,16 @@ main(int argc, char **argv)
 		go();
 		console_says("ready\n");
 		tell(WIRE_POWER_BUTTON);
+		console_says("ok\n");
+		stopped(WIRE_STOP_POWEROFF, 1);
+	} else if (strcmp(scenario, "refresh") == 0) {
+		go();
+		console_says("ready\n");
+		for (int i = 4; i < argc; i++)
+			if (strncmp(argv[i], "pci.0.5.0.path=", 15) == 0 &&
+			    truncate(argv[i] + 15, 2 << 20) != 0)
+				bad("cannot make '%s' larger", argv[i] + 15);
+		tell(WIRE_REFRESH_DISKS);
 		console_says("ok\n");
 		stopped(WIRE_STOP_POWEROFF, 1);
 	} else if (strcmp(scenario, "term") == 0) {

@@ -19,6 +19,7 @@
 #define F_BLK_SIZE     (1ull << 6)
 #define F_FLUSH        (1ull << 9)
 #define F_TOPOLOGY     (1ull << 10)
+#define F_CONFIG_WCE   (1ull << 11)
 #define F_MQ           (1ull << 12)
 #define F_DISCARD      (1ull << 13)
 #define F_WRITE_ZEROES (1ull << 14)
@@ -37,6 +38,8 @@ enum {
 	S_UNSUPP = 2
 };
 
+#define C_CAPACITY    0u  /* of the configuration: le64, in sectors */
+#define C_WRITEBACK   32u /* one byte: 1 is a write cache, 0 is written through */
 #define SECTOR        512u
 #define HEADER_LEN    16u /* le32 type, le32 reserved, le64 sector */
 #define RANGE_LEN     16u /* le64 sector, le32 sectors, le32 flags */
@@ -170,6 +173,17 @@ place(const struct virtio_blk *blk, uint64_t sector, uint64_t len, uint64_t *off
 	    range_ok(*offset, len, info->size));
 }
 
+/*
+ * Is a write to be on stable storage when it is done (5.2.6.2)? Where the driver cannot flush, and
+ * where it has switched the write cache off.
+ */
+static bool
+write_through(const struct virtio_blk *blk)
+{
+	return (!virtio_has(&blk->vd, F_FLUSH) ||
+	    (virtio_has(&blk->vd, F_CONFIG_WCE) && blk->config[C_WRITEBACK] == 0));
+}
+
 static void
 do_transfer(struct blk_req *r, const struct vq_chain *c, uint64_t sector, bool write)
 {
@@ -190,7 +204,7 @@ do_transfer(struct blk_req *r, const struct vq_chain *c, uint64_t sector, bool w
 		return;
 	}
 	r->io.op = write ? BLOCK_WRITE : BLOCK_READ;
-	r->io.fua = write && !virtio_has(&blk->vd, F_FLUSH);
+	r->io.fua = write && write_through(blk);
 	r->io.len = len;
 	r->io.niov = (unsigned)k;
 	r->written = write ? 1 : (uint32_t)len + 1;
@@ -228,7 +242,7 @@ do_range(struct blk_req *r, const struct vq_chain *c, bool zeroes)
 	}
 	r->io.op = zeroes ? BLOCK_WRITE_ZEROES : BLOCK_DISCARD;
 	r->io.unmap = (flags & RANGE_UNMAP) != 0;
-	r->io.fua = zeroes && !virtio_has(&blk->vd, F_FLUSH);
+	r->io.fua = zeroes && write_through(blk);
 	r->io.niov = 0;
 	submit(r);
 }
@@ -359,7 +373,18 @@ blk_stop(struct virtio_dev *vd)
 
 	blk->stalled = 0;
 	blk->dirty = 0;
+	blk->config[C_WRITEBACK] = 1;
 	return (blk->inflight == 0);
+}
+
+/* The write cache is all that a driver may set. */
+static void
+blk_config_write(struct virtio_dev *vd, uint32_t off, const void *buf, uint32_t len)
+{
+	struct virtio_blk *blk = vd->softc;
+
+	if (off == C_WRITEBACK && len == 1 && virtio_has(vd, F_CONFIG_WCE))
+		blk->config[C_WRITEBACK] = *(const uint8_t *)buf & 1;
 }
 
 static const struct virtio_dev_ops blk_ops = {
@@ -367,6 +392,7 @@ static const struct virtio_dev_ops blk_ops = {
 	.type = VIRTIO_TYPE_BLOCK,
 	.pci_class =
 	    0x010000, /* mass storage, SCSI: what drivers of block devices over virtio look for */
+	.config_write = blk_config_write,
 	.notify = blk_notify,
 	.stop = blk_stop,
 };
@@ -379,11 +405,12 @@ fill_config(struct virtio_blk *blk)
 	uint32_t align = MAX(info->logical, info->physical) / SECTOR;
 	uint8_t *c = blk->config;
 
-	le64_put(c, info->size / SECTOR);
+	le64_put(c + C_CAPACITY, info->size / SECTOR);
 	le32_put(c + 12, SEG_MAX);
 	le32_put(c + 20, info->logical);
 	c[24] = (uint8_t)__builtin_ctz(MAX(info->physical / info->logical, 1u));
 	le16_put(c + 26, (uint16_t)(MAX(info->physical / info->logical, 1u))); /* min_io_size */
+	c[C_WRITEBACK] = 1;
 	le16_put(c + 34, (uint16_t)blk->vd.nqueues);
 	le32_put(c + 36, RANGE_SECTORS);
 	le32_put(c + 40, 1);
@@ -400,7 +427,7 @@ offer_features(struct virtio_blk *blk)
 {
 	const struct block_info *info = &blk->backend->info;
 
-	blk->vd.offered |= F_SEG_MAX | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY;
+	blk->vd.offered |= F_SEG_MAX | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY | F_CONFIG_WCE;
 	if (blk->vd.nqueues > 1)
 		blk->vd.offered |= F_MQ;
 	if (info->readonly)
@@ -435,6 +462,13 @@ virtio_blk_init(struct virtio_blk *blk, const struct gmem *gm, struct block_back
 	backend->batch_done = blk_batch_done;
 	backend->dev = blk;
 	return (0);
+}
+
+void
+virtio_blk_resized(struct virtio_blk *blk)
+{
+	le64_put(blk->config + C_CAPACITY, blk->backend->info.size / SECTOR);
+	virtio_config_changed(&blk->vd);
 }
 
 void

@@ -2,8 +2,9 @@
 /*
  * virtio block device (virtio 1.2, 5.2) on a struct block_backend: read, write, flush, id,
  * discard, write zeroes; one or several queues. Requests are preallocated; what exceeds them
- * waits in the rings. It has no SCSI pass-through, no geometry and no switch of the write cache:
- * without VIRTIO_BLK_F_FLUSH accepted every write is written through (5.2.6.2). Pure.
+ * waits in the rings. The driver may switch the write cache off (VIRTIO_BLK_F_CONFIG_WCE); without
+ * it, and without VIRTIO_BLK_F_FLUSH, every write is written through (5.2.6.2). It has no SCSI
+ * pass-through and no geometry. Pure.
  */
 #ifndef ZHYVE_DEVICES_VIRTIO_BLK_H
 #define ZHYVE_DEVICES_VIRTIO_BLK_H
@@ -39,6 +40,8 @@ struct virtio_blk {
  */
 int virtio_blk_init(struct virtio_blk *blk, const struct gmem *gm, struct block_backend *backend,
     const char *serial, unsigned nqueues);
+/* The backend's size has changed: the driver is told by the configuration interrupt. */
+void virtio_blk_resized(struct virtio_blk *blk);
 /* Nothing may be in flight. */
 void virtio_blk_destroy(struct virtio_blk *blk);
 

@@ -15,6 +15,7 @@
 #include "base/checked.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "procs/zhyve/disks.h"
 #include "procs/zhyve/machine.h"
 #include "wire/wire.h"
 
@@ -46,6 +47,9 @@ on_wire(int fd, enum mevent_type type, void *arg)
 	case WIRE_NMI:
 		vcpus_nmi(&m->vcpus);
 		break;
+	case WIRE_REFRESH_DISKS:
+		disks_refresh(m);
+		break;
 	case WIRE_QUIT:
 		machine_stop(m, MACHINE_POWEROFF, "halted by zoneadmd");
 		break;
@@ -60,6 +64,14 @@ on_term(int signo, enum mevent_type type, void *arg)
 	(void)signo;
 	(void)type;
 	legacy_power_button(arg);
+}
+
+static void
+on_usr1(int signo, enum mevent_type type, void *arg)
+{
+	(void)signo;
+	(void)type;
+	disks_refresh(arg);
 }
 
 static void
@@ -138,7 +150,8 @@ control_create(struct machine *m, struct err *e)
 	if (m->notes_fd < 0 || mevent_add(m->loop, m->notes_fd, EVF_READ, on_notes, m) == NULL)
 		return (err_set(e, errno, "cannot watch for the guest's notes"));
 	if (mevent_add_signal(m->loop, SIGTERM, on_term, m) == NULL ||
-	    (m->wire < 0 && mevent_add_signal(m->loop, SIGINT, on_int, m) == NULL))
+	    (m->wire < 0 && mevent_add_signal(m->loop, SIGINT, on_int, m) == NULL) ||
+	    (m->wire < 0 && mevent_add_signal(m->loop, SIGUSR1, on_usr1, m) == NULL))
 		return (err_set(e, errno, "cannot watch signals"));
 	if (mevent_add_timer(m->loop, HALT_ROUND_NS, HALT_ROUND_NS, on_halt_round, m) == NULL)
 		return (err_set(e, errno, "cannot watch for halted vCPUs"));

@@ -12,15 +12,22 @@
 #include "backend/block_file.h"
 #include "devices/virtio/blk.h"
 #include "procs/zhyve/disk_options.h"
+#include "procs/zhyve/disks.h"
 #include "procs/zhyve/emul.h"
 #include "procs/zhyve/firmware.h"
 #include "procs/zhyve/virtio_glue.h"
 
 struct blk_emul {
 	struct virtio_blk blk;
-	struct block_backend *backend;
+	struct disk disk;
 	struct virtio_glue glue;
 };
+
+static void
+resized(void *dev)
+{
+	virtio_blk_resized(dev);
+}
 
 static int
 init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
@@ -43,10 +50,12 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 	if (serial == NULL)
 		serial = disk_default_serial(path, buf, sizeof(buf));
 	virtio_glue_init(&b->glue, m);
-	if ((rc = block_open(&b->backend, path, &opts, m->loop, &b->glue.lock, e)) != 0)
+	b->disk = (struct disk){ .lock = &b->glue.lock, .resized = resized, .dev = &b->blk };
+	if ((rc = block_open(&b->disk.backend, path, &opts, m->loop, b->disk.lock, e)) != 0)
 		return (rc);
-	if ((rc = virtio_blk_init(&b->blk, &m->gm, b->backend, serial, queues)) != 0)
+	if ((rc = virtio_blk_init(&b->blk, &m->gm, b->disk.backend, serial, queues)) != 0)
 		return (err_set(e, -rc, "cannot make the device"));
+	disks_add(m, &b->disk);
 	if ((rc = fwcfg_bootorder(m, cfg, bdf, BOOTORDER_VIRTIO_BLK, 0, e)) != 0)
 		return (rc);
 	return (virtio_glue_attach(&b->glue, &b->blk.vd, bdf, e));

@@ -19,6 +19,7 @@
 #include "base/parse.h"
 #include "devices/nvme.h"
 #include "procs/zhyve/disk_options.h"
+#include "procs/zhyve/disks.h"
 #include "procs/zhyve/emul.h"
 #include "procs/zhyve/firmware.h"
 
@@ -26,9 +27,15 @@
 
 struct nvme_emul {
 	struct nvme nvme;
-	struct block_backend *backend;
+	struct disk disk;
 	struct lock lock;
 };
+
+static void
+resized(void *dev)
+{
+	nvme_resized(dev);
+}
 
 static int
 dsm_of(const char *text, enum nvme_dsm *out, struct err *e)
@@ -127,7 +134,7 @@ open_disk(struct machine *m, struct config_node *cfg, const char *path, struct n
 	if ((rc = disk_options(m, cfg, &opts, e)) != 0 ||
 	    (rc = read_sectors(sectors, &opts, e)) != 0)
 		return (rc);
-	return (block_open(&d->backend, path, &opts, m->loop, &d->lock, e));
+	return (block_open(&d->disk.backend, path, &opts, m->loop, &d->lock, e));
 }
 
 static int
@@ -153,10 +160,12 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return (err_set(e, ENOMEM, "cannot make the device"));
 	(void)pthread_mutex_init(&d->lock.mutex, NULL);
+	d->disk = (struct disk){ .lock = &d->lock, .resized = resized, .dev = &d->nvme };
 	if ((rc = open_disk(m, cfg, path, d, e)) != 0)
 		return (rc);
-	if ((rc = nvme_init(&d->nvme, &m->gm, d->backend, &opt)) != 0)
+	if ((rc = nvme_init(&d->nvme, &m->gm, d->disk.backend, &opt)) != 0)
 		return (err_set(e, -rc, "cannot make the device"));
+	disks_add(m, &d->disk);
 	if ((rc = fwcfg_bootorder(m, cfg, bdf, BOOTORDER_NVME, 0, e)) != 0)
 		return (rc);
 	d->nvme.pci.bdf = bdf;

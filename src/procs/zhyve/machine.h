@@ -27,6 +27,7 @@
 #define MACHINE_TEXT_MAX 480
 
 struct firmware;
+struct disk;
 struct legacy;
 
 struct machine {
@@ -53,6 +54,7 @@ struct machine {
 	uint64_t mem32_base, mem32_end; /* its window below 4 GiB, around the ECAM ... */
 	uint64_t mem64_base, mem64_end; /* ... and above RAM */
 	uint16_t pm_base;               /* first port of ACPI's PM block */
+	struct disk *disks;             /* disks.c's */
 	struct legacy *legacy;          /* legacy.c's */
 	struct firmware *firmware;      /* firmware.c's; NULL: neither boot ROM nor fw_cfg */
 	bool tpm;                       /* there is one */

@@ -56,6 +56,7 @@ static const struct {
 	{ SYS_accept4, M }, /* the next client of a console socket */
 	{ SYS_close, M },
 	/* Disks. */
+	{ SYS_lseek, M }, /* their sizes, when told that they may have changed */
 	{ SYS_io_uring_enter, M | V },
 	{ SYS_preadv2, D },
 	{ SYS_pwritev2, V | D }, /* a vCPU's: UEFI's variables */

@@ -350,6 +350,27 @@ test_direct(void **state)
 	free(buf);
 }
 
+/* The file grows and shrinks under the running disk. */
+static void
+test_refresh(void **state)
+{
+	static uint8_t buf[512] = "end";
+
+	assert_false(block_refresh(disk));
+	assert_int_equal(truncate(path, SIZE + 4096 + 100), 0);
+	assert_true(block_refresh(disk));
+	assert_int_equal(disk->info.size, SIZE + 4096); /* whole sectors */
+	assert_false(block_refresh(disk));
+	assert_int_equal(io(BLOCK_WRITE, SIZE + 4096 - 512, buf, 512), 0);
+	assert_int_equal(truncate(path, 4096), 0);
+	assert_true(block_refresh(disk));
+	assert_int_equal(disk->info.size, 4096);
+	assert_int_equal(truncate(path, 100), 0); /* nothing left: it stays what it was */
+	assert_false(block_refresh(disk));
+	assert_int_equal(disk->info.size, 4096);
+	assert_int_equal(io(BLOCK_READ, 0, buf, 512), -EIO);
+}
+
 static void
 expect_refused(struct block_opts o, const char *word)
 {
@@ -413,6 +434,7 @@ main(void)
 		T(test_short),
 		T(test_no_space),
 		T(test_direct),
+		T(test_refresh),
 		T(test_refused),
 		T(test_drain),
 	};

@@ -25,7 +25,7 @@ static uint8_t disk[DISK];
 static struct virtio_blk blk;
 static struct vq_guest g;
 static struct block_req *held[DEPTH];
-static unsigned nheld, kicks, flushes, interrupts, resets;
+static unsigned nheld, kicks, flushes, interrupts, configs, resets;
 static bool last_fua;
 static int answer;
 
@@ -90,6 +90,7 @@ t_interrupt(struct virtio_dev *vd, unsigned queue)
 static void
 t_config(struct virtio_dev *vd)
 {
+	configs++;
 }
 
 static void
@@ -203,7 +204,7 @@ test_config(void **state)
 	assert_int_equal(le32_get(c + 40), 1);
 	assert_int_equal(le32_get(c + 44), 8);
 	assert_int_equal(blk.vd.offered & 0xffff,
-	    1 << 2 | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 12 | 1 << 13 | 1 << 14);
+	    1 << 2 | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14);
 }
 
 static void
@@ -412,6 +413,63 @@ test_write_through(void **state)
 	assert_true(last_fua);
 }
 
+/* One request with 512 bytes to or from the first slot; its status. */
+static int
+one(uint32_t type, uint64_t sector)
+{
+	uint32_t len;
+
+	request(0, type, sector, 512, type == 0);
+	return (outcome(0, &len));
+}
+
+/* The write cache as a setting of the driver. */
+static void
+test_write_cache(void **state)
+{
+	uint8_t off = 0, on = 1;
+
+	assert_int_equal(blk.config[32], 1);
+	assert_int_equal(one(1, 8), 0);
+	assert_false(last_fua);
+	blk.vd.ops->config_write(&blk.vd, 32, &off, 1);
+	assert_int_equal(blk.config[32], 0);
+	assert_int_equal(one(1, 8), 0);
+	assert_true(last_fua);
+	assert_int_equal(one(0, 8), 0);
+	assert_false(last_fua);
+	blk.vd.ops->config_write(&blk.vd, 32, &on, 1);
+	assert_int_equal(one(1, 8), 0);
+	assert_false(last_fua);
+	/* Nothing else can be set, and not by more than a byte. */
+	blk.vd.ops->config_write(&blk.vd, 0, &off, 1);
+	assert_int_equal(le64_get(blk.config), DISK / 512);
+	blk.vd.ops->config_write(&blk.vd, 32, "\0\0\0\0", 4);
+	assert_int_equal(blk.config[32], 1);
+	/* A reset switches it on again; who did not accept the setting cannot change it. */
+	blk.vd.ops->config_write(&blk.vd, 32, &off, 1);
+	virtio_set_status(&blk.vd, 0);
+	assert_int_equal(blk.config[32], 1);
+	bring_up(blk.vd.offered & ~(1ull << 11));
+	blk.vd.ops->config_write(&blk.vd, 32, &off, 1);
+	assert_int_equal(blk.config[32], 1);
+}
+
+static void
+test_resize(void **state)
+{
+	uint8_t gen = blk.vd.config_gen;
+
+	backend.info.size = DISK / 2;
+	configs = 0;
+	virtio_blk_resized(&blk);
+	assert_int_equal(configs, 1);
+	assert_int_not_equal(blk.vd.config_gen, gen);
+	assert_int_equal(le64_get(blk.config), DISK / 1024);
+	assert_int_equal(one(0, DISK / 1024), 1);
+	assert_int_equal(one(0, DISK / 1024 - 1), 0);
+}
+
 /*
  * More requests than the backend takes: the rest waits in the ring and comes later, without a
  * kick.
@@ -575,6 +633,8 @@ main(void)
 		T(test_ranges),
 		cmocka_unit_test(test_readonly),
 		T(test_write_through),
+		T(test_write_cache),
+		T(test_resize),
 		T(test_backpressure),
 		T(test_same_head),
 		T(test_reset_in_flight),
