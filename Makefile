@@ -50,10 +50,9 @@ SECONDS ?= 600
 fuzz: deps-build-check
 	@tests/fuzz/run -s $(SECONDS)
 
-bench: deps-build-host-bench
+bench: deps-build-bench
 	@ninja -C $(BUILD)
 	@tests/bench/run
-	@tests/bench/disk
 
 host-shell: deps-build-host
 	@ninja -C $(BUILD)

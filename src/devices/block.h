@@ -37,7 +37,6 @@ struct block_req {
 	uint64_t moved;
 	struct block_req *next;
 	int backend_slot;
-	int bounce;
 };
 
 struct block_info {
