@@ -50,9 +50,10 @@ SECONDS ?= 600
 fuzz: deps-build-check
 	@tests/fuzz/run -s $(SECONDS)
 
-bench: deps-build-bench
+bench: deps-build-host-bench
 	@ninja -C $(BUILD)
 	@tests/bench/run
+	@tests/bench/disk
 
 host-shell: deps-build-host
 	@ninja -C $(BUILD)

@@ -29,6 +29,20 @@ struct block_engine {
 	void (*reap)(struct block_file *f, bool wait);
 };
 
+/*
+ * Buffers for requests whose memory O_DIRECT does not take: one for each request in flight, which
+ * goes through it piece by piece. Not touched, so not there, until it is needed.
+ */
+#define BLOCK_BOUNCE_LEN 65536u
+
+struct block_bounce {
+	uint8_t *mem; /* BLOCK_DEPTH times BLOCK_BOUNCE_LEN; NULL: any memory will do */
+	uint32_t mem_align, len_align; /* of what it takes; powers of two */
+	struct iovec iov[BLOCK_DEPTH];
+	uint16_t free[BLOCK_DEPTH]; /* a stack: the one used last is used next */
+	unsigned nfree;
+};
+
 struct block_file {
 	struct block_backend be; /* softc: this */
 	const struct block_engine *engine;
@@ -40,8 +54,9 @@ struct block_file {
 	struct lock *lock;
 	bool sync;
 	int (*confine)(void);
-	bool zero_by_write; /* the file system cannot zero a range: write zeroes */
+	_Atomic bool zero_by_write; /* the file system cannot zero a range: write zeroes */
 	unsigned inflight;
+	struct block_bounce bounce;
 };
 
 /* What one step of a request is. */
@@ -59,6 +74,8 @@ struct block_step {
 	unsigned niov;
 };
 
+/* For submit: the request is in flight from here on. The lock is held. */
+void block_begin(struct block_file *f, struct block_req *req);
 /* The step to do now. */
 void block_next(struct block_file *f, struct block_req *req, struct block_step *step);
 /* A step gave `res` (bytes, 0, or -errno). True: do another; false: finished with *result. */
@@ -68,6 +85,19 @@ bool block_advance(struct block_file *f, struct block_req *req, const struct blo
 int block_fallocate_mode(const struct block_step *step);
 /* Tell the device. The lock is held. */
 void block_finish(struct block_file *f, struct block_req *req, int result);
+
+/* --- block_bounce.c --- */
+
+/* The disk is open with O_DIRECT: find out what it takes, make room for buffers. 0 or -errno. */
+int block_bounce_init(struct block_file *f);
+void block_bounce_destroy(struct block_file *f);
+/* Give the request a buffer if its memory needs one; take it back. */
+void block_bounce_begin(struct block_file *f, struct block_req *req);
+void block_bounce_end(struct block_file *f, struct block_req *req);
+/* The next piece by way of the buffer; what is to be written is copied into it. */
+void block_bounce_next(struct block_file *f, struct block_req *req, struct block_step *step);
+/* `n` bytes have been read into the buffer: to where they belong. */
+void block_bounce_read(struct block_file *f, struct block_req *req, uint64_t n);
 
 extern const struct block_engine block_uring_engine;
 extern const struct block_engine block_thread_engine;

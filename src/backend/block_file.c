@@ -27,8 +27,8 @@
 #define SECTOR_MAX 65536u
 #define ZERO_CHUNK 65536u
 
-/* What is written where the file system cannot zero a range. Never modified. */
-static uint8_t zeroes[ZERO_CHUNK];
+/* What is written where the file system cannot zero a range, as O_DIRECT wants it. Never modified. */
+static uint8_t zeroes[ZERO_CHUNK] __attribute__((aligned(4096)));
 
 static struct block_file *
 of(struct block_backend *b)
@@ -48,6 +48,13 @@ load_zeroes(struct block_req *req)
 		got += req->iov[req->niov].iov_len;
 	}
 	return (got);
+}
+
+void
+block_begin(struct block_file *f, struct block_req *req)
+{
+	f->inflight++;
+	block_bounce_begin(f, req);
 }
 
 void
@@ -79,6 +86,8 @@ block_next(struct block_file *f, struct block_req *req, struct block_step *step)
 	}
 	step->iov = req->iov;
 	step->niov = req->niov;
+	if (req->bounce >= 0)
+		block_bounce_next(f, req, step);
 }
 
 int
@@ -145,9 +154,11 @@ block_advance(struct block_file *f, struct block_req *req, const struct block_st
 		*result = res < 0 ? (int)res : -EIO;
 		return (false);
 	}
+	if (req->bounce >= 0 && req->op == BLOCK_READ)
+		block_bounce_read(f, req, (uint64_t)res);
 	req->moved += (uint64_t)res;
 	if (req->moved < req->len) {
-		if (req->op != BLOCK_WRITE_ZEROES)
+		if (req->op != BLOCK_WRITE_ZEROES && req->bounce < 0)
 			trim(req, (uint64_t)res);
 		return (true);
 	}
@@ -160,6 +171,7 @@ block_finish(struct block_file *f, struct block_req *req, int result)
 {
 	assert(f->inflight > 0);
 	f->inflight--;
+	block_bounce_end(f, req);
 	if (result < 0)
 		log_guest("disk '%s': %s at byte %llu, %llu bytes: %s", f->name,
 		    req->op == BLOCK_READ ? "read" : "write", (unsigned long long)req->offset,
@@ -207,6 +219,7 @@ block_close(struct block_backend *b)
 	block_drain(b);
 	mevent_delete(f->ev);
 	f->engine->stop(f);
+	block_bounce_destroy(f);
 	fd_close(&f->event);
 	fd_close(&f->fd);
 	free(f);
@@ -394,6 +407,10 @@ block_open(struct block_backend **out, const char *path, const struct block_opts
 	if ((rc = set_sizes(f, path, o, e)) < 0 ||
 	    (o->nocache && (rc = check_direct(f, path, e)) < 0))
 		goto fail;
+	if (o->nocache && (rc = block_bounce_init(f)) < 0) {
+		rc = err_set(e, -rc, "disk '%s': no memory for nocache", path);
+		goto fail;
+	}
 	f->be.info.can_discard = !o->nodelete && can_punch(f);
 	f->be.info.can_write_zeroes = !f->be.info.readonly;
 	if ((f->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0) {
@@ -410,6 +427,7 @@ block_open(struct block_backend **out, const char *path, const struct block_opts
 	*out = &f->be;
 	return (0);
 fail:
+	block_bounce_destroy(f);
 	fd_close(&f->event);
 	fd_close(&f->fd);
 	free(f);

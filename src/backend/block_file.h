@@ -2,7 +2,7 @@
 /*
  * Disks as raw files and block devices, behind devices/block.h: opening, checking, and two
  * engines that do the I/O. io_uring (block_uring.c) is the first choice; where the kernel refuses
- * it (kernel.io_uring_disabled, an old kernel) one thread does the same with system calls
+ * it (kernel.io_uring_disabled, an old kernel) a few threads do the same with system calls
  * (block_sync_thread.c).
  *
  * Only raw images: no format is ever recognised from what is on the disk, so a guest cannot turn
@@ -24,7 +24,7 @@ struct block_opts {
 	bool nodelete; /* do not offer discard */
 	bool no_uring; /* the thread engine, whatever the kernel can do */
 	/*
-	 * Called first thing in the thread engine's thread, to give up what it does not need (may
+	 * Called first thing in the thread engine's threads, to give up what it does not need (may
 	 * be NULL). When it fails (not 0), no I/O is done.
 	 */
 	int (*confine)(void);

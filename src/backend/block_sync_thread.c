@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Disk I/O by one thread with system calls, in order: for kernels that refuse io_uring. It is
- * simple, not fast. The thread touches requests only between taking them from one list and
- * putting them into the other. Runs in zhyve and zhyve-blk.
+ * Disk I/O by a few threads with system calls: for kernels that refuse io_uring. It is simple, not
+ * fast. A thread touches a request only between taking it from one list and putting it into the
+ * other; they keep no order among requests, as no disk does. Runs in zhyve and zhyve-blk.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,13 +14,16 @@
 
 #include "backend/block_engine.h"
 
+#define THREADS 4
+
 struct list {
 	struct block_req *first, **last;
 };
 
 struct worker {
 	struct block_file *f;
-	pthread_t thread;
+	pthread_t thread[THREADS];
+	unsigned nthreads;
 	pthread_mutex_t mutex; /* taken inside the device's lock, guards all below */
 	pthread_cond_t work, finished;
 	struct list todo, done; /* a done one has its result in backend_slot */
@@ -121,7 +124,7 @@ thread_submit(struct block_backend *b, struct block_req *req)
 
 	if (f->inflight >= BLOCK_DEPTH)
 		return (-EAGAIN);
-	f->inflight++;
+	block_begin(f, req);
 	pthread_mutex_lock(&w->mutex);
 	list_put(&w->todo, req);
 	pthread_mutex_unlock(&w->mutex);
@@ -133,7 +136,7 @@ thread_kick(struct block_backend *b)
 {
 	struct worker *w = ((struct block_file *)b->softc)->priv;
 
-	pthread_cond_signal(&w->work);
+	pthread_cond_broadcast(&w->work);
 }
 
 static void
@@ -158,11 +161,46 @@ static const struct block_ops thread_ops = {
 	.kick = thread_kick,
 };
 
+static void
+thread_stop(struct block_file *f)
+{
+	struct worker *w = f->priv;
+
+	pthread_mutex_lock(&w->mutex);
+	w->quit = true;
+	pthread_cond_broadcast(&w->work);
+	pthread_mutex_unlock(&w->mutex);
+	while (w->nthreads > 0)
+		pthread_join(w->thread[--w->nthreads], NULL);
+	pthread_cond_destroy(&w->work);
+	pthread_cond_destroy(&w->finished);
+	pthread_mutex_destroy(&w->mutex);
+	free(w);
+	f->priv = NULL;
+}
+
+static int
+start_threads(struct worker *w)
+{
+	sigset_t all, old;
+	int rc = 0;
+
+	/* Signals are the main thread's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	while (w->nthreads < THREADS && rc == 0) {
+		rc = pthread_create(&w->thread[w->nthreads], NULL, worker_main, w);
+		if (rc == 0)
+			(void)pthread_setname_np(w->thread[w->nthreads++], "disk");
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return (-rc);
+}
+
 static int
 thread_start(struct block_file *f)
 {
 	struct worker *w = calloc(1, sizeof(*w));
-	sigset_t all, old;
 	int rc;
 
 	if (w == NULL)
@@ -174,35 +212,12 @@ thread_start(struct block_file *f)
 	pthread_cond_init(&w->work, NULL);
 	pthread_cond_init(&w->finished, NULL);
 	f->priv = w;
-	/* Signals are the main thread's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&w->thread, NULL, worker_main, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc != 0) {
-		free(w);
-		return (-rc);
+	if ((rc = start_threads(w)) < 0) {
+		thread_stop(f);
+		return (rc);
 	}
-	(void)pthread_setname_np(w->thread, "disk");
 	f->be.ops = &thread_ops;
 	return (0);
-}
-
-static void
-thread_stop(struct block_file *f)
-{
-	struct worker *w = f->priv;
-
-	pthread_mutex_lock(&w->mutex);
-	w->quit = true;
-	pthread_cond_signal(&w->work);
-	pthread_mutex_unlock(&w->mutex);
-	pthread_join(w->thread, NULL);
-	pthread_cond_destroy(&w->work);
-	pthread_cond_destroy(&w->finished);
-	pthread_mutex_destroy(&w->mutex);
-	free(w);
-	f->priv = NULL;
 }
 
 const struct block_engine block_thread_engine = {

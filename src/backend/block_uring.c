@@ -77,7 +77,7 @@ uring_submit(struct block_backend *b, struct block_req *req)
 		return (-EAGAIN);
 	u->free = u->slot[i].next;
 	u->slot[i].req = req;
-	f->inflight++;
+	block_begin(f, req);
 	queue_step(f, i);
 	return (0);
 }

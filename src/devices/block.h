@@ -37,6 +37,7 @@ struct block_req {
 	uint64_t moved;
 	struct block_req *next;
 	int backend_slot;
+	int bounce;
 };
 
 struct block_info {

@@ -16,8 +16,8 @@
 static bool
 type_known(uint16_t type)
 {
-	return ((type >= WIRE_HW_READY && type <= WIRE_NOTE) ||
-	    (type >= WIRE_RUN && type <= WIRE_REFRESH_DISKS));
+	return ((type >= WIRE_HW_READY && type <= WIRE_MEMORY) ||
+	    (type >= WIRE_RUN && type <= WIRE_BALLOON));
 }
 
 /* The highest value of `stop` that a message of this type may have. */

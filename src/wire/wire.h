@@ -22,12 +22,18 @@ enum wire_type {
 	WIRE_STOPPED,      /* why: enum wire_stop; bhyve's exit status follows */
 	WIRE_FAILED,       /* could not be built; text says why; exit status 4 */
 	WIRE_NOTE, /* what happened in a guest that goes on, or is about to stop: enum wire_note */
+	WIRE_MEMORY, /* answer to WIRE_BALLOON: memory is what the guest has now; statistics in text */
 	/* zoneadmd -> child */
 	WIRE_RUN = 64,
 	WIRE_POWER_BUTTON,
 	WIRE_NMI,
 	WIRE_QUIT,          /* end at once (halt): exit status 1 */
 	WIRE_REFRESH_DISKS, /* a volume's size may have changed: look, and tell the guest */
+	/*
+	 * Make the guest do with `memory` bytes (0: as it is), and tell what it has. It takes its time,
+	 * and may refuse: ask again. Statistics are those of the question before.
+	 */
+	WIRE_BALLOON,
 };
 
 enum wire_stop {
@@ -52,7 +58,7 @@ struct wire_msg {
 	uint16_t type;            /* enum wire_type */
 	uint32_t stop;            /* WIRE_STOPPED: enum wire_stop; WIRE_NOTE: enum wire_note */
 	uint32_t vcpus;           /* for WIRE_HW_READY */
-	uint64_t memory;          /* bytes, for WIRE_HW_READY */
+	uint64_t memory;          /* bytes, for WIRE_HW_READY, WIRE_MEMORY, WIRE_BALLOON */
 	uint64_t mono_ns;         /* CLOCK_MONOTONIC when it was sent */
 	char text[WIRE_TEXT_MAX]; /* NUL-terminated; detail for people, not to be parsed */
 };

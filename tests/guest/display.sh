@@ -15,8 +15,15 @@ serve() {
 	done
 	fail "the guest is not ready"
 }
+said() { # TEXT: waits until the guest's last words on COM1 are these
+	for _ in {1..900}; do
+		[[ $(tail -c ${#1} "$dir/out") != "$1" ]] || return 0
+		sleep 0.1
+	done
+	fail "the guest did not say $1"
+}
 client() { # ARGUMENT...: ours does what it is told
-	timeout -k 5 60 "$vnc_client" "$@" >>"$dir/err" 2>&1 || fail "the client was not served: $*"
+	timeout -k 5 90 "$vnc_client" "$@" >>"$dir/err" 2>&1 || fail "the client was not served: $*"
 }
 ended() { # STATUS: zhyve ends with it, and zhyve-vnc with zhyve
 	local got=0
@@ -68,4 +75,28 @@ display_options() {
 	says "keyboard layout 'nowhere'"
 	ZHYVE_VNC_BIN=/nonexistent start 4 -l "kernel,$payload" -s "3,fbuf,unix=$dir/vnc"
 	says "zhyve-vnc ended before it was ready"
+}
+
+# SeaBIOS and the display's BIOS from the expansion ROM: its picture, and keys by int 16h.
+display_seabios() {
+	local rom=/usr/share/seabios/bios-256k.bin
+
+	[ -r $rom ] || skip "there is no $rom (package seabios)"
+	cp "$payload" "$dir/disk"
+	truncate -s 1m "$dir/disk"
+	"$zhyve" -m 64m -l com1,stdio -l bootrom,$rom -s 0,hostbridge -s 31,lpc -s "3,fbuf,unix=$dir/vnc,wait" \
+		-s "4,virtio-blk,$dir/disk" display >"$dir/out" 2>"$dir/err" </dev/null &
+	pid=$!
+	trap 'kill -9 $pid 2>/dev/null || true; rm -rf "$dir"' EXIT
+	for _ in {1..100}; do [ -S "$dir/vnc" ] && break || sleep 0.1; done
+	# The machine has waited for this client.
+	client "$dir/vnc" size=1024x768 colours=2
+	said '[r]'
+	client "$dir/vnc" colours=2 save="$dir/before.ppm" type=aB
+	said '[B]'
+	client "$dir/vnc" colours=2 save="$dir/after.ppm" key=0xff0d
+	ended 1
+	cmp -s "$dir/before.ppm" "$dir/after.ppm" && fail "the picture is the same after typing"
+	grep -qaF '[a]' "$dir/out" || fail "the guest did not say [a]"
+	[ "$(tail -n 1 "$dir/out")" = ok ] || fail "the guest did not say ok"
 }

@@ -5,6 +5,7 @@
  * this test: change both knowingly. No root, no KVM. Speaks TAP.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -199,7 +200,7 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "list") == 0)
 		return (list());
 
-	printf("1..%zu\n", 4 * NITEMS(classes));
+	printf("1..%zu\n", 5 * NITEMS(classes));
 	(void)fflush(stdout);
 	for (size_t c = 0; c < NITEMS(classes); c++) {
 		enum seccomp_class class = classes[c].class;
@@ -216,6 +217,10 @@ main(int argc, char **argv)
 		    classes[c].name);
 		failed +=
 		    check(refused(class, SYS_mmap, 4096), "no executable memory", classes[c].name);
+		failed += check(
+		    !refused(class, SYS_fallocate, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE) &&
+			(class == SECCOMP_DISK || refused(class, SYS_fallocate, 0)),
+		    "holes may be punched; files are not made longer", classes[c].name);
 	}
 	return (failed != 0);
 }

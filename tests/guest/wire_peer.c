@@ -5,8 +5,9 @@
  * Stands in zoneadmd's place: starts zhyve with every file as a descriptor and speaks the wire
  * to it. Scenarios: run, failed (with a setting that makes it so), quit (before it runs),
  * quit-running, gone (the wire is closed while the guest runs), garbage (a malformed message),
- * button, refresh (pci.0.5.0.path is a file of 1 MiB, which grows to two). Exit status 0 when all came as wire.h says; else says what did not (159: zhyve was
- * killed by SIGSYS).
+ * button, refresh (pci.0.5.0.path is a file of 1 MiB, which grows to two), balloon (with one: its
+ * target is set). Exit status 0 when all came as wire.h says; else says what did not (159: zhyve
+ * was killed by SIGSYS).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -230,6 +231,19 @@ main(int argc, char **argv)
 		if (msg.stop != WIRE_NOTE_WATCHDOG)
 			bad("told %s", wire_note_name((enum wire_note)msg.stop));
 		stopped(WIRE_STOP_RESET, 0);
+	} else if (strcmp(scenario, "balloon") == 0) {
+		struct wire_msg msg = { .type = WIRE_BALLOON, .memory = 16 << 20 };
+
+		go();
+		console_says("ready\n");
+		if (wire_send(wire, &msg) != 0)
+			bad("cannot send");
+		expect(WIRE_MEMORY, &msg);
+		if (msg.memory != 32 << 20 || strcmp(msg.text, "32 MiB") != 0)
+			bad("the guest's memory is %llu: %s", (unsigned long long)msg.memory,
+			    msg.text);
+		tell(WIRE_QUIT);
+		stopped(WIRE_STOP_POWEROFF, 1);
 	} else if (strcmp(scenario, "failed") == 0) {
 		struct wire_msg msg;
 

@@ -178,7 +178,7 @@ main(int argc, char **argv)
 	fd_std_hold();
 	log_open("zhyve-vnc", STDERR_FILENO, LOG_LVL_WARN);
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGINT, SIG_IGN); /* of zhyve's terminal: zhyve decides */
+	(void)setsid(); /* what a terminal or a supervisor sends to its group is for zhyve alone */
 	parse_options(argc, argv, &o);
 	if ((o.password >= 0 && read_password(o.password, password, &e) != 0) ||
 	    map_picture(&picture, o.mem, &e) != 0 || fd_set_nonblock(o.listen) != 0 ||

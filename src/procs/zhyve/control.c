@@ -25,6 +25,19 @@
 static struct halt_watch halt_watch; /* one machine per process */
 static unsigned interrupts;
 
+/* zoneadmd asks for the guest's memory, or sets it: the answer comes at once. */
+static void
+on_balloon(struct machine *m, uint64_t target)
+{
+	struct wire_msg msg = { .type = WIRE_MEMORY, .memory = m->gm.size };
+
+	if (m->balloon != NULL)
+		msg.memory = m->balloon->ask(m->balloon->ctx, target, msg.text, sizeof(msg.text));
+	else
+		(void)snprintf(msg.text, sizeof(msg.text), "the machine has no virtio-balloon");
+	(void)wire_send(m->wire, &msg);
+}
+
 static void
 on_wire(int fd, enum mevent_type type, void *arg)
 {
@@ -49,6 +62,9 @@ on_wire(int fd, enum mevent_type type, void *arg)
 		break;
 	case WIRE_REFRESH_DISKS:
 		disks_refresh(m);
+		break;
+	case WIRE_BALLOON:
+		on_balloon(m, msg.memory);
 		break;
 	case WIRE_QUIT:
 		machine_stop(m, MACHINE_POWEROFF, "halted by zoneadmd");

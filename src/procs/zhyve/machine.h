@@ -30,6 +30,15 @@ struct firmware;
 struct disk;
 struct legacy;
 
+/* The device that takes memory back, for control.c. In the event loop. */
+struct machine_balloon {
+	/*
+	 * Set what the guest is to make do with (0: leave it); what it has now, also as text.
+	 */
+	uint64_t (*ask)(void *ctx, uint64_t target, char *text, size_t len);
+	void *ctx;
+};
+
 struct machine {
 	struct config_node *config;
 	const char *name;
@@ -51,15 +60,16 @@ struct machine {
 	bool hpet;         /* there is one */
 	struct pci_bus *pci;
 	struct lock pci_lock;
-	uint64_t mem32_base, mem32_end; /* its window below 4 GiB, around the ECAM ... */
-	uint64_t mem64_base, mem64_end; /* ... and above RAM */
-	uint16_t pm_base;               /* first port of ACPI's PM block */
-	struct disk *disks;             /* disks.c's */
-	struct legacy *legacy;          /* legacy.c's */
-	struct firmware *firmware;      /* firmware.c's; NULL: neither boot ROM nor fw_cfg */
-	bool tpm;                       /* there is one */
-	bool i8042;                     /* there is a keyboard controller */
-	struct input_router input;      /* devices enter themselves while they are built */
+	uint64_t mem32_base, mem32_end;  /* its window below 4 GiB, around the ECAM ... */
+	uint64_t mem64_base, mem64_end;  /* ... and above RAM */
+	uint16_t pm_base;                /* first port of ACPI's PM block */
+	struct disk *disks;              /* disks.c's */
+	struct legacy *legacy;           /* legacy.c's */
+	struct firmware *firmware;       /* firmware.c's; NULL: neither boot ROM nor fw_cfg */
+	bool tpm;                        /* there is one */
+	bool i8042;                      /* there is a keyboard controller */
+	struct input_router input;       /* devices enter themselves while they are built */
+	struct machine_balloon *balloon; /* NULL: none */
 	struct boot_entry entry;
 	struct clock clock;
 

@@ -13,6 +13,7 @@
 #include <asm/termbits.h>
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/falloc.h>
 #include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
@@ -175,6 +176,17 @@ put_mmap(struct program *p)
 	put_return(p, SECCOMP_RET_ALLOW);
 }
 
+/* Guest memory is given back by punching holes; files are not made longer or shorter. */
+static void
+put_punch(struct program *p)
+{
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, SYS_fallocate, 0, 4);
+	put_load(p, offsetof(struct seccomp_data, args[1]));
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1);
+	put_return(p, SECCOMP_RET_ALLOW);
+	put_return(p, SECCOMP_RET_KILL_PROCESS);
+}
+
 static void
 build(struct program *p, unsigned class)
 {
@@ -191,6 +203,8 @@ build(struct program *p, unsigned class)
 	}
 	if (class == M && omitted != SYS_mmap)
 		put_mmap(p);
+	if ((class & (M | V)) != 0 && omitted != SYS_fallocate)
+		put_punch(p);
 	put_return(p, SECCOMP_RET_KILL_PROCESS);
 }
 

@@ -350,6 +350,57 @@ test_direct(void **state)
 	free(buf);
 }
 
+/* Memory that O_DIRECT does not take goes through buffers, several pieces long, many at a time. */
+static void
+test_direct_crooked(void **state)
+{
+	static struct block_req reqs[BLOCK_DEPTH];
+	static uint8_t data[256 * 1024 + 64], back[256 * 1024 + 64];
+	const unsigned len = 256 * 1024;
+	struct block_req *r = &reqs[0];
+	struct err e;
+
+	block_close(disk);
+	disk = NULL;
+	if (open_with((struct block_opts){ .nocache = true, .logical = 4096 }, &e) < 0) {
+		print_message("%s\n", e.text);
+		skip();
+	}
+	for (unsigned i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 13 + i / 4096);
+	for (unsigned round = 0; round < 2; round++) {
+		uint8_t *buf = round == 0 ? data + 3 : back + 5;
+
+		*r = (struct block_req){ .op = round == 0 ? BLOCK_WRITE : BLOCK_READ,
+			.offset = 65536,
+			.len = len,
+			.niov = 3,
+			.done = on_done };
+		r->iov[0] = (struct iovec){ buf, 1000 };
+		r->iov[1] = (struct iovec){ buf + 1000, 100000 };
+		r->iov[2] = (struct iovec){ buf + 101000, len - 101000 };
+		lock_take(&lock);
+		assert_int_equal(disk->ops->submit(disk, r), 0);
+		disk->ops->kick(disk);
+		lock_drop(&lock);
+		wait_for(done_count + 1);
+		assert_int_equal(last, 0);
+	}
+	assert_memory_equal(data + 3, back + 5, len);
+	/* All that may be in flight, each with a buffer of its own. */
+	for (unsigned i = 0; i < BLOCK_DEPTH; i++)
+		start(&reqs[i], BLOCK_READ, 65536 + (i % 32) * 4096, back + 1 + (i % 32) * 4096,
+		    4096);
+	wait_for(done_count + BLOCK_DEPTH);
+	assert_int_equal(last, 0);
+	assert_memory_equal(data + 3, back + 1, 32 * 4096);
+	/* Zeroes by writing them. */
+	((struct block_file *)disk->softc)->zero_by_write = true;
+	assert_int_equal(io(BLOCK_WRITE_ZEROES, 65536, NULL, len), 0);
+	assert_int_equal(io(BLOCK_READ, 65536 + len - 4096, back + 1, 4096), 0);
+	assert_int_equal(back[1] | back[4096], 0);
+}
+
 /* The file grows and shrinks under the running disk. */
 static void
 test_refresh(void **state)
@@ -434,6 +485,7 @@ main(void)
 		T(test_short),
 		T(test_no_space),
 		T(test_direct),
+		T(test_direct_crooked),
 		T(test_refresh),
 		T(test_refused),
 		T(test_drain),

@@ -81,7 +81,7 @@ test_malformed(void **state)
 	bad = m;
 	bad.type = 0;
 	refused(&bad, sizeof(bad));
-	bad.type = WIRE_NOTE + 1;
+	bad.type = WIRE_MEMORY + 1;
 	refused(&bad, sizeof(bad));
 	bad = m;
 	bad.stop = WIRE_STOP_PANIC + 1;
