@@ -374,8 +374,8 @@ start_engine(struct block_file *f, const struct block_opts *o, const char *path,
 	if (!o->no_uring) {
 		f->engine = &block_uring_engine;
 		if ((rc = f->engine->start(f)) < 0)
-			log_info("disk '%s': no io_uring (%s); a thread does its I/O", path,
-			    strerror(-rc));
+			log_info(
+			    "disk '%s': no io_uring (%s); threads do its I/O", path, strerror(-rc));
 	}
 	if (rc < 0) {
 		f->engine = &block_thread_engine;

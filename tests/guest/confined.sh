@@ -17,7 +17,7 @@ for status in /proc/$pid/task/*/status; do
 	grep -q '^Seccomp:[[:space:]]*2$' "$status" || fail "no filter: $(grep -E '^(Name|Seccomp):' "$status" | tr '\n' ' ')"
 	grep -q '^NoNewPrivs:[[:space:]]*1$' "$status" || fail "may gain privileges: $(head -n 1 "$status")"
 done
-[ $threads -eq 5 ] || fail "$threads threads, 5 expected: event loop, disk, 3 vCPUs"
+[ $threads -eq 8 ] || fail "$threads threads, 8 expected: event loop, 4 for the disk, 3 vCPUs"
 kill -TERM $pid
 got=0
 wait $pid || got=$?

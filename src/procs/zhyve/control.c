@@ -82,8 +82,9 @@ on_term(int signo, enum mevent_type type, void *arg)
 	legacy_power_button(arg);
 }
 
+/* SIGUSR1 is what stops vCPUs (vmm/vcpu.h). */
 static void
-on_usr1(int signo, enum mevent_type type, void *arg)
+on_usr2(int signo, enum mevent_type type, void *arg)
 {
 	(void)signo;
 	(void)type;
@@ -167,7 +168,7 @@ control_create(struct machine *m, struct err *e)
 		return (err_set(e, errno, "cannot watch for the guest's notes"));
 	if (mevent_add_signal(m->loop, SIGTERM, on_term, m) == NULL ||
 	    (m->wire < 0 && mevent_add_signal(m->loop, SIGINT, on_int, m) == NULL) ||
-	    (m->wire < 0 && mevent_add_signal(m->loop, SIGUSR1, on_usr1, m) == NULL))
+	    (m->wire < 0 && mevent_add_signal(m->loop, SIGUSR2, on_usr2, m) == NULL))
 		return (err_set(e, errno, "cannot watch signals"));
 	if (mevent_add_timer(m->loop, HALT_ROUND_NS, HALT_ROUND_NS, on_halt_round, m) == NULL)
 		return (err_set(e, errno, "cannot watch for halted vCPUs"));

@@ -36,8 +36,8 @@ bad:
 }
 
 /*
- * The disk's own thread, where there is no io_uring: it starts before the main thread is
- * confined, so it does so itself.
+ * A disk's own threads, where there is no io_uring: they start before the main thread is
+ * confined, so they do so themselves.
  */
 static int
 confine_thread(void)

@@ -11,7 +11,7 @@
 
 /*
  * Read nocache, sync (direct), ro, sectorsize=L[/P], nodelete and uring=false below `cfg`, and
- * have the disk's own thread, where there is one, put itself under its filter. 0 or -errno.
+ * have the disk's own threads, where there are any, put themselves under their filter. 0 or -errno.
  */
 int disk_options(struct machine *m, struct config_node *cfg, struct block_opts *o, struct err *e);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The machine's disks, for who wants to say that a size has changed: zoneadmd over the wire, or
- * SIGUSR1 to a zhyve run by hand. (A jail cannot watch a file that it has no path to.) An emulation
+ * SIGUSR2 to a zhyve run by hand. (A jail cannot watch a file that it has no path to.) An emulation
  * that can tell its guest adds itself while the machine is built. Runs in zhyve.
  */
 #ifndef ZHYVE_PROCS_ZHYVE_DISKS_H

@@ -21,17 +21,18 @@ t_atexit losetup -d "$bad"
 modprobe dm-mod
 printf '0 1000 linear %s 0\n1000 8 error\n1008 64528 linear %s 1008\n' "$bad" "$bad" | dmsetup create --noudevsync zhyvebad
 t_atexit dmsetup remove --noudevsync zhyvebad
+dm=/dev/$(dmsetup info -c --noheadings -o blkdevname zhyvebad)
 
 (
 	# The files grow once the guest says that it waits for it.
 	wait_for 90 grep -q 'grown: waits vda' "$T/out"
 	truncate -s 48M "$T/vda.raw" $zones/grow.raw
-	pkill -USR1 -x zhyve
+	pkill -USR2 -x zhyve
 ) &
 t_atexit kill $!
 t_run "a guest with two NVMe and two virtio disks runs to its power-off" 1 timeout 110 \
 	zhyve -m 256m -c 1 -P -H -s 0,hostbridge -s 31,lpc -l com1,stdio -s "3,virtio-blk,$T/vda.raw" \
-	-s 4,virtio-blk,/dev/mapper/zhyvebad -s "5,nvme,$loop,ser=LOOP" \
+	-s "4,virtio-blk,$dm" -s "5,nvme,$loop,ser=LOOP" \
 	-s 6,nvme,$zones/grow.raw,sectsz=4096,nocache,ser=GROW,maxq=1 \
 	-l "kernel,$cache/vmlinux,initrd=$cache/tiny.cpio" \
 	-o boot.cmdline="console=ttyS0 quiet tiny.run=fs:nvme0n1,blk:nvme0n1,blkfill:8:nvme1n1,bad:1000:vdb,grown:48:vda,grown:48:nvme1n1,trim:nvme1n1,poweroff" \
@@ -48,5 +49,5 @@ t_like "a bad sector is the guest's error, and no more" "$out" 'bad: sector 1000
 for d in vda nvme1n1; do t_like "$d grows under the guest" "$out" "grown: $d 50331648"; done
 t_like "the larger disk can be trimmed" "$out" 'trim: ok'
 t_is "and is empty on the host" "$(du -k $zones/grow.raw | cut -f1)" 0
-t_like "zhyve says what went wrong on the bad disk" "$t_err" "disk '/dev/mapper/zhyvebad': read at byte 512000"
+t_like "zhyve says what went wrong on the bad disk" "$t_err" "disk '$dm': read at byte 512000"
 t_done
