@@ -28,9 +28,9 @@
 
 static const short main_calls[] = { SYS_epoll_wait, SYS_epoll_ctl, SYS_timerfd_settime, SYS_read,
 	SYS_write, SYS_readv, SYS_writev, SYS_sendto, SYS_sendmsg, SYS_recvmsg, SYS_accept4,
-	SYS_close, SYS_lseek, SYS_io_uring_enter, SYS_getrandom, SYS_futex, SYS_tgkill, SYS_getpid,
-	SYS_gettid, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_clock_gettime, SYS_madvise,
-	SYS_munmap, SYS_mmap, SYS_brk, SYS_exit, SYS_exit_group };
+	SYS_shutdown, SYS_close, SYS_lseek, SYS_io_uring_enter, SYS_getrandom, SYS_futex,
+	SYS_tgkill, SYS_getpid, SYS_gettid, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_clock_gettime,
+	SYS_madvise, SYS_munmap, SYS_mmap, SYS_brk, SYS_exit, SYS_exit_group };
 static const short vcpu_calls[] = { SYS_epoll_ctl, SYS_timerfd_settime, SYS_read, SYS_write,
 	SYS_readv, SYS_writev, SYS_sendto, SYS_io_uring_enter, SYS_pwritev2, SYS_getrandom,
 	SYS_futex, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_clock_gettime, SYS_madvise, SYS_munmap,
@@ -144,6 +144,7 @@ list(void)
 		CALL(sendmsg),
 		CALL(recvmsg),
 		CALL(accept4),
+		CALL(shutdown),
 		CALL(close),
 		CALL(io_uring_enter),
 		CALL(getrandom),

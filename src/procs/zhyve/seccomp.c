@@ -56,6 +56,7 @@ static const struct {
 	{ SYS_recvmsg, M },
 	{ SYS_accept4, M }, /* the next client of a console socket */
 	{ SYS_close, M },
+	{ SYS_shutdown, M }, /* a vsock's guest sends no more */
 	/* Disks. */
 	{ SYS_lseek, M }, /* their sizes, when told that they may have changed */
 	{ SYS_io_uring_enter, M | V },
