@@ -206,6 +206,8 @@ t_like "GetInterfaceDescription" \
 t_like "a method there is not" "$(call org.zhyve.Zone.Fly '{}')" '"error":"org.varlink.service.MethodNotFound"'
 t_like "a parameter that is missing" "$(call org.zhyve.Zone.Shutdown '{}')" 'org.varlink.service.InvalidParameter'
 t_like "Watch without more" "$(call org.zhyve.Zone.Watch '{}')" 'org.varlink.service.ExpectedMore'
+t_like "RefreshDisks" "$(call org.zhyve.Zone.RefreshDisks '{}')" '^\{"parameters":\{\}'
+t_run "reaches zhyve" 0 wait_for 10 grep -qa 'wire message 68' "$root/zones/$z/logs/console.log"
 type_until deaf typed "heard nothing"
 t_like "a guest that does not hear the power button" "$(call org.zhyve.Zone.Shutdown '{"timeout_s":1}')" \
 	'"error":"org.zhyve.Zone.Failed".*"errno":110.*it still runs'
