@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: group=base time=120
+# host: group=base time=150
 #
-# What people boot on a bare machine: iPXE from its CD image by BIOS, memtest86+ as a kernel. Each far enough to show that it runs.
+# What people boot on a bare machine: iPXE from its CD image by BIOS; a program from the network by iPXE as an option ROM; memtest86+ as a
+# kernel. Each far enough to show that it runs.
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -26,6 +27,29 @@ if [ -r /usr/lib/ipxe/ipxe.iso ]; then
 else
 	t_skip "SeaBIOS starts iPXE from a CD" "there is no package ipxe"
 fi
+# The boot sector of tests/guest is also what PXE can load and start: it says so and powers off.
+rom=/usr/lib/ipxe/qemu/pxe-virtio.rom
+if [ -r $rom ]; then
+	mkdir "$T/tftp"
+	gcc -m32 -nostdlib -static -no-pie -Wl,--build-id=none,-Ttext=0x7c00,--oformat=binary -o "$T/tftp/sector.0" \
+		"$top/tests/guest/sector.S"
+	ip tuntap add dev zbios0 mode tap
+	t_atexit ip link del zbios0
+	ip addr add 10.98.0.1/24 dev zbios0
+	ip link set zbios0 up
+	printf '%s\n' "interface zbios0" "start 10.98.0.10" "end 10.98.0.20" "siaddr 10.98.0.1" "boot_file sector.0" \
+		"lease_file $T/leases" "pidfile $T/udhcpd.pid" "option subnet 255.255.255.0" >"$T/udhcpd.conf"
+	: >"$T/leases"
+	busybox udhcpd -f "$T/udhcpd.conf" >"$T/udhcpd.log" 2>&1 &
+	t_atexit kill $!
+	busybox udpsvd -E 10.98.0.1 69 busybox tftpd -r "$T/tftp" >"$T/tftpd.log" 2>&1 &
+	t_atexit kill $!
+	start -l bootrom,/usr/share/seabios/bios-256k.bin -f genroms/ipxe.rom,file=$rom -s 6,virtio-net-viona,zbios0
+	shows "a program comes from the network by iPXE as an option ROM" 90 'boot sector of disk A'
+else
+	t_skip "a program comes from the network by iPXE as an option ROM" "there is no package ipxe-qemu"
+fi
+
 memtest=/boot/memtest86+x64.bin
 if [ -r $memtest ]; then
 	start -l kernel,$memtest -o boot.cmdline=console=ttyS0,115200
