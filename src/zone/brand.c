@@ -323,6 +323,34 @@ add_guards(struct maker *m)
 }
 
 /*
+ * The display, at SmartOS's place for it, where vnc-port says so: a port, 0 for any free one, -1 for
+ * none. Unlike there, none is the default: a server needs none, and it is not free of cost.
+ */
+static void
+add_display(struct maker *m, uint8_t used[32])
+{
+	const char *text = zconf_attr(m->c, "vnc-port");
+	int mem, events, rom;
+	uint32_t port;
+
+	if (text == NULL || strcmp(text, "-1") == 0)
+		return;
+	if (parse_u32(text, 0, UINT16_MAX, &port) != 0) {
+		brand_fail(m, EINVAL,
+		    "attr vnc-port: '%s' is not a port number between 0 and 65535, nor -1", text);
+		return;
+	}
+	brand_slot_take(m, used, "the display", 0, 30, 0);
+	m->p->display = true;
+	m->p->vnc_port = (uint16_t)port;
+	mem = brand_want_fd(m, BRAND_FD_FRAMEBUFFER, 0);
+	events = brand_want_fd(m, BRAND_FD_DISPLAY, 0);
+	rom = brand_want_fd(m, BRAND_FD_VGA_ROM, 0);
+	brand_arg(m, "-s");
+	brand_arg(m, "30:0,fbuf,vga=off,mem=fd:%d,events=fd:%d,rom=fd:%d", mem, events, rom);
+}
+
+/*
  * bhyve-extra-opts: split at blanks, no quoting (zones.md 12). What has a path there fails in the
  * jail: it has none.
  */
@@ -366,6 +394,7 @@ brand_plan_start(const struct zconf *c, const struct image *image,
 	brand_arg(&m, "-s");
 	brand_arg(&m, "7,virtio-rnd");
 	add_guards(&m);
+	add_display(&m, used);
 	add_extra(&m);
 	brand_arg(&m, "-o");
 	brand_arg(&m, "kvm=fd:%d", brand_want_fd(&m, BRAND_FD_KVM, 0));

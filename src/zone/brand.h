@@ -20,9 +20,10 @@
 #include "zone/zconf.h"
 
 #define BRAND_ARGV_MAX  100
+#define BRAND_VRAM      (16u << 20) /* bytes of the display's framebuffer */
 #define BRAND_DISKS_MAX 32
 #define BRAND_NICS_MAX  32
-#define BRAND_FDS_MAX   (8 + BRAND_DISKS_MAX + BRAND_NICS_MAX)
+#define BRAND_FDS_MAX   (11 + BRAND_DISKS_MAX + BRAND_NICS_MAX)
 
 /* What a descriptor of the plan is; `index` counts disks and nics. */
 enum brand_fd_kind {
@@ -37,6 +38,9 @@ enum brand_fd_kind {
 	BRAND_FD_VHOST,
 	BRAND_FD_KVM,
 	BRAND_FD_WIRE,
+	BRAND_FD_FRAMEBUFFER,
+	BRAND_FD_DISPLAY, /* its events */
+	BRAND_FD_VGA_ROM,
 };
 struct brand_fd {
 	enum brand_fd_kind kind;
@@ -58,7 +62,9 @@ struct brand_plan {
 	size_t ndisk;
 	struct vnic_spec nic[BRAND_NICS_MAX];
 	size_t nnic;
-	bool once; /* the plan after a reset of the guest differs */
+	bool display;      /* the zone has one */
+	uint16_t vnc_port; /* TCP port for its clients; 0: any */
+	bool once;         /* the plan after a reset of the guest differs */
 	int first_fd;
 	struct brand_fd fd[BRAND_FDS_MAX]; /* the i-th is descriptor first_fd + i */
 	size_t nfd;

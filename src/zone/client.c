@@ -320,6 +320,34 @@ zone_nmi(const char *name, struct err *e)
 	return (change_live(name, "nmi", "Nmi", NULL, "not running", e));
 }
 
+/* ---- the display ---- */
+
+int
+zone_display_get(const char *name, json_t **out, struct err *e)
+{
+	int rc = call_running(name, "GetDisplay", NULL, out, e);
+
+	return (rc == -ENOTCONN ? err_say(e, EINVAL, "not running") : rc);
+}
+
+int
+zone_screenshot_take(const char *name, char path[PATH_MAX], struct err *e)
+{
+	json_t *reply = NULL;
+	const char *text;
+	int rc = call_running(name, "Screenshot", NULL, &reply, e);
+
+	if (rc == -ENOTCONN)
+		return (err_say(e, EINVAL, "not running"));
+	if (rc == 0) {
+		text = json_string_value(json_object_get(reply, "path"));
+		if (text == NULL || (size_t)snprintf(path, PATH_MAX, "%s", text) >= PATH_MAX)
+			rc = err_say(e, EPROTO, "zoneadmd gave no path");
+	}
+	json_decref(reply);
+	return (rc);
+}
+
 /* ---- watching, console ---- */
 
 struct watcher {

@@ -9,6 +9,8 @@
 #ifndef ZHYVE_ZONE_CLIENT_H
 #define ZHYVE_ZONE_CLIENT_H
 
+#include <jansson.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,6 +54,10 @@ int zone_reboot(const char *name, struct err *e); /* abrupt halt and boot */
  */
 int zone_shutdown(const char *name, unsigned timeout_s, struct err *e);
 int zone_nmi(const char *name, struct err *e);
+/* The display's picture as PNG; `path` is where it was written. */
+int zone_screenshot_take(const char *name, char path[PATH_MAX], struct err *e);
+/* Where a live zone's display is, as GetDisplay of org.zhyve.Zone says; *out is the caller's. */
+int zone_display_get(const char *name, json_t **out, struct err *e);
 
 /*
  * Connect to the zone's console, installed or live; zoneadmd is started when it is not there.

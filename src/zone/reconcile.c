@@ -20,7 +20,8 @@ zone_ledger_undo(const char *kind, const char *arg, void *ctx, struct err *e)
 	if (strcmp(kind, "vm") == 0)
 		return (cgroup_kill(arg, e));
 	if (strcmp(kind, "cgroup") == 0)
-		return (cgroup_remove(arg, e));
+		/* zhyve-vnc may be in it without a "vm"; it is ending by itself. */
+		return (cgroup_kill(arg, e) == 0 ? cgroup_remove(arg, e) : -EBUSY);
 	if (strcmp(kind, "vnic") == 0)
 		return (vnic_destroy(arg, e));
 	if (strcmp(kind, "file") == 0)

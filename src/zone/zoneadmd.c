@@ -194,6 +194,7 @@ set_up(struct zoneadmd *z, struct err *e)
 	int rc;
 
 	zone_resources_init(&z->res);
+	zone_display_init(&z->display);
 	vm_init(&z->vm);
 	z->platform.fd = z->events.log.fd = -1;
 	if ((rc = mevent_loop_create(&z->loop)) != 0)

@@ -6,6 +6,7 @@
  *	zoneadmd_ctl.c   the varlink interface org.zhyve.Zone
  *	zoneadmd_op.c    what was asked for (boot, halt, …), who waits for it, the zone's state
  *	zoneadmd_res.c   the zone's resources: made at ready, undone at halt, all through the ledger
+ *	zoneadmd_display.c  of these, the display, and zhyve-vnc that serves it
  *	zoneadmd_rom.c   of these, the boot ROM and the zone's own variable store
  *	zoneadmd_vm.c    one life of zhyve: started in the jail, its wire, its end
  */
@@ -91,6 +92,19 @@ struct waiter {
 	int64_t deadline_ns; /* CLOCK_MONOTONIC, 0: none */
 };
 
+/* The display, from ready to halt (zoneadmd_display.c); mem -1: there is none. */
+struct zone_display {
+	int mem;                /* framebuffer and page of the mode, wire/display.h */
+	int zhyve_end, vnc_end; /* of the events' channel */
+	int unix_fd, tcp_fd;    /* where clients connect */
+	uint16_t port;          /* of tcp_fd */
+	int rom_fd, bin_fd;
+	char password[9];
+	pid_t pid; /* of zhyve-vnc, 0: it does not run */
+	int pidfd, err_fd;
+	struct mevent *ev;
+};
+
 struct zoneadmd {
 	char name[ZONENAME_MAX];
 	struct mevent_loop *loop;
@@ -107,6 +121,7 @@ struct zoneadmd {
 	int64_t reset_times[6];
 	struct start_options start; /* what was asked of this start */
 	struct zone_resources res;
+	struct zone_display display;
 	struct zone_vm vm;
 	struct zone_status status; /* what GetStatus tells besides the state */
 	struct waiter waiter[ZONEADMD_WAITERS_MAX];
@@ -130,6 +145,16 @@ void zone_resources_again(struct zone_resources *r);
  * is not there.
  */
 int zone_rom_open(struct zoneadmd *z, struct err *e);
+
+/* zoneadmd_display.c: 0 or -errno; without a display they do nothing. */
+void zone_display_init(struct zone_display *d);
+int zone_display_open(struct zoneadmd *z, struct err *e);
+/* See to it that zhyve-vnc runs. */
+int zone_display_start(struct zoneadmd *z, struct err *e);
+void zone_display_stop(struct zoneadmd *z);
+void zone_display_close(struct zoneadmd *z);
+/* Write the picture to a file in the zone path, which is given back. */
+int zone_screenshot(struct zoneadmd *z, char path[PATH_MAX], struct err *e);
 
 /* zoneadmd_vm.c */
 int vm_start(struct zoneadmd *z, struct err *e);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "zone/paths.h"
 #include "zone/zoneadmd.h"
 
 #define SHUTDOWN_TIMEOUT_MAX 86400
@@ -47,6 +48,11 @@ static const char interface_text[] =
     "runs on).\n"
     "method Shutdown(timeout_s: int) -> ()\n"
     "method Nmi() -> ()\n"
+    "# Where the display's clients connect: a UNIX socket, a port of 127.0.0.1. Without one: "
+    "none.\n"
+    "method GetDisplay() -> (path: ?string, host: ?string, port: ?int)\n"
+    "# The display's picture as a PNG file in the zone path.\n"
+    "method Screenshot() -> (path: string)\n"
     "# A volume has been made larger: the guest is told of its disks' sizes.\n"
     "method RefreshDisks() -> ()\n"
     "# Call with \"more\": every event from now on.\n"
@@ -158,6 +164,34 @@ nmi(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *ca
 }
 
 static void
+get_display(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	char path[PATH_MAX];
+
+	if (z->res.plan == NULL || z->display.mem < 0)
+		varlink_reply(conn, NULL, false);
+	else
+		varlink_reply(conn,
+		    json_pack("{s:s,s:s,s:i}", "path", path_run(path, "%s/vm.vnc", z->name), "host",
+			"127.0.0.1", "port", (int)z->display.port),
+		    false);
+}
+
+static void
+screenshot(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	char path[PATH_MAX];
+	struct err e = { 0 };
+
+	if (z->res.plan == NULL)
+		(void)err_say(&e, EINVAL, "the zone is not running");
+	if (e.errnum != 0 || zone_screenshot(z, path, &e) != 0)
+		ctl_fail(conn, &e);
+	else
+		varlink_reply(conn, json_pack("{s:s}", "path", path), false);
+}
+
+static void
 refresh_disks(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
 {
 	op_refresh_disks(z, conn);
@@ -233,6 +267,8 @@ static const struct {
 	{ "org.zhyve.Zone.Reboot", reboot },
 	{ "org.zhyve.Zone.Shutdown", shut_down },
 	{ "org.zhyve.Zone.Nmi", nmi },
+	{ "org.zhyve.Zone.GetDisplay", get_display },
+	{ "org.zhyve.Zone.Screenshot", screenshot },
 	{ "org.zhyve.Zone.RefreshDisks", refresh_disks },
 	{ "org.zhyve.Zone.Watch", watch },
 	{ "org.zhyve.Zone.Release", release },

@@ -133,6 +133,8 @@ open_all(struct zoneadmd *z, struct err *e)
 		if (r->disk_fd[i] < 0)
 			return (r->disk_fd[i]);
 	}
+	if ((rc = zone_display_open(z, e)) != 0)
+		return (rc);
 	if ((rc = zone_open_regular(zhyve != NULL ? zhyve : ZHYVE_BIN, "zhyve", &r->zhyve_fd, e)) !=
 	    0)
 		return (rc);
@@ -151,6 +153,7 @@ zone_resources_make(struct zoneadmd *z, struct err *e)
 	int rc;
 
 	zone_resources_init(&z->res);
+	zone_display_init(&z->display);
 	if ((rc = make_plan(z, e)) == 0 && (rc = make_cgroup(z, e)) == 0 &&
 	    (rc = make_vnics(z, e)) == 0 && (rc = open_all(z, e)) == 0)
 		return (0);
@@ -193,6 +196,7 @@ zone_resources_undo(struct zoneadmd *z, struct err *e)
 		volume_close(&r->disk_fd[i]);
 	for (size_t i = 0; i < NITEMS(r->tap_fd); i++)
 		fd_close(&r->tap_fd[i]);
+	zone_display_close(z);
 	fd_close(&r->kernel_fd);
 	fd_close(&r->initrd_fd);
 	fd_close(&r->rom_fd);

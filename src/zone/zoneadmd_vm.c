@@ -339,7 +339,8 @@ handout_vhost(struct handout *h, unsigned index, struct err *e)
 
 /* The plan's list, in its order. */
 static int
-handout_fill(struct handout *h, const struct zone_resources *r, struct err *e)
+handout_fill(
+    struct handout *h, const struct zone_resources *r, const struct zone_display *d, struct err *e)
 {
 	const struct brand_plan *p = r->plan;
 	int rc;
@@ -378,6 +379,15 @@ handout_fill(struct handout *h, const struct zone_resources *r, struct err *e)
 			break;
 		case BRAND_FD_KVM:
 			h->fds[i] = h->kvm;
+			break;
+		case BRAND_FD_FRAMEBUFFER:
+			h->fds[i] = d->mem;
+			break;
+		case BRAND_FD_DISPLAY:
+			h->fds[i] = d->zhyve_end;
+			break;
+		case BRAND_FD_VGA_ROM:
+			h->fds[i] = d->rom_fd;
 			break;
 		case BRAND_FD_WIRE:
 			h->fds[i] = h->wire[1];
@@ -445,7 +455,8 @@ vm_start(struct zoneadmd *z, struct err *e)
 	zoneadmd_log_check();
 	vm_init(&z->vm);
 	handout_init(&h);
-	if ((rc = handout_open(&h, e)) != 0 || (rc = handout_fill(&h, &z->res, e)) != 0 ||
+	if ((rc = zone_display_start(z, e)) != 0 || (rc = handout_open(&h, e)) != 0 ||
+	    (rc = handout_fill(&h, &z->res, &z->display, e)) != 0 ||
 	    (rc = ledger_add(z->ledger, "vm", z->res.cgroup, e)) != 0) {
 		handout_close(&h);
 		return (rc);

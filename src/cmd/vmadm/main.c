@@ -23,7 +23,7 @@ static const struct subcommand *const groups[] = { create_commands, delete_comma
  * error.
  */
 static const char *const later[] = { "create-snapshot", "delete-snapshot", "rollback-snapshot",
-	"update", "send", "receive", "recv", "install", "reprovision", "info", "events" };
+	"update", "send", "receive", "recv", "install", "reprovision", "events" };
 
 static void
 usage(FILE *f)

@@ -5,7 +5,7 @@
  * taken over, it has the guest's picture and may type, nothing else. Started by zhyve (by hand)
  * or by zoneadmd (in a zone) with everything open; it opens nothing.
  *
- *   zhyve-vnc -m fd:N -e fd:N -l fd:N [-p fd:N] [-u UID -g GID] NAME
+ *   zhyve-vnc -m fd:N -e fd:N -l fd:N [-l fd:N] [-p fd:N] [-u UID -g GID] NAME
  *
  * Stages: arguments and their descriptors checked; the framebuffer mapped, for reading; limits,
  * namespaces, identity; libraries warmed up; the system-call filter; "ready" told; the loop. It
@@ -29,13 +29,16 @@
 #include "procs/vnc/confine.h"
 #include "procs/vnc/rfb.h"
 
+#define LISTEN_MAX   2
 #define PASSWORD_MAX 8
 #define FRAME_MS     33  /* while something happens */
 #define IDLE_MS      100 /* while nothing does */
 #define LIVELY       30  /* frames until nothing counts as happening */
 
 struct options {
-	int mem, events, listen, password;
+	int mem, events, password;
+	int listen[LISTEN_MAX];
+	unsigned nlisten;
 	uint32_t uid, gid;
 	const char *name;
 };
@@ -44,7 +47,7 @@ static _Noreturn void
 usage(void)
 {
 	(void)fprintf(stderr,
-	    "usage: zhyve-vnc -m fd:N -e fd:N -l fd:N [-p fd:N] [-u UID -g GID] NAME\n"
+	    "usage: zhyve-vnc -m fd:N -e fd:N -l fd:N [-l fd:N] [-p fd:N] [-u UID -g GID] NAME\n"
 	    "It is started by zhyve and zoneadmd; see zhyve-vnc(8).\n");
 	exit(1);
 }
@@ -54,7 +57,7 @@ parse_options(int argc, char **argv, struct options *o)
 {
 	int opt, rc = 0;
 
-	*o = (struct options){ .mem = -1, .events = -1, .listen = -1, .password = -1 };
+	*o = (struct options){ .mem = -1, .events = -1, .password = -1 };
 	while ((opt = getopt(argc, argv, "m:e:l:p:u:g:")) != -1 && rc == 0) {
 		switch (opt) {
 		case 'm':
@@ -64,7 +67,8 @@ parse_options(int argc, char **argv, struct options *o)
 			rc = parse_fd(optarg, &o->events);
 			break;
 		case 'l':
-			rc = parse_fd(optarg, &o->listen);
+			rc = o->nlisten == LISTEN_MAX ? -E2BIG
+						      : parse_fd(optarg, &o->listen[o->nlisten++]);
 			break;
 		case 'p':
 			rc = parse_fd(optarg, &o->password);
@@ -79,7 +83,7 @@ parse_options(int argc, char **argv, struct options *o)
 			usage();
 		}
 	}
-	if (rc != 0 || argc - optind != 1 || o->mem < 0 || o->events < 0 || o->listen < 0 ||
+	if (rc != 0 || argc - optind != 1 || o->mem < 0 || o->events < 0 || o->nlisten == 0 ||
 	    (o->uid != 0) != (o->gid != 0))
 		usage();
 	o->name = argv[optind];
@@ -123,6 +127,16 @@ map_picture(struct picture *p, int fd, struct err *e)
 	return (0);
 }
 
+static int
+set_nonblock(const struct options *o)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < o->nlisten && rc == 0; i++)
+		rc = fd_set_nonblock(o->listen[i]);
+	return (rc);
+}
+
 static void
 accept_client(int listener)
 {
@@ -139,9 +153,8 @@ serve(const struct options *o)
 	unsigned lively = 0;
 
 	for (;;) {
-		struct pollfd fds[2 + RFB_CLIENTS_MAX] = {
+		struct pollfd fds[1 + RFB_CLIENTS_MAX + LISTEN_MAX] = {
 			{ .fd = o->events, .events = POLLIN },
-			{ .fd = o->listen, .events = POLLIN },
 		};
 		int socks[RFB_CLIENTS_MAX];
 		unsigned n = rfb_sockets(socks);
@@ -149,17 +162,21 @@ serve(const struct options *o)
 		int timeout = n == 0 ? -1 : lively > 0 ? FRAME_MS : IDLE_MS;
 
 		for (unsigned i = 0; i < n; i++)
-			fds[2 + i] = (struct pollfd){ .fd = socks[i], .events = POLLIN };
-		if (poll(fds, 2 + n, timeout) < 0 && errno != EINTR)
+			fds[1 + i] = (struct pollfd){ .fd = socks[i], .events = POLLIN };
+		for (unsigned i = 0; i < o->nlisten; i++)
+			fds[1 + n + i] = (struct pollfd){ .fd = o->listen[i], .events = POLLIN };
+		if (poll(fds, 1 + n + o->nlisten, timeout) < 0 && errno != EINTR)
 			return (-errno);
 		if (fds[0].revents != 0)
 			return (0);
 		for (unsigned i = 0; i < n; i++) {
-			if (fds[2 + i].revents != 0)
+			if (fds[1 + i].revents != 0)
 				rfb_readable(socks[i]);
 		}
-		if (fds[1].revents != 0)
-			accept_client(o->listen);
+		for (unsigned i = 0; i < o->nlisten; i++) {
+			if (fds[1 + n + i].revents != 0)
+				accept_client(o->listen[i]);
+		}
 		if (rfb_sockets(socks) > 0)
 			lively = rfb_frame() ? LIVELY : lively - (lively > 0);
 	}
@@ -181,7 +198,7 @@ main(int argc, char **argv)
 	(void)setsid(); /* what a terminal or a supervisor sends to its group is for zhyve alone */
 	parse_options(argc, argv, &o);
 	if ((o.password >= 0 && read_password(o.password, password, &e) != 0) ||
-	    map_picture(&picture, o.mem, &e) != 0 || fd_set_nonblock(o.listen) != 0 ||
+	    map_picture(&picture, o.mem, &e) != 0 || set_nonblock(&o) != 0 ||
 	    confine_early(o.uid, o.gid, &e) != 0 ||
 	    (rc = rfb_init(&picture, o.name, o.password >= 0 ? password : NULL, o.events)) != 0 ||
 	    confine_calls(&e) != 0) {

@@ -492,7 +492,14 @@ test_wrong_state(void **state)
 	expect_err("cannot connect to console when state is \"stopped\" must be \"running\".\n");
 	assert_int_equal(RUN("sysrq", UUID1, "nmi"), 1);
 	assert_int_equal(RUN("sysrq", UUID1, "screenshot"), 1);
-	expect_err("Invalid sysrq \"screenshot\" valid values: \"nmi\".\n");
+	expect_err("Unable to send request to vm from state \"stopped\", must be \"running\" or "
+		   "\"stopping\".\n");
+	assert_int_equal(RUN("info", UUID1, "spice"), 1);
+	expect_err("Unable to get info for VM " UUID1 ": unknown info type spice\n");
+	assert_int_equal(RUN("info", UUID1, "vnc"), 1);
+	expect_err("Unable to get info for VM " UUID1
+		   ": Unable to get info for vm from state \"stopped\", must be \"running\" or "
+		   "\"stopping\".\n");
 	assert_int_equal(RUN("kill", UUID1), 1);
 	expect_err("Cannot find running init PID for VM " UUID1 "\n");
 	assert_int_equal(RUN("kill", "-s", "HOP", UUID1), 1);

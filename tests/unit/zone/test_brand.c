@@ -96,6 +96,36 @@ refused(const char *why)
 }
 
 static void
+display(void **state)
+{
+	static const char *const bad[] = { "", "-2", "65536", "5900x" };
+	struct brand_plan *p;
+	struct err e = { 0 };
+
+	(void)disk("/zones/web1/disk0.raw", "0:4:0", true);
+	(void)zconf_attr_set(conf, "vnc-port", ZATTR_STRING, "5901");
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_true(p->display);
+	assert_int_equal(p->vnc_port, 5901);
+	assert_non_null(
+	    strstr(line(p), " -s 30:0,fbuf,vga=off,mem=fd:8,events=fd:9,rom=fd:10 -o kvm="));
+	assert_int_equal(p->fd[5].kind, BRAND_FD_FRAMEBUFFER);
+	assert_int_equal(p->fd[6].kind, BRAND_FD_DISPLAY);
+	assert_int_equal(p->fd[7].kind, BRAND_FD_VGA_ROM);
+	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "vnc-port", ZATTR_STRING, "-1");
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_false(p->display);
+	assert_null(strstr(line(p), "fbuf"));
+	brand_plan_free(p);
+	for (size_t i = 0; i < NITEMS(bad); i++) {
+		(void)zconf_attr_set(conf, "vnc-port", ZATTR_STRING, bad[i]);
+		assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), -EINVAL);
+		assert_non_null(strstr(e.text, "attr vnc-port: "));
+	}
+}
+
+static void
 whole_line(void **state)
 {
 	struct brand_plan *p;
@@ -335,6 +365,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(display, setup, teardown),
 		cmocka_unit_test_setup_teardown(whole_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(kernel_sources, setup, teardown),
 		cmocka_unit_test_setup_teardown(disks, setup, teardown),
