@@ -108,6 +108,10 @@ own(struct fuzz_host *h, struct fuzz *in, void *ctx)
 		command(t, in);
 		break;
 	default:
+		if (what >= 0xf0) {
+			pci_reset(h->pci);
+			break;
+		}
 		/* Another size, never larger than what the disk has. */
 		t->disk.be.info.size = (uint64_t)(fuzz_u8(in) + 1) * 4096;
 		nvme_resized(&t->nvme);

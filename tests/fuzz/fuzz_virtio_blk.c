@@ -48,7 +48,9 @@ own(struct fuzz_host *h, struct fuzz *in, void *ctx)
 {
 	struct target *t = ctx;
 
-	switch (fuzz_u8(in) % 4) {
+	uint8_t what = fuzz_u8(in);
+
+	switch (what % 4) {
 	case 0:
 	case 1:
 		fuzz_disk_step(&t->disk, in);
@@ -57,6 +59,10 @@ own(struct fuzz_host *h, struct fuzz *in, void *ctx)
 		request(t, in);
 		break;
 	default:
+		if (what >= 0xf0) {
+			pci_reset(h->pci);
+			break;
+		}
 		/* Another size, never larger than what the disk has. */
 		t->disk.be.info.size = (uint64_t)(fuzz_u8(in) + 1) * 4096;
 		virtio_blk_resized(&t->blk);
