@@ -104,11 +104,12 @@ for i in 0 1; do
 done
 # Without message interrupts: devices share lines, and vhost-net's interrupts come by way of zhyve.
 t_run "a guest without MSI runs to its power-off" 1 timeout 100 \
-	zhyve -m 256m -c 1 -P -H -s 0,hostbridge -s 31,lpc -l com1,stdio -s "3,virtio-blk,$T/uring.raw" \
+	zhyve -m 256m -c 1 -P -H -s 0,hostbridge -s 31,lpc -l com1,stdio -s "3,virtio-blk,$T/uring.raw" -s 4,nvme,ram=8 \
 	-s 8,virtio-net-viona,zvt0 -s 9,virtio-net-viona,zvt1,vhost=on -l "kernel,$cache/vmlinux,initrd=$cache/tiny.cpio" \
-	-o boot.cmdline="console=ttyS0 quiet pci=nomsi tiny.run=blkfill:2,ip:10.77.0.2/24:eth0,ping:10.77.0.1,ip:10.77.1.2/24:eth1,ping:10.77.1.1,poweroff" \
+	-o boot.cmdline="console=ttyS0 quiet pci=nomsi tiny.run=blkfill:2,blkfill:3:nvme0n1,ip:10.77.0.2/24:eth0,ping:10.77.0.1,ip:10.77.1.2/24:eth1,ping:10.77.1.1,poweroff" \
 	virtio
 t_like "its disk works" "$t_out" 'blkfill: 2 MiB ok'
+t_like "its NVMe works" "$t_out" 'blkfill: 3 MiB ok'
 for i in 0 1; do t_like "its nic $i works" "$t_out" "ping: 10.77.$i.1 answers"; done
 t_is "vhost-net had the second nic" "$(cat "$T/vhost" 2>/dev/null || true)" yes
 t_done
