@@ -20,6 +20,7 @@
 #include "backend/block_engine.h"
 #include "base/checked.h"
 #include "base/fd.h"
+#include "../loop.h"
 
 #define SIZE (8u << 20)
 
@@ -422,6 +423,47 @@ test_refresh(void **state)
 	assert_int_equal(io(BLOCK_READ, 0, buf, 512), -EIO);
 }
 
+/* A block device instead of the file: its sizes, what it frees and zeroes, its growth. */
+static void
+test_device(void **state)
+{
+	static uint8_t buf[65536], back[65536];
+	struct err e = { 0 };
+	char name[32];
+	struct block_backend *b;
+	int fd = loop_make(path, 4096, name);
+	struct block_opts o = { .no_uring = no_uring, .nocache = true };
+
+	if (fd < 0)
+		skip();
+	o.logical = 512;
+	assert_int_equal(block_open(&b, name, &o, loop, &lock, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "smaller than the device's own 4096"));
+	o.logical = 0;
+	block_close(disk);
+	assert_int_equal(block_open(&disk, name, &o, loop, &lock, NULL), 0);
+	disk->batch_done = on_batch;
+	assert_int_equal(disk->info.size, SIZE);
+	assert_int_equal(disk->info.logical, 4096);
+	assert_true(disk->info.can_discard);
+	memset(buf, 0xcd, sizeof(buf));
+	assert_int_equal(io(BLOCK_WRITE, 65536, buf, sizeof(buf)), 0);
+	assert_int_equal(io(BLOCK_FLUSH, 0, NULL, 0), 0);
+	assert_int_equal(io(BLOCK_READ, 65536, back, sizeof(back)), 0);
+	assert_memory_equal(buf, back, sizeof(buf));
+	assert_int_equal(io(BLOCK_DISCARD, 65536, NULL, 32768), 0);
+	assert_int_equal(io(BLOCK_WRITE_ZEROES, 65536 + 32768, NULL, 32768), 0);
+	memset(buf, 0, sizeof(buf));
+	assert_int_equal(io(BLOCK_READ, 65536, back, sizeof(back)), 0);
+	assert_memory_equal(buf, back, sizeof(buf));
+	assert_int_equal(truncate(path, SIZE * 2), 0);
+	assert_int_equal(ioctl(fd, LOOP_SET_CAPACITY, 0), 0);
+	assert_true(block_refresh(disk));
+	assert_int_equal(disk->info.size, SIZE * 2);
+	assert_int_equal(io(BLOCK_READ, SIZE * 2 - 4096, back, 4096), 0);
+	(void)close(fd);
+}
+
 static void
 expect_refused(struct block_opts o, const char *word)
 {
@@ -487,6 +529,7 @@ main(void)
 		T(test_direct),
 		T(test_direct_crooked),
 		T(test_refresh),
+		T(test_device),
 		T(test_refused),
 		T(test_drain),
 	};
