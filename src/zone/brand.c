@@ -341,6 +341,7 @@ add_display(struct maker *m, uint8_t used[32])
 		return;
 	}
 	brand_slot_take(m, used, "the display", 0, 30, 0);
+	brand_slot_take(m, used, "the display's tablet", 0, 30, 1);
 	m->p->display = true;
 	m->p->vnc_port = (uint16_t)port;
 	mem = brand_want_fd(m, BRAND_FD_FRAMEBUFFER, 0);
@@ -348,6 +349,8 @@ add_display(struct maker *m, uint8_t used[32])
 	rom = brand_want_fd(m, BRAND_FD_VGA_ROM, 0);
 	brand_arg(m, "-s");
 	brand_arg(m, "30:0,fbuf,vga=off,mem=fd:%d,events=fd:%d,rom=fd:%d", mem, events, rom);
+	brand_arg(m, "-s");
+	brand_arg(m, "30:1,xhci,tablet");
 }
 
 /*
