@@ -14,17 +14,17 @@
 
 static uint8_t *mem;
 static struct picture p;
-static unsigned calls, x1, y1, x2, y2;
+static unsigned calls, at_x1, at_y1, at_x2, at_y2;
 
 static void
-dirty(void *ctx, unsigned ax1, unsigned ay1, unsigned ax2, unsigned ay2)
+dirty(void *ctx, unsigned left, unsigned top, unsigned right, unsigned bottom)
 {
 	(void)ctx;
 	calls++;
-	x1 = ax1;
-	y1 = ay1;
-	x2 = ax2;
-	y2 = ay2;
+	at_x1 = left;
+	at_y1 = top;
+	at_x2 = right;
+	at_y2 = bottom;
 }
 
 static bool
@@ -82,16 +82,16 @@ test_changes(void **state)
 	*pixel(300, 20) = 0x654321;
 	assert_true(refresh());
 	assert_int_equal(calls, 1);
-	assert_int_equal(x1, 10);
-	assert_int_equal(x2, 301);
-	assert_int_equal(y1, 16);
-	assert_int_equal(y2, 32);
+	assert_int_equal(at_x1, 10);
+	assert_int_equal(at_x2, 301);
+	assert_int_equal(at_y1, 16);
+	assert_int_equal(at_y2, 32);
 	assert_int_equal(p.pixels[17 * 320 + 10], 0x123456);
 	assert_false(refresh());
 	*pixel(319, 99) = 1; /* the last band is a short one */
 	assert_true(refresh());
-	assert_int_equal(y1, 96);
-	assert_int_equal(y2, 100);
+	assert_int_equal(at_y1, 96);
+	assert_int_equal(at_y2, 100);
 	*pixel(0, 0) = *pixel(0, 50) = 1;
 	assert_true(refresh());
 	assert_int_equal(calls, 2);

@@ -107,8 +107,8 @@ display(void **state)
 	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
 	assert_true(p->display);
 	assert_int_equal(p->vnc_port, 5901);
-	assert_non_null(
-	    strstr(line(p), " -s 30:0,fbuf,vga=off,mem=fd:8,events=fd:9,rom=fd:10 -s 30:1,xhci,tablet -o kvm="));
+	assert_non_null(strstr(line(p),
+	    " -s 30:0,fbuf,vga=off,mem=fd:8,events=fd:9,rom=fd:10 -s 30:1,xhci,tablet -o kvm="));
 	assert_int_equal(p->fd[5].kind, BRAND_FD_FRAMEBUFFER);
 	assert_int_equal(p->fd[6].kind, BRAND_FD_DISPLAY);
 	assert_int_equal(p->fd[7].kind, BRAND_FD_VGA_ROM);
