@@ -1,0 +1,164 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# host: group=virtio time=150
+#
+# virtio-console, virtio-balloon and virtio-vsock under a stock kernel: lines and sockets between guest and host carry what is put into
+# them, byte for byte, and memory that the guest has no use for is the host's again. One boot of a tiny guest.
+set -eu
+# shellcheck source=tests/host/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/host/common.sh
+here=$top/tests/host . "$top/tests/host/common.sh"
+tool=${VSOCK_CAT:-$top/build/tests/host/vsock_cat}
+
+# What the tiny guest lacks, behind its own archive: modules, a tool, and another first process.
+mkdir -p "$T/more/lib/modules" "$T/more/bin"
+cp "$tool" "$T/more/bin/vsock_cat"
+kver=$(uname -r)
+for m in $(modules / "$kver" virtio_pci virtio_console virtio_balloon vmw_vsock_virtio_transport); do
+	cp "$m" "$T/more/lib/modules/"
+	echo "${m##*/}"
+done >"$T/more/lib/modules/order"
+cat >"$T/more/init" <<'SH'
+#!/bin/sh
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs tmp /tmp
+while read -r m; do insmod "/lib/modules/$m"; done </lib/modules/order
+port() { # NAME: its device
+	for p in /sys/class/virtio-ports/*; do
+		[ "$(cat "$p/name")" != "$1" ] || echo "/dev/${p##*/}"
+	done
+}
+for name in org.zhyve.bulk second; do echo "guest: port $name $(port $name)"; done
+exec 3<>"$(port org.zhyve.bulk)"
+echo "guest: bulk $(head -c 3000000 <&3 | tee /tmp/bulk | sha256sum)"
+cat /tmp/bulk >&3
+rm /tmp/bulk
+echo "to the second" >"$(port second)"
+echo "guest: hvc $(cat /sys/class/tty/hvc0/uevent 2>/dev/null | grep -c MAJOR)"
+dd if=/dev/urandom of=/tmp/mine bs=1M count=3 2>/dev/null
+echo "guest: mine $(sha256sum </tmp/mine)"
+echo "guest: asked $(echo "guest calling" | vsock_cat connect 7)"
+vsock_cat connect 8 </dev/null && echo "guest: port 8 answers" || echo "guest: port 8 refused"
+echo "guest: listens"
+echo "guest: theirs $(vsock_cat listen 1000 </tmp/mine | sha256sum)"
+rm /tmp/mine
+i=0
+while [ $i -lt 50 ] && [ "$(awk '/^balloon_inflate / { print $2 }' /proc/vmstat)" -lt 16384 ]; do
+	sleep 0.2
+	i=$((i + 1))
+done
+echo "guest: balloon $(awk '/^balloon_inflate / { print $2 }' /proc/vmstat)"
+dd if=/dev/zero bs=1M count=64 2>/dev/null | tr '\0' x >/tmp/fill
+echo "guest: filled"
+sleep 1
+rm /tmp/fill
+echo 3 >/proc/sys/vm/drop_caches
+echo "guest: free"
+sleep 6
+echo "guest: end"
+sleep 0.5
+poweroff -f
+SH
+chmod 755 "$T/more/init"
+(cd "$T/more" && find . | cpio --quiet -o -H newc) >"$T/more.cpio"
+cat "$cache/tiny.cpio" "$T/more.cpio" >"$T/initrd"
+
+cat >"$T/peers.py" <<'PY'
+import hashlib, os, socket, sys, threading, time
+dir = sys.argv[1]
+def dial(name):
+    while True:
+        s = socket.socket(socket.AF_UNIX)
+        try:
+            s.connect(dir + "/" + name)
+            return s
+        except OSError:
+            time.sleep(0.1)
+def read(s, n):
+    got = b""
+    while len(got) < n and (more := s.recv(n - len(got))):
+        got += more
+    return got
+def say(what, text):
+    open(dir + "/said." + what, "w").write(text)
+def bulk():
+    data, s = os.urandom(3000000), dial("bulk.sock")
+    say("bulk-sum", hashlib.sha256(data).hexdigest())
+    back = []
+    t = threading.Thread(target=lambda: back.append(read(s, len(data))))
+    t.start()
+    s.sendall(data)
+    t.join()
+    say("bulk", "same" if back[0] == data else "%d bytes" % len(back[0]))
+def second():
+    say("second", read(dial("second.sock"), 14).decode())
+def service():
+    s = dial("seven.sock")
+    s.sendall(b"host answering\n")
+    say("asked", read(s, 100).decode())
+def client():
+    while True:
+        s = dial("host.sock")
+        s.sendall(b"CONNECT 1000\n")
+        answer = s.makefile("rb", 0).readline()
+        if answer.startswith(b"OK "):
+            break
+        time.sleep(0.3)
+    data = os.urandom(3000000)
+    say("theirs-sum", hashlib.sha256(data).hexdigest())
+    def give():
+        s.sendall(data)
+        s.shutdown(socket.SHUT_WR)
+    threading.Thread(target=give).start()
+    say("mine", hashlib.sha256(read(s, 3 << 20)).hexdigest())
+for f in bulk, second, service, client:
+    threading.Thread(target=f, daemon=True).start()
+time.sleep(120)
+PY
+python3 "$T/peers.py" "$T" 2>"$T/peers.err" &
+t_atexit kill $!
+
+memory() { # MiB of the guest's memory that the host has given
+	local f
+	for f in "/proc/$(pgrep -x zhyve)"/fd/*; do
+		case $(readlink "$f") in *guest-ram*) stat -L -c %b "$f" | awk '{ print int($1 / 2048) }' ;; esac
+	done
+}
+(
+	wait_for 120 grep -q 'guest: filled' "$T/out"
+	sleep 0.5
+	memory >"$T/filled"
+	wait_for 60 grep -q 'guest: free' "$T/out"
+	sleep 5
+	memory >"$T/freed"
+) &
+t_atexit kill $!
+t_run "a guest with lines, sockets and a balloon runs to its power-off" 1 timeout 130 \
+	zhyve -m 256m -c 1 -P -H -s 0,hostbridge -s 31,lpc -l com1,stdio \
+	-s "3,virtio-console,org.zhyve.bulk=$T/bulk.sock,second=$T/second.sock,console,cols=90,rows=30" \
+	-s 4,virtio-balloon,target=192m -s "5,virtio-vsock,cid=77,path=$T/host.sock,port.7=$T/seven.sock" \
+	-l "kernel,$cache/vmlinux,initrd=$T/initrd" -o boot.cmdline="console=ttyS0 quiet" ports
+out=$(tr -d '\r' <<<"$t_out")
+said() { cat "$T/said.$1" 2>/dev/null || echo nothing; }
+sum() { sed -n "s/.*guest: $1 \([0-9a-f]*\).*/\1/p" <<<"$out" | tail -n 1; }
+
+t_like "the ports have their names" "$out" 'guest: port second /dev/vport'
+t_is "3 MB arrive in the guest's port unharmed" "$(sum bulk)" "$(said bulk-sum)"
+t_is "and come back unharmed" "$(said bulk)" same
+t_is "the second port is another line" "$(said second)" "to the second"
+t_like "port 0 is a console" "$out" 'guest: hvc 1'
+t_like "the guest reaches a service of the host's" "$out" 'guest: asked host answering'
+t_is "which hears it" "$(said asked)" "guest calling"
+t_like "a port that was not named refuses" "$out" 'guest: port 8 refused'
+t_is "a client of the host's sends 3 MB to the guest" "$(sum theirs)" "$(said theirs-sum)"
+t_is "and gets 3 MiB of it" "$(said mine)" "$(sum mine)"
+t_like "the guest fills its balloon" "$out" 'guest: balloon 16384'
+filled=$(cat "$T/filled" 2>/dev/null || echo 0) freed=$(cat "$T/freed" 2>/dev/null || echo 0)
+t_is "memory that it frees goes back to the host" \
+	"$([ "$filled" -ge 64 ] && [ $((filled - freed)) -ge 40 ] && echo yes || echo "$filled MiB, then $freed")" yes
+t_is "no complaints" "$t_err$(cat "$T/peers.err")" ""
+t_done
