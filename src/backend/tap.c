@@ -22,7 +22,8 @@
 struct tap {
 	struct net_backend be; /* softc: this */
 	int fd;
-	bool dead; /* the interface is gone */
+	bool dead;          /* the interface is gone */
+	bool multi, active; /* one of several queues; frames come by it */
 	struct lock *lock;
 	struct mevent *rd, *wr;
 };
@@ -96,12 +97,27 @@ tap_set_offload(struct net_backend *b, uint64_t f)
 	return (ioctl(of(b)->fd, TUNSETOFFLOAD, flags) < 0 ? -errno : 0);
 }
 
+static int
+tap_set_active(struct net_backend *b, bool on)
+{
+	struct tap *t = of(b);
+	struct ifreq ifr = { .ifr_flags = on ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE };
+
+	if (!t->multi || t->active == on)
+		return (0);
+	if (ioctl(t->fd, TUNSETQUEUE, &ifr) < 0)
+		return (-errno);
+	t->active = on;
+	return (0);
+}
+
 static const struct net_ops tap_ops = {
 	.send = tap_send,
 	.recv = tap_recv,
 	.want_read = tap_want_read,
 	.want_write = tap_want_write,
 	.set_offload = tap_set_offload,
+	.set_active = tap_set_active,
 };
 
 static void
@@ -131,9 +147,9 @@ on_writable(int fd, enum mevent_type type, void *arg)
 }
 
 static int
-open_named(const char *name, int *fd, struct err *e)
+open_named(const char *name, bool multi, int *fd, struct err *e)
 {
-	struct ifreq ifr = { .ifr_flags = TAP_FLAGS };
+	struct ifreq ifr = { .ifr_flags = (short)(TAP_FLAGS | (multi ? IFF_MULTI_QUEUE : 0)) };
 	bool existed;
 
 	if (name[0] == '\0' || strlen(name) >= sizeof(ifr.ifr_name))
@@ -150,7 +166,9 @@ open_named(const char *name, int *fd, struct err *e)
 		return (err_set(e, saved, "vnic '%s': cannot be opened as a tap%s", name,
 		    saved == EBUSY       ? " (another process has it)"
 			: saved == EPERM ? " (make one of yours: ip tuntap add mode tap)"
-					 : ""));
+			: saved == EINVAL && multi
+			? " with several queues (it was made without multi_queue)"
+			: ""));
 	}
 	if (!existed)
 		log_warn(
@@ -159,7 +177,7 @@ open_named(const char *name, int *fd, struct err *e)
 }
 
 static int
-adopt(int fd, const char *name, struct err *e)
+adopt(int fd, const char *name, bool multi, struct err *e)
 {
 	struct ifreq ifr = { 0 };
 	int rc;
@@ -169,6 +187,10 @@ adopt(int fd, const char *name, struct err *e)
 	if ((ifr.ifr_flags & TAP_FLAGS) != TAP_FLAGS)
 		return (err_say(e, EINVAL,
 		    "vnic '%s': the tap must be made with IFF_TAP, IFF_NO_PI and IFF_VNET_HDR",
+		    name));
+	if (multi && (ifr.ifr_flags & IFF_MULTI_QUEUE) == 0)
+		return (err_say(e, EINVAL,
+		    "vnic '%s': the tap must be made with IFF_MULTI_QUEUE for several queues",
 		    name));
 	if ((rc = fd_set_nonblock(fd)) < 0)
 		return (err_set(e, -rc, "vnic '%s'", name));
@@ -202,9 +224,9 @@ set_up(struct tap *t, const char *name, struct mevent_loop *loop, struct err *e)
 	return (0);
 }
 
-int
-tap_open(struct net_backend **out, const char *name, struct mevent_loop *loop, struct lock *lock,
-    struct err *e)
+static int
+open_tap(struct net_backend **out, const char *name, bool multi, struct mevent_loop *loop,
+    struct lock *lock, struct err *e)
 {
 	struct tap *t = calloc(1, sizeof(*t));
 	int rc;
@@ -212,10 +234,11 @@ tap_open(struct net_backend **out, const char *name, struct mevent_loop *loop, s
 	if (t == NULL)
 		return (err_set(e, ENOMEM, "vnic '%s'", name));
 	t->lock = lock;
+	t->multi = t->active = multi;
 	if (parse_fd(name, &t->fd) == 0)
-		rc = adopt(t->fd, name, e);
+		rc = adopt(t->fd, name, multi, e);
 	else
-		rc = open_named(name, &t->fd, e);
+		rc = open_named(name, multi, &t->fd, e);
 	if (rc < 0) {
 		free(t);
 		return (rc);
@@ -229,6 +252,20 @@ tap_open(struct net_backend **out, const char *name, struct mevent_loop *loop, s
 	};
 	*out = &t->be;
 	return (0);
+}
+
+int
+tap_open(struct net_backend **out, const char *name, struct mevent_loop *loop, struct lock *lock,
+    struct err *e)
+{
+	return (open_tap(out, name, false, loop, lock, e));
+}
+
+int
+tap_open_queue(struct net_backend **out, const char *name, struct mevent_loop *loop,
+    struct lock *lock, struct err *e)
+{
+	return (open_tap(out, name, true, loop, lock, e));
 }
 
 void

@@ -19,6 +19,9 @@
  */
 int tap_open(struct net_backend **out, const char *name, struct mevent_loop *loop,
     struct lock *lock, struct err *e);
+/* The same as one of several queues (IFF_MULTI_QUEUE), which can be switched off and on. */
+int tap_open_queue(struct net_backend **out, const char *name, struct mevent_loop *loop,
+    struct lock *lock, struct err *e);
 /* NULL is allowed. */
 void tap_close(struct net_backend *b);
 

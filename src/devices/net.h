@@ -35,6 +35,11 @@ struct net_ops {
 	void (*want_write)(struct net_backend *b, bool on);
 	/* Tell the link which offloads the guest takes (VIRTIO_NET_F_GUEST_* bits). 0 or -errno. */
 	int (*set_offload)(struct net_backend *b, uint64_t guest_features);
+	/*
+	 * One of several queues of a link: frames are, or are not, to come by this one. 0 or
+	 * -errno. May be NULL: it is the only one.
+	 */
+	int (*set_active)(struct net_backend *b, bool on);
 };
 
 struct net_backend {

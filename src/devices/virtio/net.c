@@ -19,6 +19,8 @@
 #define CTRL_RX_MODES  2 /* PROMISC, ALLMULTI */
 #define CTRL_CLASS_MAC 1
 #define CTRL_MAC_TABLE 0
+#define CTRL_CLASS_MQ  4
+#define CTRL_MQ_PAIRS  0
 #define CTRL_OK        0
 #define CTRL_ERR       1
 
@@ -33,6 +35,7 @@ static const struct {
 	{ VIRTIO_NET_F_GUEST_ECN, VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 },
 	{ VIRTIO_NET_F_HOST_ECN, VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 },
 	{ VIRTIO_NET_F_CTRL_RX, VIRTIO_NET_F_CTRL_VQ },
+	{ VIRTIO_NET_F_MQ, VIRTIO_NET_F_CTRL_VQ },
 };
 
 static int
@@ -44,24 +47,54 @@ net_negotiate(struct virtio_dev *vd, uint64_t f)
 	return (0);
 }
 
+/* The guest uses so many pairs from now on; the others get no frames (5.1.6.5.6). */
 static void
-net_start(struct virtio_dev *vd)
+set_active(struct virtio_net *net, unsigned n)
 {
-	struct virtio_net *net = vd->softc;
-	struct net_backend *b = net->backend;
+	net->active = n;
+	for (unsigned i = 0; i < net->npairs; i++) {
+		struct virtio_net_pair *p = &net->pair[i];
+		int rc = 0;
+
+		if (p->backend->ops->set_active != NULL)
+			rc = p->backend->ops->set_active(p->backend, i < n);
+		if (rc < 0)
+			log_warn("virtio-net: the link refuses queue %u: %s", i, strerror(-rc));
+		virtio_net_rx_run(p);
+	}
+}
+
+static void
+lend_pair(struct virtio_net_pair *p)
+{
+	struct virtio_dev *vd = &p->net->vd;
 	int rc;
 
-	rc = b->ops->set_offload(b, vd->features & VIRTIO_NET_OFFLOADS);
-	if (rc < 0)
-		log_warn("virtio-net: the link refuses the offloads: %s", strerror(-rc));
-	if (net->extern_drv == NULL)
+	/* A driver need not enable the queues of pairs that it does not use. */
+	if (p->extern_drv == NULL || !vd->queue[p->index * 2].enabled ||
+	    !vd->queue[p->index * 2 + 1].enabled)
 		return;
-	rc = virtio_extern_start(net->extern_drv, vd, VIRTIO_NET_RX, 2);
+	rc = virtio_extern_start(p->extern_drv, vd, p->index * 2, 2);
 	if (rc < 0)
 		log_warn("virtio-net: the outside driver cannot take the queues (%s); they are "
 			 "served here",
 		    strerror(-rc));
-	net->lent = rc == 0;
+	p->lent = rc == 0;
+}
+
+static void
+net_start(struct virtio_dev *vd)
+{
+	struct virtio_net *net = vd->softc;
+
+	for (unsigned i = 0; i < net->npairs; i++) {
+		struct net_backend *b = net->pair[i].backend;
+		int rc = b->ops->set_offload(b, vd->features & VIRTIO_NET_OFFLOADS);
+
+		if (rc < 0)
+			log_warn("virtio-net: the link refuses the offloads: %s", strerror(-rc));
+		lend_pair(&net->pair[i]);
+	}
 }
 
 static void
@@ -69,36 +102,58 @@ net_take_back(struct virtio_dev *vd)
 {
 	struct virtio_net *net = vd->softc;
 
-	if (net->lent)
-		virtio_extern_stop(net->extern_drv, vd, VIRTIO_NET_RX, 2);
-	net->lent = false;
+	for (unsigned i = 0; i < net->npairs; i++) {
+		struct virtio_net_pair *p = &net->pair[i];
+
+		if (p->lent)
+			virtio_extern_stop(p->extern_drv, vd, i * 2, 2);
+		p->lent = false;
+	}
 }
 
 static bool
 net_stop(struct virtio_dev *vd)
 {
 	struct virtio_net *net = vd->softc;
-	struct net_backend *b = net->backend;
 
 	net_take_back(vd);
-	b->ops->want_read(b, false);
-	b->ops->want_write(b, false);
-	(void)b->ops->set_offload(b, 0);
-	net->reading = false;
-	net->nbuffers = 0;
-	net->rest_len = 0;
-	net->tx_held = false;
+	for (unsigned i = 0; i < net->npairs; i++) {
+		struct net_backend *b = net->pair[i].backend;
+
+		virtio_net_rx_stop(&net->pair[i]);
+		virtio_net_tx_stop(&net->pair[i]);
+		(void)b->ops->set_offload(b, 0);
+	}
+	set_active(net, 1);
 	return (true);
+}
+
+/* Which queue is the control queue, 5.1.2. */
+static unsigned
+ctrl_queue(const struct virtio_net *net)
+{
+	return (virtio_has(&net->vd, VIRTIO_NET_F_MQ) ? net->npairs * 2 : VIRTIO_NET_CTRL);
 }
 
 /* Receive modes and the MAC table are taken note of by saying yes: see net.h. */
 static uint8_t
-command(const struct virtio_net *net, uint8_t class, uint8_t cmd)
+command(struct virtio_net *net, const uint8_t *cmd, size_t len)
 {
+	unsigned pairs;
+
+	if (cmd[0] == CTRL_CLASS_MQ && virtio_has(&net->vd, VIRTIO_NET_F_MQ)) {
+		if (cmd[1] != CTRL_MQ_PAIRS || len < 4)
+			return (CTRL_ERR);
+		pairs = le16_get(cmd + 2);
+		if (pairs < 1 || pairs > net->npairs)
+			return (CTRL_ERR);
+		set_active(net, pairs);
+		return (CTRL_OK);
+	}
 	if (!virtio_has(&net->vd, VIRTIO_NET_F_CTRL_RX))
 		return (CTRL_ERR);
-	if ((class == CTRL_CLASS_RX && cmd < CTRL_RX_MODES) ||
-	    (class == CTRL_CLASS_MAC && cmd == CTRL_MAC_TABLE))
+	if ((cmd[0] == CTRL_CLASS_RX && cmd[1] < CTRL_RX_MODES) ||
+	    (cmd[0] == CTRL_CLASS_MAC && cmd[1] == CTRL_MAC_TABLE))
 		return (CTRL_OK);
 	return (CTRL_ERR);
 }
@@ -107,47 +162,63 @@ static void
 ctrl_one(struct virtio_net *net)
 {
 	struct vq_chain *c = &net->ctrl;
-	uint8_t cmd[2], ack;
+	uint8_t cmd[4] = { 0 }, ack;
+	size_t len;
 
-	if (c->read_len < sizeof(cmd) || c->write_len < 1) {
+	if (c->read_len < 2 || c->write_len < 1) {
 		virtio_needs_reset(&net->vd, "network control command without command or answer");
 		return;
 	}
-	(void)gmem_iov_to_buf(c->iov, c->nread, 0, cmd, sizeof(cmd));
-	ack = command(net, cmd[0], cmd[1]);
+	len = gmem_iov_to_buf(c->iov, c->nread, 0, cmd, sizeof(cmd));
+	ack = command(net, cmd, len);
 	(void)gmem_buf_to_iov(&ack, 1, c->iov + c->nread, c->nwrite, 0);
-	virtq_push(&net->vd.queue[VIRTIO_NET_CTRL], c->head, 1);
+	virtq_push(&net->vd.queue[ctrl_queue(net)], c->head, 1);
 }
 
 static void
-ctrl_run(struct virtio_net *net)
+ctrl_run(struct virtio_net *net, unsigned queue)
 {
-	struct virtq *q = &net->vd.queue[VIRTIO_NET_CTRL];
+	struct virtq *q = &net->vd.queue[queue];
 	unsigned round = 0;
 
 	do {
 		virtq_kick_off(q);
-		for (unsigned n = 0;
-		     n < q->size && virtio_pop(&net->vd, VIRTIO_NET_CTRL, &net->ctrl); n++)
+		for (unsigned n = 0; n < q->size && virtio_pop(&net->vd, queue, &net->ctrl); n++)
 			ctrl_one(net);
-		virtio_publish(&net->vd, VIRTIO_NET_CTRL);
-	} while (virtio_another_round(&net->vd, VIRTIO_NET_CTRL, round++));
+		virtio_publish(&net->vd, queue);
+	} while (virtio_another_round(&net->vd, queue, round++));
 }
 
 static void
 net_notify(struct virtio_dev *vd, unsigned queue)
 {
 	struct virtio_net *net = vd->softc;
+	struct virtio_net_pair *p = &net->pair[queue / 2];
 
-	if (queue == VIRTIO_NET_CTRL)
-		ctrl_run(net);
-	else if (net->lent)
+	if (queue == ctrl_queue(net))
+		ctrl_run(net, queue);
+	else if (queue >= net->npairs * 2)
+		return; /* where the control queue would be */
+	else if (p->lent)
 		/* The kick came by a way that the outside driver does not hear. */
 		(void)vd->transport->again(vd, queue);
-	else if (queue == VIRTIO_NET_RX)
-		virtio_net_rx_run(net);
+	else if (queue % 2 == VIRTIO_NET_RX)
+		virtio_net_rx_run(p);
 	else
-		virtio_net_tx_run(net);
+		virtio_net_tx_run(p);
+}
+
+static void
+net_queue_reset(struct virtio_dev *vd, unsigned queue)
+{
+	struct virtio_net *net = vd->softc;
+
+	if (queue >= net->npairs * 2 || queue == ctrl_queue(net))
+		return; /* nothing is ever under way in it */
+	if (queue % 2 == VIRTIO_NET_RX)
+		virtio_net_rx_stop(&net->pair[queue / 2]);
+	else
+		virtio_net_tx_stop(&net->pair[queue / 2]);
 }
 
 static void
@@ -171,51 +242,111 @@ static const struct virtio_dev_ops net_ops = {
 	.notify = net_notify,
 	.stop = net_stop,
 	.broken = net_take_back,
+	.queue_reset = net_queue_reset,
 };
 
 /* struct virtio_net_config, 5.1.4 */
 static void
-fill_config(struct virtio_net *net)
+fill_config(struct virtio_net *net, const struct virtio_net_setup *setup)
 {
-	memcpy(net->config, net->backend->mac, 6);
+	memcpy(net->config, setup->backend[0]->mac, 6);
 	le16_put(net->config + 6, STATUS_LINK_UP);
-	le16_put(net->config + 8, 1); /* max_virtqueue_pairs */
-	le16_put(net->config + 10, net->backend->mtu);
+	le16_put(net->config + 8, (uint16_t)net->npairs); /* max_virtqueue_pairs */
+	le16_put(net->config + 10, setup->backend[0]->mtu);
+	le32_put(net->config + 12, setup->speed);
+	net->config[16] = 1; /* full duplex */
 	net->vd.config = net->config;
 	net->vd.config_len = VIRTIO_NET_CONFIG_LEN;
 }
 
 /* An outside driver limits what concerns the rings; offloads are the link's. */
 static int
-offer_features(struct virtio_net *net)
+offer_features(struct virtio_net *net, const struct virtio_net_setup *setup)
 {
 	const uint64_t rings = VIRTIO_NET_F_MRG_RXBUF | VIRTIO_FEAT_INDIRECT_DESC |
 	    VIRTIO_FEAT_EVENT_IDX | VIRTIO_FEAT_VERSION_1;
+	const struct net_backend *b = setup->backend[0];
 
 	net->vd.offered |= VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MRG_RXBUF |
 	    VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX;
-	if (net->backend->mtu != 0)
+	if (b->mtu != 0)
 		net->vd.offered |= VIRTIO_NET_F_MTU;
-	net->vd.offered |= net->backend->offload_features & VIRTIO_NET_OFFLOADS;
-	if (net->extern_drv != NULL)
-		net->vd.offered &= ~(rings & ~net->extern_drv->features);
+	if (net->npairs > 1)
+		net->vd.offered |= VIRTIO_NET_F_MQ;
+	if (setup->speed != 0)
+		net->vd.offered |= VIRTIO_NET_F_SPEED;
+	net->vd.offered |= b->offload_features & VIRTIO_NET_OFFLOADS;
+	if (setup->extern_drv[0] == NULL)
+		/* The outside driver has rings that it gives back together only. */
+		net->vd.offered |= VIRTIO_FEAT_RING_RESET;
+	else
+		net->vd.offered &= ~(rings & ~setup->extern_drv[0]->features);
 	return ((net->vd.offered & VIRTIO_FEAT_VERSION_1) != 0 ? 0 : -EINVAL);
 }
 
 static int
-make_buffers(struct virtio_net *net)
+make_pair(struct virtio_net *net, unsigned i, const struct virtio_net_setup *setup)
 {
-	struct virtq *q = net->vd.queue;
+	struct virtio_net_pair *p = &net->pair[i];
+	struct virtq *rx = &net->vd.queue[i * 2], *tx = rx + 1;
 
-	net->rx_iov = calloc(VIRTIO_NET_RX_SIZE + 1, sizeof(struct iovec));
-	net->tx_iov = calloc(VIRTIO_NET_TX_SIZE + 1, sizeof(struct iovec));
-	net->bounce = calloc(1, VIRTIO_NET_FRAME_MAX);
-	if (net->rx_iov == NULL || net->tx_iov == NULL || net->bounce == NULL ||
-	    vq_chain_init(&net->rx, &q[VIRTIO_NET_RX]) < 0 ||
-	    vq_chain_init(&net->more, &q[VIRTIO_NET_RX]) < 0 ||
-	    vq_chain_init(&net->tx, &q[VIRTIO_NET_TX]) < 0 ||
-	    vq_chain_init(&net->ctrl, &q[VIRTIO_NET_CTRL]) < 0)
+	*p = (struct virtio_net_pair){ .net = net,
+		.index = i,
+		.backend = setup->backend[i],
+		.extern_drv = setup->extern_drv[i] };
+	p->rx_iov = calloc(rx->size_max + 1u, sizeof(struct iovec));
+	p->tx_iov = calloc(tx->size_max + 1u, sizeof(struct iovec));
+	p->bounce = calloc(1, VIRTIO_NET_FRAME_MAX);
+	if (p->rx_iov == NULL || p->tx_iov == NULL || p->bounce == NULL ||
+	    vq_chain_init(&p->rx, rx) < 0 || vq_chain_init(&p->more, rx) < 0 ||
+	    vq_chain_init(&p->tx, tx) < 0)
 		return (-ENOMEM);
+	p->backend->readable = link_readable;
+	p->backend->writable = link_writable;
+	p->backend->dev = p;
+	return (0);
+}
+
+/* Sizes of the queues; then of the largest chain of commands, wherever their queue is. */
+static int
+make_queues(struct virtio_net *net, const struct virtio_net_setup *setup)
+{
+	const uint16_t tx = setup->tx_size != 0 ? setup->tx_size : VIRTIO_NET_TX_SIZE;
+	unsigned last = net->npairs * 2;
+	int rc;
+
+	for (unsigned i = 0; i < net->npairs; i++)
+		if ((rc = virtio_queue_resize(&net->vd, i * 2 + 1, tx)) < 0)
+			return (rc);
+	if ((rc = virtio_queue_resize(&net->vd, last, VIRTIO_NET_CTRL_SIZE)) < 0)
+		return (rc);
+	return (vq_chain_init(&net->ctrl,
+	    &net->vd.queue[net->vd.queue[0].size_max > VIRTIO_NET_CTRL_SIZE ? 0 : last]));
+}
+
+int
+virtio_net_init_pairs(
+    struct virtio_net *net, const struct gmem *gm, const struct virtio_net_setup *setup)
+{
+	const uint16_t rx = setup->rx_size != 0 ? setup->rx_size : VIRTIO_NET_RX_SIZE;
+	int rc;
+
+	*net = (struct virtio_net){ .active = 1 };
+	if (setup->npairs == 0 || setup->npairs > VIRTIO_NET_PAIRS_MAX)
+		return (-EINVAL);
+	rc = virtio_init(&net->vd, &net_ops, net, gm, setup->npairs * 2 + 1, rx);
+	if (rc < 0)
+		return (rc);
+	net->npairs = setup->npairs;
+	rc = make_queues(net, setup);
+	for (unsigned i = 0; i < net->npairs && rc == 0; i++)
+		rc = make_pair(net, i, setup);
+	if (rc < 0 || (rc = offer_features(net, setup)) < 0) {
+		virtio_net_destroy(net);
+		return (rc);
+	}
+	fill_config(net, setup);
+	set_active(net, 1);
 	return (0);
 }
 
@@ -223,36 +354,27 @@ int
 virtio_net_init(struct virtio_net *net, const struct gmem *gm, struct net_backend *backend,
     struct virtio_extern *x)
 {
-	int rc;
+	const struct virtio_net_setup setup = {
+		.npairs = 1, .backend = { backend }, .extern_drv = { x }
+	};
 
-	*net = (struct virtio_net){ .backend = backend, .extern_drv = x };
-	rc = virtio_init(&net->vd, &net_ops, net, gm, VIRTIO_NET_QUEUES, VIRTIO_NET_RX_SIZE);
-	if (rc < 0)
-		return (rc);
-	if ((rc = virtio_queue_resize(&net->vd, VIRTIO_NET_TX, VIRTIO_NET_TX_SIZE)) < 0 ||
-	    (rc = virtio_queue_resize(&net->vd, VIRTIO_NET_CTRL, VIRTIO_NET_CTRL_SIZE)) < 0 ||
-	    (rc = make_buffers(net)) < 0 || (rc = offer_features(net)) < 0) {
-		virtio_net_destroy(net);
-		return (rc);
-	}
-	fill_config(net);
-	backend->readable = link_readable;
-	backend->writable = link_writable;
-	backend->dev = net;
-	return (0);
+	return (virtio_net_init_pairs(net, gm, &setup));
 }
 
 void
 virtio_net_destroy(struct virtio_net *net)
 {
-	if (net->lent)
-		(void)net_stop(&net->vd);
-	vq_chain_destroy(&net->rx);
-	vq_chain_destroy(&net->more);
-	vq_chain_destroy(&net->tx);
+	net_take_back(&net->vd);
+	for (unsigned i = 0; i < net->npairs; i++) {
+		struct virtio_net_pair *p = &net->pair[i];
+
+		vq_chain_destroy(&p->rx);
+		vq_chain_destroy(&p->more);
+		vq_chain_destroy(&p->tx);
+		free(p->rx_iov);
+		free(p->tx_iov);
+		free(p->bounce);
+	}
 	vq_chain_destroy(&net->ctrl);
-	free(net->rx_iov);
-	free(net->tx_iov);
-	free(net->bounce);
 	virtio_destroy(&net->vd);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtio network device (virtio 1.2, 5.1) on a struct net_backend: one pair of queues and a
+ * virtio network device (virtio 1.2, 5.1) on a struct net_backend for each pair of queues, and a
  * control queue; mergeable receive buffers, checksum and segmentation offloads as far as the link
- * does them. With an outside driver (virtio_extern.h: vhost-net) the pair is its business while
- * the guest's driver runs. bhyve calls it virtio-net-viona.
+ * does them. A guest begins with one pair and says how many it uses (5.1.6.5.6). With an outside
+ * driver (virtio_extern.h: vhost-net) a pair is its business while the guest's driver runs. bhyve
+ * calls it virtio-net-viona.
  *
  * The guest may ask for receive modes and MAC filters: it is told yes and gets what the link lets
  * through, for what a nic may see is decided by the zone's protection and not by the guest. Pure.
@@ -18,7 +19,8 @@
 #define VIRTIO_NET_RX_SIZE    1024 /* bhyve's rxvqsize and txvqsize */
 #define VIRTIO_NET_TX_SIZE    256
 #define VIRTIO_NET_CTRL_SIZE  64
-#define VIRTIO_NET_CONFIG_LEN 12
+#define VIRTIO_NET_CONFIG_LEN 17
+#define VIRTIO_NET_PAIRS_MAX  16
 /* Header, Ethernet header with two tags, 64 KiB of a segmented packet. */
 #define VIRTIO_NET_FRAME_MAX (NET_HDR_LEN + 22 + 65536)
 
@@ -39,6 +41,8 @@
 #define VIRTIO_NET_F_STATUS     (1ull << 16)
 #define VIRTIO_NET_F_CTRL_VQ    (1ull << 17)
 #define VIRTIO_NET_F_CTRL_RX    (1ull << 18)
+#define VIRTIO_NET_F_MQ         (1ull << 22)
+#define VIRTIO_NET_F_SPEED      (1ull << 63)
 
 /* What the link, and not the ring, has to do with. */
 #define VIRTIO_NET_OFFLOADS                                                             \
@@ -50,17 +54,17 @@
 enum {
 	VIRTIO_NET_RX,
 	VIRTIO_NET_TX,
-	VIRTIO_NET_CTRL,
-	VIRTIO_NET_QUEUES
+	VIRTIO_NET_CTRL /* behind the last pair with VIRTIO_NET_F_MQ, else behind the first */
 };
 
-struct virtio_net {
-	struct virtio_dev vd;
+struct virtio_net;
+
+struct virtio_net_pair {
+	struct virtio_net *net;
+	unsigned index;
 	struct net_backend *backend;
 	struct virtio_extern *extern_drv; /* NULL: we serve the queues */
 	bool lent;                        /* the outside driver has them now */
-	uint8_t config[VIRTIO_NET_CONFIG_LEN];
-
 	/*
 	 * Receiving. A frame too long for the first chain goes on in `bounce` and from there into
 	 * further chains.
@@ -78,8 +82,22 @@ struct virtio_net {
 	uint8_t tx_hdr[NET_HDR_LEN];
 	unsigned tx_niov;
 	bool tx_held; /* the chain in tx waits until the link takes it */
+};
 
+struct virtio_net {
+	struct virtio_dev vd;
+	unsigned npairs, active; /* active: those that the guest uses */
+	struct virtio_net_pair pair[VIRTIO_NET_PAIRS_MAX];
+	uint8_t config[VIRTIO_NET_CONFIG_LEN];
 	struct vq_chain ctrl;
+};
+
+struct virtio_net_setup {
+	unsigned npairs;
+	struct net_backend *backend[VIRTIO_NET_PAIRS_MAX];
+	struct virtio_extern *extern_drv[VIRTIO_NET_PAIRS_MAX]; /* all or none; NULL: none */
+	uint16_t rx_size, tx_size;                              /* powers of two; 0: as bhyve's */
+	uint32_t speed; /* Mbit/s; 0: the guest is not told */
 };
 
 /*
@@ -88,12 +106,21 @@ struct virtio_net {
  */
 int virtio_net_init(struct virtio_net *net, const struct gmem *gm, struct net_backend *backend,
     struct virtio_extern *x);
+/*
+ * The same with more than one pair: MAC, MTU and offloads are those of the first backend. 0,
+ * -ENOMEM, -EINVAL.
+ */
+int virtio_net_init_pairs(
+    struct virtio_net *net, const struct gmem *gm, const struct virtio_net_setup *setup);
 void virtio_net_destroy(struct virtio_net *net);
 
 /* net_queue.c, private to the device: the data queues. */
-void virtio_net_rx_run(struct virtio_net *net);
-void virtio_net_tx_run(struct virtio_net *net);
+void virtio_net_rx_run(struct virtio_net_pair *p);
+void virtio_net_tx_run(struct virtio_net_pair *p);
 /* The link takes frames again. */
-void virtio_net_tx_writable(struct virtio_net *net);
+void virtio_net_tx_writable(struct virtio_net_pair *p);
+/* Let go of what is under way in the pair's queues. */
+void virtio_net_rx_stop(struct virtio_net_pair *p);
+void virtio_net_tx_stop(struct virtio_net_pair *p);
 
 #endif

@@ -34,61 +34,62 @@ enum rx_result {
 };
 
 static struct virtq *
-rx_queue(struct virtio_net *net)
+rx_queue(struct virtio_net_pair *p)
 {
-	return (&net->vd.queue[VIRTIO_NET_RX]);
+	return (&p->net->vd.queue[p->index * 2]);
 }
 
 static void
-reading(struct virtio_net *net, bool on)
+reading(struct virtio_net_pair *p, bool on)
 {
-	if (net->reading == on)
+	if (p->reading == on)
 		return;
-	net->reading = on;
-	net->backend->ops->want_read(net->backend, on);
+	p->reading = on;
+	p->backend->ops->want_read(p->backend, on);
 }
 
 /* Take a chain to receive into. */
 static bool
-take_buffer(struct virtio_net *net, struct vq_chain *c)
+take_buffer(struct virtio_net_pair *p, struct vq_chain *c)
 {
-	if (!virtio_pop(&net->vd, VIRTIO_NET_RX, c))
+	if (!virtio_pop(&p->net->vd, p->index * 2, c))
 		return (false);
 	if (c->nread == 0 && c->write_len >= NET_HDR_LEN)
 		return (true);
-	virtio_needs_reset(&net->vd, "receive buffer that is readable or too small for a header");
+	virtio_needs_reset(
+	    &p->net->vd, "receive buffer that is readable or too small for a header");
 	return (false);
 }
 
 /* The whole frame is in its buffers: count them in the header of the first, and give them back. */
 static void
-finish_frame(struct virtio_net *net)
+finish_frame(struct virtio_net_pair *p)
 {
 	uint8_t n[2];
 
-	le16_put(n, net->nbuffers);
-	(void)gmem_buf_to_iov(n, sizeof(n), net->rx.iov, net->rx.nwrite, H_NUM_BUFFERS);
-	net->nbuffers = 0;
-	virtio_publish(&net->vd, VIRTIO_NET_RX);
+	le16_put(n, p->nbuffers);
+	(void)gmem_buf_to_iov(n, sizeof(n), p->rx.iov, p->rx.nwrite, H_NUM_BUFFERS);
+	p->nbuffers = 0;
+	virtio_publish(&p->net->vd, p->index * 2);
 }
 
 /* Spread what is left in bounce over further chains. False when the guest has none for now. */
 static bool
-spread_rest(struct virtio_net *net)
+spread_rest(struct virtio_net_pair *p)
 {
 	size_t n;
 
-	while (net->rest_len > 0) {
-		if (!take_buffer(net, &net->more))
+	while (p->rest_len > 0) {
+		if (!take_buffer(p, &p->more))
 			return (false);
 		n = gmem_buf_to_iov(
-		    net->bounce + net->rest_off, net->rest_len, net->more.iov, net->more.nwrite, 0);
-		net->rest_off += n;
-		net->rest_len -= n;
-		net->nbuffers++;
-		virtq_push(rx_queue(net), net->more.head, (uint32_t)n);
+		    p->bounce + p->rest_off, p->rest_len, p->more.iov, p->more.nwrite, 0);
+		p->rest_off += n;
+		p->rest_len -= n;
+		p->nbuffers++;
+		virtq_push(rx_queue(p), p->more.head, (uint32_t)n);
 	}
-	finish_frame(net);
+	finish_frame(p);
 	return (true);
 }
 
@@ -97,60 +98,61 @@ spread_rest(struct virtio_net *net)
  * *room.
  */
 static unsigned
-rx_iovec(struct virtio_net *net, size_t *room)
+rx_iovec(struct virtio_net_pair *p, size_t *room)
 {
 	unsigned n;
 
 	*room = 0;
-	for (n = 0; n < net->rx.nwrite && n < IOV_LIMIT - 1; n++) {
-		net->rx_iov[n] = net->rx.iov[n];
-		*room += net->rx.iov[n].iov_len;
+	for (n = 0; n < p->rx.nwrite && n < IOV_LIMIT - 1; n++) {
+		p->rx_iov[n] = p->rx.iov[n];
+		*room += p->rx.iov[n].iov_len;
 	}
-	net->rx_iov[n].iov_base = net->bounce;
-	net->rx_iov[n].iov_len = VIRTIO_NET_FRAME_MAX;
+	p->rx_iov[n].iov_base = p->bounce;
+	p->rx_iov[n].iov_len = VIRTIO_NET_FRAME_MAX;
 	return (n + 1);
 }
 
 static enum rx_result
-rx_one(struct virtio_net *net)
+rx_one(struct virtio_net_pair *p)
 {
-	struct net_backend *b = net->backend;
+	struct net_backend *b = p->backend;
 	size_t room, len;
 	ssize_t n;
 
-	if (net->nbuffers != 0)
-		return (spread_rest(net) ? RX_FRAME : RX_NO_BUFFERS);
-	if (!take_buffer(net, &net->rx))
+	if (p->nbuffers != 0)
+		return (spread_rest(p) ? RX_FRAME : RX_NO_BUFFERS);
+	if (!take_buffer(p, &p->rx))
 		return (RX_NO_BUFFERS);
-	n = b->ops->recv(b, net->rx_iov, rx_iovec(net, &room));
+	n = b->ops->recv(b, p->rx_iov, rx_iovec(p, &room));
 	len = n > 0 ? (size_t)n : 0;
 	/* Without mergeable buffers a frame that does not fit is lost (5.1.6.4). */
-	if (len < NET_HDR_LEN || (len > room && !virtio_has(&net->vd, VIRTIO_NET_F_MRG_RXBUF))) {
-		virtq_unpop(rx_queue(net), &net->rx);
+	if (len < NET_HDR_LEN || (len > room && !virtio_has(&p->net->vd, VIRTIO_NET_F_MRG_RXBUF))) {
+		virtq_unpop(rx_queue(p), &p->rx);
 		return (n >= 0 || n == -EMSGSIZE ? RX_FRAME : RX_NONE);
 	}
-	net->nbuffers = 1;
-	net->rest_off = 0;
-	net->rest_len = len > room ? len - room : 0;
-	virtq_push(rx_queue(net), net->rx.head, (uint32_t)(len - net->rest_len));
-	return (spread_rest(net) ? RX_FRAME : RX_NO_BUFFERS);
+	p->nbuffers = 1;
+	p->rest_off = 0;
+	p->rest_len = len > room ? len - room : 0;
+	virtq_push(rx_queue(p), p->rx.head, (uint32_t)(len - p->rest_len));
+	return (spread_rest(p) ? RX_FRAME : RX_NO_BUFFERS);
 }
 
 void
-virtio_net_rx_run(struct virtio_net *net)
+virtio_net_rx_run(struct virtio_net_pair *p)
 {
 	enum rx_result r = RX_FRAME;
 
-	if (!virtio_running(&net->vd) || net->lent || !rx_queue(net)->enabled) {
-		reading(net, false);
+	if (!virtio_running(&p->net->vd) || p->lent || !rx_queue(p)->enabled ||
+	    p->index >= p->net->active) {
+		reading(p, false);
 		return;
 	}
-	virtq_kick_off(rx_queue(net));
+	virtq_kick_off(rx_queue(p));
 	for (unsigned n = 0; n < BATCH && r == RX_FRAME; n++) {
-		r = rx_one(net);
-		if (r == RX_NO_BUFFERS && virtio_running(&net->vd) &&
-		    virtq_kick_on(rx_queue(net))) {
-			virtq_kick_off(rx_queue(net));
+		r = rx_one(p);
+		if (r == RX_NO_BUFFERS && virtio_running(&p->net->vd) &&
+		    virtq_kick_on(rx_queue(p))) {
+			virtq_kick_off(rx_queue(p));
 			r = RX_FRAME;
 		}
 	}
@@ -158,41 +160,41 @@ virtio_net_rx_run(struct virtio_net *net)
 	 * While there are buffers the link wakes us, and kicks may stay off; without, a kick
 	 * does.
 	 */
-	reading(net, r != RX_NO_BUFFERS);
+	reading(p, r != RX_NO_BUFFERS);
 }
 
 /* May the guest ask for this segmentation? */
 static bool
-gso_allowed(const struct virtio_net *net, uint8_t type)
+gso_allowed(const struct virtio_net_pair *p, uint8_t type)
 {
-	if ((type & GSO_ECN) != 0 && !virtio_has(&net->vd, VIRTIO_NET_F_HOST_ECN))
+	if ((type & GSO_ECN) != 0 && !virtio_has(&p->net->vd, VIRTIO_NET_F_HOST_ECN))
 		return (false);
 	switch (type & ~GSO_ECN) {
 	case GSO_NONE:
 		return (type == GSO_NONE);
 	case GSO_TCPV4:
-		return (virtio_has(&net->vd, VIRTIO_NET_F_HOST_TSO4));
+		return (virtio_has(&p->net->vd, VIRTIO_NET_F_HOST_TSO4));
 	case GSO_TCPV6:
-		return (virtio_has(&net->vd, VIRTIO_NET_F_HOST_TSO6));
+		return (virtio_has(&p->net->vd, VIRTIO_NET_F_HOST_TSO6));
 	case GSO_UDP:
-		return (virtio_has(&net->vd, VIRTIO_NET_F_HOST_UFO));
+		return (virtio_has(&p->net->vd, VIRTIO_NET_F_HOST_UFO));
 	}
 	return (false);
 }
 
 /* Check the private copy of the header against what was negotiated and the frame's length. */
 static bool
-header_ok(struct virtio_net *net, uint64_t frame_len)
+header_ok(struct virtio_net_pair *p, uint64_t frame_len)
 {
-	uint8_t *h = net->tx_hdr;
+	uint8_t *h = p->tx_hdr;
 	uint32_t end = (uint32_t)le16_get(h + H_CSUM_START) + le16_get(h + H_CSUM_OFFSET) + 2;
 
 	h[H_FLAGS] &= F_NEEDS_CSUM; /* other flags are the receiver's (5.1.6.2.1) */
 	le16_put(h + H_NUM_BUFFERS, 0);
 	if ((h[H_FLAGS] & F_NEEDS_CSUM) != 0 &&
-	    (!virtio_has(&net->vd, VIRTIO_NET_F_CSUM) || end > frame_len))
+	    (!virtio_has(&p->net->vd, VIRTIO_NET_F_CSUM) || end > frame_len))
 		return (false);
-	return (gso_allowed(net, h[H_GSO_TYPE]));
+	return (gso_allowed(p, h[H_GSO_TYPE]));
 }
 
 /*
@@ -200,38 +202,38 @@ header_ok(struct virtio_net *net, uint64_t frame_len)
  * dropped.
  */
 static bool
-tx_prepare(struct virtio_net *net)
+tx_prepare(struct virtio_net_pair *p)
 {
-	struct vq_chain *c = &net->tx;
+	struct vq_chain *c = &p->tx;
 	size_t skip = NET_HDR_LEN;
 	unsigned n = 1;
 
-	(void)gmem_iov_to_buf(c->iov, c->nread, 0, net->tx_hdr, NET_HDR_LEN);
-	net->tx_iov[0] = (struct iovec){ net->tx_hdr, NET_HDR_LEN };
+	(void)gmem_iov_to_buf(c->iov, c->nread, 0, p->tx_hdr, NET_HDR_LEN);
+	p->tx_iov[0] = (struct iovec){ p->tx_hdr, NET_HDR_LEN };
 	for (unsigned i = 0; i < c->nread; i++) {
 		if (skip >= c->iov[i].iov_len) {
 			skip -= c->iov[i].iov_len;
 			continue;
 		}
-		net->tx_iov[n].iov_base = (uint8_t *)c->iov[i].iov_base + skip;
-		net->tx_iov[n++].iov_len = c->iov[i].iov_len - skip;
+		p->tx_iov[n].iov_base = (uint8_t *)c->iov[i].iov_base + skip;
+		p->tx_iov[n++].iov_len = c->iov[i].iov_len - skip;
 		skip = 0;
 	}
-	net->tx_niov = n;
+	p->tx_niov = n;
 	return (n > 1 && n <= IOV_LIMIT && c->read_len <= VIRTIO_NET_FRAME_MAX &&
-	    header_ok(net, c->read_len - NET_HDR_LEN));
+	    header_ok(p, c->read_len - NET_HDR_LEN));
 }
 
 /* Hand the prepared frame to the link; false when it has to wait. */
 static bool
-tx_send(struct virtio_net *net)
+tx_send(struct virtio_net_pair *p)
 {
-	struct net_backend *b = net->backend;
+	struct net_backend *b = p->backend;
 
-	if (b->ops->send(b, net->tx_iov, net->tx_niov) == -EAGAIN) {
-		if (!net->tx_held)
+	if (b->ops->send(b, p->tx_iov, p->tx_niov) == -EAGAIN) {
+		if (!p->tx_held)
 			b->ops->want_write(b, true);
-		net->tx_held = true;
+		p->tx_held = true;
 		return (false);
 	}
 	return (true);
@@ -239,50 +241,67 @@ tx_send(struct virtio_net *net)
 
 /* At most one ring's length of frames; false when the link is full. */
 static bool
-tx_round(struct virtio_net *net)
+tx_round(struct virtio_net_pair *p)
 {
-	struct virtq *q = &net->vd.queue[VIRTIO_NET_TX];
+	struct virtq *q = &p->net->vd.queue[p->index * 2 + 1];
 
-	for (unsigned n = 0; n < q->size && virtio_pop(&net->vd, VIRTIO_NET_TX, &net->tx); n++) {
-		if (net->tx.read_len < NET_HDR_LEN) {
-			virtio_needs_reset(&net->vd, "transmit buffer without a header");
+	for (unsigned n = 0; n < q->size && virtio_pop(&p->net->vd, p->index * 2 + 1, &p->tx);
+	     n++) {
+		if (p->tx.read_len < NET_HDR_LEN) {
+			virtio_needs_reset(&p->net->vd, "transmit buffer without a header");
 			return (true);
 		}
-		if (tx_prepare(net) && !tx_send(net))
+		if (tx_prepare(p) && !tx_send(p))
 			return (false);
-		virtq_push(q, net->tx.head, 0);
+		virtq_push(q, p->tx.head, 0);
 	}
 	return (true);
 }
 
 void
-virtio_net_tx_run(struct virtio_net *net)
+virtio_net_tx_run(struct virtio_net_pair *p)
 {
-	struct virtq *q = &net->vd.queue[VIRTIO_NET_TX];
+	struct virtq *q = &p->net->vd.queue[p->index * 2 + 1];
 	unsigned round = 0;
 	bool go_on;
 
-	if (net->tx_held)
+	if (p->tx_held)
 		return;
 	do {
 		virtq_kick_off(q);
-		go_on = tx_round(net);
-		virtio_publish(&net->vd, VIRTIO_NET_TX);
-	} while (go_on && virtio_another_round(&net->vd, VIRTIO_NET_TX, round++));
+		go_on = tx_round(p);
+		virtio_publish(&p->net->vd, p->index * 2 + 1);
+	} while (go_on && virtio_another_round(&p->net->vd, p->index * 2 + 1, round++));
 }
 
 void
-virtio_net_tx_writable(struct virtio_net *net)
+virtio_net_tx_writable(struct virtio_net_pair *p)
 {
-	if (!net->tx_held || !virtio_running(&net->vd)) {
-		net->backend->ops->want_write(net->backend, false);
+	if (!p->tx_held || !virtio_running(&p->net->vd)) {
+		p->backend->ops->want_write(p->backend, false);
 		return;
 	}
-	if (!tx_send(net))
+	if (!tx_send(p))
 		return;
-	net->tx_held = false;
-	net->backend->ops->want_write(net->backend, false);
-	virtq_push(&net->vd.queue[VIRTIO_NET_TX], net->tx.head, 0);
-	virtio_publish(&net->vd, VIRTIO_NET_TX);
-	virtio_net_tx_run(net);
+	p->tx_held = false;
+	p->backend->ops->want_write(p->backend, false);
+	virtq_push(&p->net->vd.queue[p->index * 2 + 1], p->tx.head, 0);
+	virtio_publish(&p->net->vd, p->index * 2 + 1);
+	virtio_net_tx_run(p);
+}
+
+void
+virtio_net_rx_stop(struct virtio_net_pair *p)
+{
+	p->backend->ops->want_read(p->backend, false);
+	p->reading = false;
+	p->nbuffers = 0;
+	p->rest_len = 0;
+}
+
+void
+virtio_net_tx_stop(struct virtio_net_pair *p)
+{
+	p->backend->ops->want_write(p->backend, false);
+	p->tx_held = false;
 }

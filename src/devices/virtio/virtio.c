@@ -150,8 +150,10 @@ virtio_propose(struct virtio_dev *vd, unsigned sel, uint32_t bits)
 bool
 virtio_queue_open(const struct virtio_dev *vd, unsigned queue)
 {
-	return (queue < vd->nqueues && !vd->queue[queue].enabled && !vd->resetting &&
-	    (vd->status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET)) == 0);
+	if (queue >= vd->nqueues || vd->queue[queue].enabled || vd->resetting)
+		return (false);
+	return ((vd->status & VIRTIO_STATUS_NEEDS_RESET) == 0 &&
+	    ((vd->status & VIRTIO_STATUS_DRIVER_OK) == 0 || vd->queue[queue].reopened));
 }
 
 void
@@ -161,6 +163,24 @@ virtio_queue_enable(struct virtio_dev *vd, unsigned queue)
 		return;
 	if (virtq_enable(&vd->queue[queue]) < 0)
 		virtio_needs_reset(vd, vd->queue[queue].broken);
+	else
+		virtio_notify(vd, queue); /* when it is one that comes back */
+}
+
+void
+virtio_queue_reset(struct virtio_dev *vd, unsigned queue)
+{
+	struct virtq *q = &vd->queue[queue];
+
+	if (queue >= vd->nqueues || !virtio_running(vd) || !q->enabled ||
+	    !virtio_has(vd, VIRTIO_FEAT_RING_RESET))
+		return;
+	if (vd->ops->queue_reset != NULL)
+		vd->ops->queue_reset(vd, queue);
+	virtq_reset(q);
+	q->indirect = virtio_has(vd, VIRTIO_FEAT_INDIRECT_DESC);
+	q->event_idx = virtio_has(vd, VIRTIO_FEAT_EVENT_IDX);
+	q->reopened = true;
 }
 
 void

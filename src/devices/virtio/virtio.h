@@ -44,6 +44,7 @@
 #define VIRTIO_FEAT_INDIRECT_DESC (1ull << 28)
 #define VIRTIO_FEAT_EVENT_IDX     (1ull << 29)
 #define VIRTIO_FEAT_VERSION_1     (1ull << 32)
+#define VIRTIO_FEAT_RING_RESET    (1ull << 40)
 
 #define VIRTIO_QUEUES_MAX         64
 
@@ -74,6 +75,11 @@ struct virtio_dev_ops {
 	 * always done at once.
 	 */
 	bool (*stop)(struct virtio_dev *vd);
+	/*
+	 * One queue is being reset (2.6.1): let go of what is under way in it. For models that
+	 * offer RING_RESET; may be NULL.
+	 */
+	void (*queue_reset)(struct virtio_dev *vd, unsigned queue);
 	/* The driver broke a rule: take back what others do for the device. May be NULL. */
 	void (*broken)(struct virtio_dev *vd);
 };
@@ -136,6 +142,8 @@ void virtio_propose(struct virtio_dev *vd, unsigned sel, uint32_t bits);
 /* May this queue's registers still change? */
 bool virtio_queue_open(const struct virtio_dev *vd, unsigned queue);
 void virtio_queue_enable(struct virtio_dev *vd, unsigned queue);
+/* Reset one queue of a running device, which may then be set anew and enabled again. */
+void virtio_queue_reset(struct virtio_dev *vd, unsigned queue);
 /* The driver kicked; ignored when the device is not running or there is no such queue. */
 void virtio_notify(struct virtio_dev *vd, unsigned queue);
 /* Reset without asking the driver (the machine was reset). */

@@ -40,7 +40,9 @@
 #define C_Q_DESC        0x20
 #define C_Q_DRIVER      0x28
 #define C_Q_DEVICE      0x30
-#define C_LEN           0x38
+#define C_Q_NOTIFY_DATA 0x38
+#define C_Q_RESET       0x3a
+#define C_LEN           0x3c
 
 /* Capability types, 4.1.4 */
 #define CAP_COMMON  1
@@ -182,6 +184,7 @@ queue_read(const struct virtio_pci *vp, uint64_t off)
 	case C_Q_ENABLE:
 		return (q->enabled);
 	case C_Q_NOTIFY_OFF:
+	case C_Q_NOTIFY_DATA:
 		return (vp->queue_sel);
 	case C_Q_DESC:
 		return (q->desc);
@@ -264,6 +267,11 @@ queue_write(struct virtio_pci *vp, uint64_t off, unsigned size, uint64_t val)
 		irq_moved(vp, vp->queue_sel);
 		return;
 	}
+	if (off == C_Q_RESET) { /* done when it is written, so that it reads as 0 (4.1.4.3) */
+		if (val == 1)
+			virtio_queue_reset(vp->vd, vp->queue_sel);
+		return;
+	}
 	/* All else is fixed once the queue is enabled or the device runs. */
 	if (!virtio_queue_open(vp->vd, vp->queue_sel))
 		return;
@@ -339,7 +347,8 @@ common_width_ok(uint64_t off, unsigned size)
 	case C_Q_DEVICE + 4:
 		return (size == 4);
 	default:
-		return (off < C_Q_DESC && off % 2 == 0 && size == 2);
+		return ((off < C_Q_DESC || off == C_Q_NOTIFY_DATA || off == C_Q_RESET) &&
+		    off % 2 == 0 && size == 2);
 	}
 }
 

@@ -38,9 +38,10 @@ struct virtq {
 	uint16_t size_max; /* power of two, set by the device */
 	uint16_t size;     /* as the driver chose, a power of two <= size_max */
 	bool enabled;
-	bool indirect;              /* VIRTIO_FEAT_INDIRECT_DESC accepted */
-	bool event_idx;             /* VIRTIO_FEAT_EVENT_IDX accepted */
-	const char *broken;         /* why, once the guest has broken a rule; NULL before */
+	bool reopened;      /* was reset by itself while the device runs: may be enabled again */
+	bool indirect;      /* VIRTIO_FEAT_INDIRECT_DESC accepted */
+	bool event_idx;     /* VIRTIO_FEAT_EVENT_IDX accepted */
+	const char *broken; /* why, once the guest has broken a rule; NULL before */
 	uint64_t desc, avail, used; /* guest-physical, as the driver wrote them */
 	/* The three areas in our address space, valid while enabled. Shared with the guest. */
 	const uint8_t *desc_p;

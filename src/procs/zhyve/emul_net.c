@@ -4,14 +4,18 @@
  * kernel (vhost-net). Runs in zhyve while the machine is built.
  *
  * Options: the tap first (a name or fd:N; also vnic=), then mac=, mtu=, vhost=off|on|PATH|fd:N
- * (off: see backend/vhost.h), feature_mask= (bits not to be offered). bhyve's options about
- * queues and speed are accepted and change nothing.
+ * (off: see backend/vhost.h), feature_mask= (bits not to be offered), qpair= (pairs of queues; 1),
+ * vqsize=, rxvqsize=, txvqsize= (entries), speed= (Mbit/s, told to the guest). Descriptors for more
+ * than one pair are joined by '+'.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backend/tap.h"
 #include "backend/vhost.h"
+#include "base/checked.h"
 #include "base/parse.h"
 #include "devices/virtio/net.h"
 #include "procs/zhyve/emul.h"
@@ -23,16 +27,30 @@
 
 struct net_emul {
 	struct virtio_net net;
-	struct net_backend *tap;
-	struct virtio_extern *vhost;
+	struct virtio_net_setup setup;
 	struct virtio_glue glue;
 };
 
-/* 0 with n->vhost NULL when it is off. */
+/* The n-th (from 0) of texts joined by '+'; the only one there is serves all. False: there is none. */
+static bool
+nth(const char *list, unsigned n, char *out, size_t size)
+{
+	if (strchr(list, '+') == NULL)
+		return (snprintf(out, size, "%s", list) < (int)size);
+	for (; n > 0; n--) {
+		list = strchr(list, '+');
+		if (list == NULL)
+			return (false);
+		list++;
+	}
+	return (snprintf(out, size, "%.*s", (int)strcspn(list, "+"), list) < (int)size);
+}
+
 static int
-open_vhost(struct net_emul *n, struct config_node *cfg, struct err *e)
+open_vhost(struct net_emul *n, struct config_node *cfg, unsigned pair, struct err *e)
 {
 	const char *where = config_text(cfg, "vhost", "off");
+	char one[128];
 	bool on;
 
 	if (parse_bool(where, &on) == 0) {
@@ -40,53 +58,106 @@ open_vhost(struct net_emul *n, struct config_node *cfg, struct err *e)
 			return (0);
 		where = "/dev/vhost-net";
 	}
-	return (vhost_net_open(&n->vhost, where, n->tap->vhost_tap_fd, e));
+	if (!nth(where, pair, one, sizeof(one)) ||
+	    (pair > 0 && strncmp(where, "fd:", 3) == 0 && strchr(where, '+') == NULL))
+		return (
+		    err_say(e, EINVAL, "vhost: '%s' names none for queue pair %u", where, pair));
+	return (vhost_net_open(
+	    &n->setup.extern_drv[pair], one, n->setup.backend[pair]->vhost_tap_fd, e));
 }
 
 static int
-make_device(struct net_emul *n, struct machine *m, uint64_t mask, unsigned bdf, struct err *e)
+open_links(struct net_emul *n, struct machine *m, struct config_node *cfg, struct err *e)
 {
+	const char *vnic = config_get(cfg, "vnic");
+	char one[128];
 	int rc;
 
-	if ((rc = virtio_net_init(&n->net, &m->gm, n->tap, n->vhost)) != 0)
-		return (err_set(e, -rc, "cannot make the device"));
-	n->net.vd.offered &= ~(mask & ~VIRTIO_FEAT_VERSION_1);
-	if ((rc = virtio_glue_attach(&n->glue, &n->net.vd, bdf, e)) != 0 || n->vhost == NULL)
+	if (vnic == NULL)
+		return (err_say(e, EINVAL, "no vnic is given, as in -s 4,virtio-net-viona,tap0"));
+	for (unsigned i = 0; i < n->setup.npairs; i++) {
+		if (!nth(vnic, i, one, sizeof(one)) ||
+		    (i > 0 && strncmp(vnic, "fd:", 3) == 0 && strchr(vnic, '+') == NULL))
+			return (err_say(e, EINVAL,
+			    "vnic '%s' names none for queue pair %u, as in fd:4+fd:5", vnic, i));
+		rc = n->setup.npairs > 1
+		    ? tap_open_queue(&n->setup.backend[i], one, m->loop, &n->glue.lock, e)
+		    : tap_open(&n->setup.backend[i], one, m->loop, &n->glue.lock, e);
+		if (rc != 0 || (rc = open_vhost(n, cfg, i, e)) != 0)
+			return (rc);
+	}
+	return (0);
+}
+
+static int
+queue_size(struct config_node *cfg, const char *name, uint32_t def, uint32_t *out, struct err *e)
+{
+	int rc = config_number(cfg, name, 2, VIRTQ_SIZE_MAX, def, out, e);
+
+	if (rc == 0 && *out != 0 && !IS_POW2(*out))
+		return (
+		    err_say(e, EINVAL, "viona: %s '%u' must be power of 2", name, (unsigned)*out));
+	return (rc);
+}
+
+static int
+read_options(struct virtio_net_setup *s, struct config_node *cfg, uint64_t *mask, struct err *e)
+{
+	const char *mask_text = config_get(cfg, "feature_mask");
+	uint32_t both, rx, tx, pairs, speed;
+	int rc;
+
+	if (mask_text != NULL && parse_u64(mask_text, mask) != 0)
+		return (err_say(e, EINVAL, "feature_mask: '%s' is not a number", mask_text));
+	if ((rc = queue_size(cfg, "vqsize", 0, &both, e)) != 0 ||
+	    (rc = queue_size(cfg, "rxvqsize", both, &rx, e)) != 0 ||
+	    (rc = queue_size(cfg, "txvqsize", both, &tx, e)) != 0 ||
+	    (rc = config_number(cfg, "qpair", 1, VIRTIO_NET_PAIRS_MAX, 1, &pairs, e)) != 0 ||
+	    (rc = config_number(cfg, "speed", 1, INT32_MAX, 0, &speed, e)) != 0)
 		return (rc);
-	return (virtio_glue_lendable(&n->glue, VIRTIO_NET_RX, 2, e));
+	s->npairs = pairs;
+	s->rx_size = (uint16_t)rx;
+	s->tx_size = (uint16_t)tx;
+	s->speed = speed;
+	return (0);
 }
 
 static int
 init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 {
-	const char *vnic = config_get(cfg, "vnic"), *mask_text = config_get(cfg, "feature_mask");
+	struct net_emul *n = calloc(1, sizeof(*n));
+	struct net_backend *first;
 	uint64_t mask = 0;
-	struct net_emul *n;
 	uint32_t mtu;
 	int rc;
 
-	if (vnic == NULL)
-		return (err_say(e, EINVAL, "no vnic is given, as in -s 4,virtio-net-viona,tap0"));
-	if (mask_text != NULL && parse_u64(mask_text, &mask) != 0)
-		return (err_say(e, EINVAL, "feature_mask: '%s' is not a number", mask_text));
-	if ((rc = config_number(cfg, "mtu", MTU_MIN, 65535, 0, &mtu, e)) != 0)
-		return (rc);
-	if ((n = calloc(1, sizeof(*n))) == NULL)
+	if (n == NULL)
 		return (err_set(e, ENOMEM, "cannot make the device"));
 	virtio_glue_init(&n->glue, m);
-	if ((rc = tap_open(&n->tap, vnic, m->loop, &n->glue.lock, e)) != 0)
+	if ((rc = read_options(&n->setup, cfg, &mask, e)) != 0 ||
+	    (rc = config_number(cfg, "mtu", MTU_MIN, 65535, 0, &mtu, e)) != 0 ||
+	    (rc = open_links(n, m, cfg, e)) != 0)
 		return (rc);
-	n->tap->mtu = (uint16_t)mtu;
-	if ((rc = net_mac(m, cfg, bdf, n->tap->mac, e)) != 0 || (rc = open_vhost(n, cfg, e)) != 0 ||
+	first = n->setup.backend[0];
+	first->mtu = (uint16_t)mtu;
+	if ((rc = net_mac(m, cfg, bdf, first->mac, e)) != 0 ||
 	    (rc = fwcfg_bootorder(m, cfg, bdf, BOOTORDER_NET, 0, e)) != 0)
 		return (rc);
-	return (make_device(n, m, mask, bdf, e));
+	if ((rc = virtio_net_init_pairs(&n->net, &m->gm, &n->setup)) != 0)
+		return (err_set(e, -rc, "cannot make the device"));
+	n->net.vd.offered &= ~(mask & ~VIRTIO_FEAT_VERSION_1);
+	if ((rc = virtio_glue_attach(&n->glue, &n->net.vd, bdf, e)) != 0 ||
+	    n->setup.extern_drv[0] == NULL)
+		return (rc);
+	return (virtio_glue_lendable(&n->glue, 0, n->setup.npairs * 2, e));
 }
 
 static const struct vmm_emul virtio_net_viona = {
 	.name = "virtio-net-viona",
 	.first = "vnic",
-	.help = "TAP|fd:N[,mac=M][,mtu=N][,vhost=off|on|PATH|fd:N][,feature_mask=N][,bootindex=N]",
+	.help = "TAP|fd:N[,mac=M][,mtu=N][,vhost=off|on|PATH|fd:N][,feature_mask=N][,qpair=N][,"
+		"vqsize=N]"
+		"[,rxvqsize=N][,txvqsize=N][,speed=MBIT][,bootindex=N]",
 	.init = init,
 };
 ZHYVE_EMUL(virtio_net_viona);

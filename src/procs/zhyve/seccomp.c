@@ -97,6 +97,7 @@ static const struct {
 	{ KVM_GET_REGS, V },               /* the halt watch; registers for the log */
 	{ KVM_GET_SREGS, V },
 	{ TUNSETOFFLOAD, M | V }, /* the guest negotiates offloads */
+	{ TUNSETQUEUE, M | V },   /* the guest says how many queues it uses */
 	{ TCGETS, M }, /* the terminal as it was, at the end: tcsetattr reads before it writes */
 	{ TCSETS, M },
 	/* vhost-net: the guest starts and resets its network device. */

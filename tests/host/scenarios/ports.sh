@@ -25,6 +25,7 @@ export PATH=/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
+mkdir -p /tmp
 mount -t tmpfs tmp /tmp
 while read -r m; do insmod "/lib/modules/$m"; done </lib/modules/order
 port() { # NAME: its device

@@ -205,6 +205,32 @@ test_refused(void **state)
 	(void)close(fd);
 }
 
+/* Two queues of one tap, of which one is switched off and on. */
+static void
+test_queues(void **state)
+{
+	struct net_backend *q[2], *bad;
+	struct err e = { 0 };
+	char name[32];
+
+	if (!usable)
+		skip();
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(tap_open_queue(&q[i], "zt1", loop, &lock, &e), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(q[1]->ops->set_active(q[1], i % 2 != 0), 0);
+		assert_int_equal(q[1]->ops->set_active(q[1], i % 2 != 0), 0);
+	}
+	assert_int_equal(tap->ops->set_active(tap, false), 0); /* the only one stays */
+	assert_true(tap_open_queue(&bad, "zt0", loop, &lock, &e) < 0);
+	/* A descriptor of one that has a single queue. */
+	(void)snprintf(name, sizeof(name), "fd:%d", dup(tap->vhost_tap_fd));
+	assert_true(tap_open_queue(&bad, name, loop, &lock, &e) < 0);
+	assert_non_null(strstr(e.text, "IFF_MULTI_QUEUE"));
+	tap_close(q[0]);
+	tap_close(q[1]);
+}
+
 static void
 test_vhost_refused(void **state)
 {
@@ -225,6 +251,7 @@ main(void)
 		cmocka_unit_test(test_receive),
 		cmocka_unit_test(test_offload),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_queues),
 		cmocka_unit_test(test_vhost_refused),
 	};
 
