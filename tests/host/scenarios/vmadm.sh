@@ -48,7 +48,7 @@ t_run "an unknown nic tag is refused" 1 vmadm create -f "$T/vm.json"
 t_is "by name" "$t_err" 'Invalid nic tag "moon0"'
 payload '.disks += [{size: 999999999, model: "virtio"}]'
 t_run "a disk for which there is no space is refused" 1 vmadm create -f "$T/vm.json"
-payload '.autoboot = true | del(.disks)'
+payload '.autoboot = true | .bootrom = "/none.fd" | del(.disks)'
 t_run "a VM that can't boot is not made" 1 vmadm create -f "$T/vm.json"
 t_is "nothing is left of the three" "$(leftovers)" "$before"
 
