@@ -71,13 +71,15 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 	n->nic.kick_ctx = n;
 	n->nic.pci.bdf = bdf;
 	n->nic.pci.lock = &n->lock;
+	if ((rc = net_rom(cfg, &n->nic.pci, e)) != 0)
+		return (rc);
 	return (pci_attach(m->pci, &n->nic.pci, e));
 }
 
 static const struct vmm_emul e1000 = {
 	.name = "e1000",
 	.first = "vnic",
-	.help = "TAP|fd:N[,mac=M][,bootindex=N]",
+	.help = "TAP|fd:N[,mac=M][,bootindex=N][,rom=FILE]",
 	.init = init,
 };
 ZHYVE_EMUL(e1000);

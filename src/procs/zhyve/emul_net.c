@@ -134,6 +134,8 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 	if (n == NULL)
 		return (err_set(e, ENOMEM, "cannot make the device"));
 	virtio_glue_init(&n->glue, m);
+	n->glue.prepare = net_rom;
+	n->glue.cfg = cfg;
 	if ((rc = read_options(&n->setup, cfg, &mask, e)) != 0 ||
 	    (rc = config_number(cfg, "mtu", MTU_MIN, 65535, 0, &mtu, e)) != 0 ||
 	    (rc = open_links(n, m, cfg, e)) != 0)
@@ -157,7 +159,7 @@ static const struct vmm_emul virtio_net_viona = {
 	.first = "vnic",
 	.help = "TAP|fd:N[,mac=M][,mtu=N][,vhost=off|on|PATH|fd:N][,feature_mask=N][,qpair=N][,"
 		"vqsize=N]"
-		"[,rxvqsize=N][,txvqsize=N][,speed=MBIT][,bootindex=N]",
+		"[,rxvqsize=N][,txvqsize=N][,speed=MBIT][,bootindex=N][,rom=FILE]",
 	.init = init,
 };
 ZHYVE_EMUL(virtio_net_viona);

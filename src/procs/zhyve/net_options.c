@@ -3,9 +3,18 @@
 #include "procs/zhyve/net_options.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
+#include "base/fd.h"
 #include "base/parse.h"
+#include "devices/pci_regs.h"
+#include "devices/pci_rom.h"
+
+#define ROM_MIN 2048u
+#define ROM_MAX (1u << 20)
 
 /* One of its own for each name of a machine and slot; locally administered, illumos's prefix. */
 static void
@@ -38,5 +47,52 @@ net_mac(struct machine *m, struct config_node *cfg, unsigned bdf, uint8_t mac[6]
 		    err_say(e, EINVAL, "mac: '%s' is not six hexadecimal bytes with colons", text));
 	if ((mac[0] & 1) != 0 || memcmp(mac, "\0\0\0\0\0", 6) == 0)
 		return (err_say(e, EINVAL, "mac: '%s' is not an address of one station", text));
+	return (0);
+}
+
+/* The file in memory of a power of two of bytes. */
+static int
+read_rom(const char *path, uint8_t **out, uint64_t *size, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	CLEANUP_FREE uint8_t *image = NULL;
+	struct boot_file f;
+	int rc;
+
+	if (parse_fd(path, &fd) != 0 &&
+	    (fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) < 0)
+		return (err_set(e, errno, "cannot open the ROM '%s'", path));
+	if ((rc = boot_file_open(&f, fd, path, e)) != 0)
+		return (err_ctx(e, "ROM"));
+	if (f.size > ROM_MAX)
+		return (err_say(e, EFBIG, "the ROM '%s' has more than 1 MiB", path));
+	for (*size = ROM_MIN; *size < f.size; *size *= 2)
+		;
+	if ((image = calloc(1, *size)) == NULL)
+		return (err_set(e, ENOMEM, "no memory for the ROM '%s'", path));
+	if ((rc = boot_file_read(&f, 0, image, f.size, e)) != 0)
+		return (rc);
+	*out = image;
+	image = NULL;
+	return (0);
+}
+
+int
+net_rom(struct config_node *cfg, struct pci_dev *d, struct err *e)
+{
+	const char *path = config_get(cfg, "rom");
+	uint8_t *image = NULL;
+	uint64_t size = 0;
+	int rc;
+
+	if (path == NULL)
+		return (0);
+	if ((rc = read_rom(path, &image, &size, e)) != 0)
+		return (rc);
+	if (pci_rom_adopt(
+		image, size, le16_get(&d->cfg[PCIR_VENDOR]), le16_get(&d->cfg[PCIR_DEVICE])) != 0)
+		return (err_say(e, EINVAL, "'%s' is not an expansion ROM", path));
+	if ((rc = pci_add_rom(d, image, size)) != 0)
+		return (err_set(e, -rc, "cannot attach the ROM '%s'", path));
 	return (0);
 }

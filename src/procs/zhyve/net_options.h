@@ -12,4 +12,10 @@
 int net_mac(
     struct machine *m, struct config_node *cfg, unsigned bdf, uint8_t mac[6], struct err *e);
 
+/*
+ * rom=FILE or fd:N below `cfg`: attach the file to the function as its expansion ROM, by which a
+ * BIOS boots from the network. Before pci_attach. 0 or -errno.
+ */
+int net_rom(struct config_node *cfg, struct pci_dev *d, struct err *e);
+
 #endif

@@ -196,6 +196,8 @@ virtio_glue_attach(struct virtio_glue *g, struct virtio_dev *vd, unsigned bdf, s
 	g->vp.hooks_ctx = g;
 	g->vp.pci.bdf = bdf;
 	g->vp.pci.lock = &g->lock;
+	if (g->prepare != NULL && (rc = g->prepare(g->cfg, &g->vp.pci, e)) != 0)
+		return (rc);
 	return (pci_attach(g->m->pci, &g->vp.pci, e));
 }
 

@@ -16,6 +16,9 @@ struct virtio_glue {
 	struct lock lock;
 	struct virtio_bell *bell; /* one per queue */
 	uint64_t at;              /* where the doorbells are, 0: nowhere */
+	/* A last word on the PCI function before it is attached; may be NULL. 0 or -errno. */
+	int (*prepare)(struct config_node *cfg, struct pci_dev *d, struct err *e);
+	struct config_node *cfg; /* for prepare */
 };
 
 /* First: gives the lock that the device's backend needs. `g` lives as long as the machine. */
