@@ -186,6 +186,13 @@ handle_exit(struct vcpu *v)
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		break;
+	case KVM_EXIT_DEBUG:
+		v->debug = run->debug.arch;
+		atomic_store(&v->debugged, true);
+		atomic_store(&v->hold, true);
+		if (v->set->ops.debug != NULL)
+			v->set->ops.debug(v->set->ops.ctx, v->id);
+		break;
 	case KVM_EXIT_IOAPIC_EOI:
 		vm_eoi(v->set->vm, run->eoi.vector);
 		break;
@@ -206,12 +213,41 @@ handle_exit(struct vcpu *v)
 	}
 }
 
+/*
+ * Stay out of the guest. First the instruction whose access we have served is brought to its end:
+ * KVM does that on the next KVM_RUN, which then must not go on (api.rst, 4.10).
+ */
+static void
+park(struct vcpu *v)
+{
+	struct vcpus *s = v->set;
+
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	while (ioctl(v->fd, KVM_RUN, 0) == 0 && v->run->exit_reason != KVM_EXIT_DEBUG &&
+	    !atomic_load(&s->stop)) {
+		handle_exit(v);
+		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	}
+	(void)pthread_mutex_lock(&s->mutex);
+	v->parked = true;
+	(void)pthread_cond_broadcast(&s->changed);
+	while (atomic_load(&v->hold) && !atomic_load(&s->stop))
+		(void)pthread_cond_wait(&s->changed, &s->mutex);
+	v->parked = false;
+	(void)pthread_mutex_unlock(&s->mutex);
+	__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+}
+
 static void
 run_guest(struct vcpu *v)
 {
 	char why[64];
 
 	while (!atomic_load_explicit(&v->set->stop, memory_order_acquire)) {
+		if (atomic_load(&v->hold)) {
+			park(v);
+			continue;
+		}
 		if (ioctl(v->fd, KVM_RUN, 0) == 0) {
 			handle_exit(v);
 			continue;
@@ -257,6 +293,11 @@ vcpu_main(void *arg)
 	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
 	if (pass_gate(v->set, v->set->ops.enter(v->set->ops.ctx, v->id)))
 		run_guest(v);
+	/* Nobody is to wait for a thread that has ended. */
+	(void)pthread_mutex_lock(&v->set->mutex);
+	v->parked = true;
+	(void)pthread_cond_broadcast(&v->set->changed);
+	(void)pthread_mutex_unlock(&v->set->mutex);
 	return (NULL);
 }
 
@@ -436,6 +477,38 @@ vcpus_stop(struct vcpus *s)
 			(void)pthread_join(s->cpu[i].thread, NULL);
 		s->cpu[i].started = false;
 	}
+}
+
+static bool
+all_parked(const struct vcpus *s)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		if (s->cpu[i].started && !s->cpu[i].parked)
+			return (false);
+	}
+	return (true);
+}
+
+void
+vcpus_pause(struct vcpus *s)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		atomic_store(&s->cpu[i].hold, true);
+		vcpu_kick(&s->cpu[i]);
+	}
+	(void)pthread_mutex_lock(&s->mutex);
+	while (s->open && !all_parked(s))
+		(void)pthread_cond_wait(&s->changed, &s->mutex);
+	(void)pthread_mutex_unlock(&s->mutex);
+}
+
+void
+vcpu_resume(struct vcpu *v)
+{
+	(void)pthread_mutex_lock(&v->set->mutex);
+	atomic_store(&v->hold, false);
+	(void)pthread_cond_broadcast(&v->set->changed);
+	(void)pthread_mutex_unlock(&v->set->mutex);
 }
 
 void

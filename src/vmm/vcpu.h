@@ -31,6 +31,8 @@ struct vcpu_ops {
 	int (*enter)(void *ctx, unsigned id);
 	/* The machine is to stop. Any vCPU's thread; the set has been told to stop before. */
 	void (*event)(void *ctx, enum machine_event ev, const char *why);
+	/* A debug exit: the vCPU is going to park itself. Its thread. NULL: nobody debugs. */
+	void (*debug)(void *ctx, unsigned id);
 	void *ctx;
 };
 
@@ -50,7 +52,11 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
-	_Atomic bool look; /* the halt watch wants to know its state */
+	_Atomic bool hold;                /* is to stay out of the guest */
+	bool parked;                      /* does; under the set's mutex */
+	_Atomic bool debugged;            /* there was a debug exit that nobody has looked at */
+	struct kvm_debug_exit_arch debug; /* the last */
+	_Atomic bool look;                /* the halt watch wants to know its state */
 	_Atomic enum vcpu_seen seen;
 	uint64_t cpu_ns; /* the halt watch's: processor time used, when last looked at */
 };
@@ -92,6 +98,13 @@ void vcpus_ask_stop(struct vcpus *s);
 /* Take all out of the guest and end their threads. Not from a vCPU's thread. */
 void vcpus_stop(struct vcpus *s);
 void vcpus_destroy(struct vcpus *s);
+
+/*
+ * Take all out of the guest until vcpu_resume; returns when they are, what they had begun completed.
+ * Before vcpus_release it returns at once, and none enters the guest. Not from a vCPU's thread.
+ */
+void vcpus_pause(struct vcpus *s);
+void vcpu_resume(struct vcpu *v);
 
 /* Inject a non-maskable interrupt into every vCPU. */
 void vcpus_nmi(struct vcpus *s);

@@ -15,7 +15,11 @@ run 0 "com1" -l help
 run 1 "name is missing"
 run 1 "more than one" a b
 run 1 "usage: zhyve" -Z x
-run 1 "-G is not supported" -G 1234 x
+run 64 "is not of the form [w][address:]port" -G 70000 x
+run 64 "no address before the colon" -G :1 x
+run 4 "is not an IPv4 address" -l "kernel,$payload" -G host.example:1234 x
+run 4 "neither unix:PATH nor fd:N" -l "kernel,$payload" -o gdb.socket=tcp x
+run 4 "is no socket" -l "kernel,$payload" -G fd:1 x
 run 64 "invalid memsize '12x'" -m 12x x
 run 64 "invalid memsize ''" -m "" x
 run 64 "invalid memsize '0'" -m 0 x
@@ -46,7 +50,7 @@ run 64 "First token (type) is too small" -B -1,vendor=x x
 run 64 "First token (type) is invalid" -B x,vendor=x x
 run 64 "invalid config option 'x'" -o x x
 run 4 "is not a boolean" -l "kernel,$payload" -e -o x86.strictmsr=maybe x
-run 4 "suspend_at_boot (-d) is not supported" -d x
+run 4 "there would be no debugger to resume from" -d x
 run 4 "virtio.msix=false (-W) is not supported" -W x
 run 4 "no-such-file" -k /no-such-file x
 printf '# comment\n\nname=fromfile\nmemory.size=%%(size)\nsize=32m\n' >"$dir/config"

@@ -120,6 +120,22 @@ check(bool good, const char *what, const char *class)
 	return (!good);
 }
 
+/* Whether the vCPUs' registers and breakpoints are within reach of the main thread, and of no other. */
+static bool
+try_debugger(bool allowed)
+{
+	static const unsigned long calls[] = { KVM_GET_REGS, KVM_SET_REGS, KVM_GET_SREGS,
+		KVM_SET_SREGS, KVM_GET_FPU, KVM_SET_FPU, KVM_TRANSLATE, KVM_SET_GUEST_DEBUG };
+	bool good = true;
+
+	for (size_t i = 0; i < NITEMS(calls); i++) {
+		good &= refused(SECCOMP_MAIN, SYS_ioctl, (long)calls[i]) == !allowed;
+		if (calls[i] != KVM_GET_REGS && calls[i] != KVM_GET_SREGS)
+			good &= refused(SECCOMP_VCPU, SYS_ioctl, (long)calls[i]);
+	}
+	return (good);
+}
+
 /* "number name" of every rule, for `needed`. */
 static int
 list(void)
@@ -175,6 +191,12 @@ list(void)
 		IOCTL(KVM_GET_MP_STATE),
 		IOCTL(KVM_GET_REGS),
 		IOCTL(KVM_GET_SREGS),
+		IOCTL(KVM_SET_REGS),
+		IOCTL(KVM_SET_SREGS),
+		IOCTL(KVM_GET_FPU),
+		IOCTL(KVM_SET_FPU),
+		IOCTL(KVM_TRANSLATE),
+		IOCTL(KVM_SET_GUEST_DEBUG),
 		IOCTL(TUNSETOFFLOAD),
 		IOCTL(TUNSETQUEUE),
 		IOCTL(TCGETS),
@@ -202,7 +224,7 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "list") == 0)
 		return (list());
 
-	printf("1..%zu\n", 5 * NITEMS(classes));
+	printf("1..%zu\n", 5 * NITEMS(classes) + 2);
 	(void)fflush(stdout);
 	for (size_t c = 0; c < NITEMS(classes); c++) {
 		enum seccomp_class class = classes[c].class;
@@ -224,5 +246,8 @@ main(int argc, char **argv)
 			(class == SECCOMP_DISK || refused(class, SYS_fallocate, 0)),
 		    "holes may be punched; files are not made longer", classes[c].name);
 	}
+	failed += check(try_debugger(false), "nothing for a debugger unless one may come", "main");
+	seccomp_allow_debugger();
+	failed += check(try_debugger(true), "a debugger's calls are the main thread's", "main");
 	return (failed != 0);
 }

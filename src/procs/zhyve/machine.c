@@ -19,6 +19,7 @@
 #include "devices/pm.h"
 #include "procs/zhyve/emul.h"
 #include "procs/zhyve/firmware.h"
+#include "procs/zhyve/gdb.h"
 #include "procs/zhyve/variables.h"
 
 #define ROM_MEM32_END 0xFEC00000ull /* where the I/O APIC begins */
@@ -148,21 +149,6 @@ configure_memory(struct machine *m, struct err *e)
 	return (0);
 }
 
-/* Who could let a suspended machine go is a debugger. */
-static int
-check_suspended(struct machine *m, struct err *e)
-{
-	bool suspended;
-	int rc;
-
-	if ((rc = config_bool(m->config, "suspend_at_boot", false, &suspended, e)) != 0)
-		return (rc);
-	if (suspended)
-		return (err_say(e, ENOTSUP,
-		    "suspend_at_boot (-d) is not supported: there is no debugger to resume from"));
-	return (0);
-}
-
 int
 machine_configure(struct machine *m, struct err *e)
 {
@@ -170,7 +156,7 @@ machine_configure(struct machine *m, struct err *e)
 
 	m->name = config_text(m->config, "name", "");
 	m->clock = (struct clock){ .now_ns = now_ns, .wall_s = wall_s };
-	if ((rc = variables_check(m->config, e)) != 0 || (rc = check_suspended(m, e)) != 0 ||
+	if ((rc = variables_check(m->config, e)) != 0 || (rc = gdb_configure(m, e)) != 0 ||
 	    (rc = cpus_configure(m, e)) != 0)
 		return (rc);
 	return (configure_memory(m, e));

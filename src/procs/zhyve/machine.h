@@ -58,6 +58,7 @@ struct machine {
 	struct vm_config vm_config;
 	uint32_t *apic_id; /* of each vCPU */
 	bool hpet;         /* there is one */
+	bool debugged;     /* a debugger may come (gdb.h) */
 	struct pci_bus *pci;
 	struct lock pci_lock;
 	uint64_t mem32_base, mem32_end;  /* its window below 4 GiB, around the ECAM ... */

@@ -31,6 +31,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "procs/zhyve/firmware.h"
+#include "procs/zhyve/gdb.h"
 #include "procs/zhyve/machine.h"
 #include "procs/zhyve/options.h"
 #include "procs/zhyve/seccomp.h"
@@ -85,6 +86,8 @@ stage_build(struct machine *m, struct err *e)
 		return (rc);
 	if (!firmware_has_rom(m) && (rc = kernel_load(m, e)) != 0)
 		return (rc);
+	if ((rc = gdb_create(m, e)) != 0)
+		return (rc);
 	return (control_create(m, e));
 }
 
@@ -127,9 +130,29 @@ stage_confine(struct machine *m, struct err *e)
 	(void)dl_iterate_phdr(drop_code, NULL);
 	if ((rc = vcpus_start(&m->vcpus, e)) != 0 || (rc = cpus_pin(m, e)) != 0)
 		return (rc);
+	if (m->debugged)
+		seccomp_allow_debugger();
 	if (m->seccomp && (rc = seccomp_enter(SECCOMP_MAIN)) != 0)
 		return (err_set(e, -rc, "cannot confine the main thread"));
 	return (0);
+}
+
+static int
+status_of(enum machine_event ev)
+{
+	switch (ev) {
+	case MACHINE_RESET:
+		return (0);
+	case MACHINE_POWEROFF:
+		return (1);
+	case MACHINE_HALT:
+	case MACHINE_PANIC:
+		return (2);
+	case MACHINE_TRIPLE_FAULT:
+		return (3);
+	default:
+		return (4);
+	}
 }
 
 /* Stages 5 and 6. The exit status. */
@@ -149,19 +172,8 @@ run(struct machine *m)
 	control_stopped(m, ev);
 	if (ev == MACHINE_ERROR)
 		log_err("%s: %s", m->name, m->why);
-	switch (ev) {
-	case MACHINE_RESET:
-		return (0);
-	case MACHINE_POWEROFF:
-		return (1);
-	case MACHINE_HALT:
-	case MACHINE_PANIC:
-		return (2);
-	case MACHINE_TRIPLE_FAULT:
-		return (3);
-	default:
-		return (4);
-	}
+	gdb_close(status_of(ev));
+	return (status_of(ev));
 }
 
 /* What would run, for people and for -k. The exit status, bhyve's for config.dump. */

@@ -63,6 +63,9 @@ usage(FILE *f)
 	    "  -D          destroy the machine at power-off (always so)\n"
 	    "  -e          exit on access to an unclaimed I/O port\n"
 	    "  -f ...      a file for the boot ROM: name,string=text or name,file=path\n"
+	    "  -d          start when a debugger says so (-G)\n"
+	    "  -G [w]...   a debugger may come on [address:]port, unix:path or fd:N; w: wait for "
+	    "it\n"
 	    "  -h          this help\n"
 	    "  -H          yield the processor on HLT (always on)\n"
 	    "  -k file     read variables from a file\n"
@@ -396,6 +399,9 @@ option_with_argument(struct config_node *root, int opt, const char *arg)
 	case 'f':
 		return (options_fwcfg(root, arg, &e) == 0 ? OPTIONS_GO_ON
 							  : complain(ZHYVE_EXIT_BAD_VALUE, &e));
+	case 'G':
+		return (options_gdb(root, arg, &e) == 0 ? OPTIONS_GO_ON
+							: complain(ZHYVE_EXIT_BAD_VALUE, &e));
 	case 'k':
 		return (config_load(root, arg, &e) == 0 ? OPTIONS_GO_ON
 							: complain(ZHYVE_EXIT_START, &e));

@@ -32,5 +32,6 @@ int options_smbios(struct config_node *root, const char *arg, struct err *e); /*
 int options_fwcfg(struct config_node *root, const char *arg, struct err *e);  /* -f */
 int options_cpus(struct config_node *root, const char *arg, struct err *e);   /* -c */
 int options_pin(struct config_node *root, const char *arg, struct err *e);    /* -p, in cpus.c */
+int options_gdb(struct config_node *root, const char *arg, struct err *e);    /* -G, in gdb.c */
 
 #endif

@@ -19,6 +19,7 @@
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
 #include <linux/vhost.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -32,6 +33,7 @@
 #define M         (1u << SECCOMP_MAIN)
 #define V         (1u << SECCOMP_VCPU)
 #define D         (1u << SECCOMP_DISK)
+#define G         (1u << 31)  /* the main thread's, but only where a debugger may come (-G) */
 #define X32_CALLS 0x40000000u /* and above: the x32 interface */
 #define INSNS_MAX 256
 
@@ -96,6 +98,15 @@ static const struct {
 	{ KVM_GET_MP_STATE, V },           /* the halt watch */
 	{ KVM_GET_REGS, V },               /* the halt watch; registers for the log */
 	{ KVM_GET_SREGS, V },
+	/* The debugger reads and writes the vCPUs while they are parked. */
+	{ KVM_GET_REGS, G },
+	{ KVM_SET_REGS, G },
+	{ KVM_GET_SREGS, G },
+	{ KVM_SET_SREGS, G },
+	{ KVM_GET_FPU, G },
+	{ KVM_SET_FPU, G },
+	{ KVM_TRANSLATE, G },
+	{ KVM_SET_GUEST_DEBUG, G },
 	{ TUNSETOFFLOAD, M | V }, /* the guest negotiates offloads */
 	{ TUNSETQUEUE, M | V },   /* the guest says how many queues it uses */
 	{ TCGETS, M }, /* the terminal as it was, at the end: tcsetattr reads before it writes */
@@ -112,11 +123,18 @@ static const struct {
 };
 
 static uint32_t omitted = SECCOMP_OMIT_NONE;
+static bool debugger;
 
 void
 seccomp_omit(uint32_t rule)
 {
 	omitted = rule;
+}
+
+void
+seccomp_allow_debugger(void)
+{
+	debugger = true;
 }
 
 struct program {
@@ -203,7 +221,7 @@ build(struct program *p, unsigned class)
 		if ((calls[i].classes & class) != 0 && calls[i].nr != omitted)
 			put_allow_if(p, calls[i].nr);
 	}
-	if (class == M && omitted != SYS_mmap)
+	if ((class & M) != 0 && omitted != SYS_mmap)
 		put_mmap(p);
 	if ((class & (M | V)) != 0 && omitted != SYS_fallocate)
 		put_punch(p);
@@ -215,7 +233,7 @@ int seccomp_enter(enum seccomp_class class)
 	struct program p = { .n = 0 };
 	struct sock_fprog prog = { .filter = p.insn };
 
-	build(&p, 1u << class);
+	build(&p, 1u << class | (class == SECCOMP_MAIN && debugger ? G : 0));
 	if (p.n > INSNS_MAX)
 		return (-E2BIG);
 	prog.len = (unsigned short)p.n;
