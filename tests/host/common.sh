@@ -62,7 +62,11 @@ unpack_kernel() { # BZIMAGE OUT
 	_off=$(od -An -tu4 -j 584 -N 4 "$1" | tr -d ' ')
 	_len=$(od -An -tu4 -j 588 -N 4 "$1" | tr -d ' ')
 	# The last 4 bytes are the unpacked size, which is no part of the lz4 stream.
-	tail -c +$(((_n + 1) * 512 + _off + 1)) "$1" | head -c $((_len - 4)) | lz4 -dqc >"$2" ||
-		die "$1: the payload is not lz4"
+	tail -c +$(((_n + 1) * 512 + _off + 1)) "$1" | head -c $((_len - 4)) >"$2.packed"
+	case $(od -An -tx1 -N 4 "$2.packed" | tr -d ' ') in
+	fd377a58) xz -dqc "$2.packed" >"$2" || die "$1: the payload is not xz" ;;
+	*) lz4 -dqc "$2.packed" >"$2" || die "$1: the payload is not lz4" ;;
+	esac
+	rm "$2.packed"
 	[ "$(head -c 4 "$2" | tr -d '\177')" = ELF ] || die "$1: the payload is not an ELF file"
 }
