@@ -64,8 +64,10 @@ next_event(void)
 	volatile struct trb *t = &events[event_at];
 	struct trb e;
 
-	for (unsigned i = 0; (t->control & 1) != event_cycle; i++)
+	for (unsigned i = 0; (t->control & 1) != event_cycle; i++) {
 		CHECK(i < SPINS, event_at);
+		(void)in8(COM1 + 5); /* leaves the guest: waiting is not to be emulated */
+	}
 	e = (struct trb){ t->param, t->status, t->control };
 	if (++event_at == RING) {
 		event_at = 0;
