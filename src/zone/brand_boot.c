@@ -130,9 +130,11 @@ void
 brand_add_boot(struct maker *m, const struct image *image, bool again)
 {
 	const char *rom = zconf_attr(m->c, "bootrom");
-	bool kernel = zconf_attr(m->c, "kernel") != NULL;
+	bool kernel = zconf_attr(m->c, "kernel") != NULL, own = rom != NULL;
 
-	if (kernel && rom != NULL) {
+	if (!kernel && !own && image != NULL && image->bootrom[0] != '\0')
+		rom = image->bootrom;
+	if (kernel && own) {
 		brand_fail(m, EINVAL,
 		    "attrs kernel and bootrom exclude each other: clear kernel to start the ROM, "
 		    "bootrom to start the kernel");
@@ -146,11 +148,8 @@ brand_add_boot(struct maker *m, const struct image *image, bool again)
 		brand_fail(m, EINVAL,
 		    "attrs initrd and bootargs are for a kernel that is started directly, but "
 		    "there is %s: clear them, or %s",
-		    rom != NULL ? "a bootrom" : "none",
-		    rom != NULL ? "clear bootrom" : "set kernel");
+		    own ? "a bootrom" : "none", own ? "clear bootrom" : "set kernel");
 	} else {
-		if (rom == NULL && image != NULL && image->bootrom[0] != '\0')
-			rom = image->bootrom;
 		choose_order(m, again);
 		add_rom(m, rom != NULL ? rom : BOOTROM_DEFAULT);
 	}

@@ -138,12 +138,12 @@ roms(void **state)
 	assert_string_equal(p->kernel, "");
 	assert_true(p->disk[0].readonly);
 	brand_plan_free(p);
-	/* What the image wants, what it brings, what the zone says: the later win. */
-	(void)snprintf(image.bootrom, sizeof(image.bootrom), "bios");
-	has(line(false), "-l bootrom,fd:5 -s");
+	/* What the image brings, what it wants, what the zone says: the later win. */
 	(void)snprintf(image.kernel, sizeof(image.kernel), "/k");
 	has(line(false), "-l kernel,fd:5 -o boot.cmdline=console=ttyS0 ");
 	assert_null(strstr(line(false), "bootindex"));
+	(void)snprintf(image.bootrom, sizeof(image.bootrom), "bios");
+	has(line(false), "-l bootrom,fd:5 -s");
 	set("bootrom", "uefi");
 	has(line(false), "-l bootrom,fd:5,fd:6 ");
 	set("bootrom", "/opt/rom.fd");
