@@ -76,6 +76,7 @@ struct nvme_req {
 	struct nvme_req *next_free;
 	uint8_t *ranges; /* its page of nvme.ranges */
 	uint16_t range, nranges;
+	bool read_next; /* a read with FUA: what it reads is being flushed first */
 	uint16_t sqid, cid;
 };
 

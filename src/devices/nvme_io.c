@@ -58,6 +58,11 @@ io_done(struct block_req *io, int result)
 		status = error_status(n, io->op, result);
 	else if (r->nranges != 0 && !n->resetting)
 		status = next_range(n, r);
+	else if (r->read_next && !n->resetting) {
+		r->read_next = false;
+		io->op = BLOCK_READ;
+		status = submit(n, r);
+	}
 	if (status != NVME_PENDING)
 		nvme_complete(n, r, status, 0);
 }
@@ -100,7 +105,9 @@ transfer(struct nvme *n, struct nvme_req *r, const struct nvme_cmd *c, bool writ
 		return (NVME_LBA_RANGE);
 	if ((status = nvme_prp_map(n, c, r->io.len, r->io.iov, &r->io.niov)) != NVME_OK)
 		return (status);
-	r->io.op = write ? BLOCK_WRITE : BLOCK_READ;
+	/* What is read with FUA is on stable storage before it is handed out (6.9). */
+	r->read_next = !write && (c->dw12 & FUA) != 0;
+	r->io.op = write ? BLOCK_WRITE : r->read_next ? BLOCK_FLUSH : BLOCK_READ;
 	r->io.fua = write && ((c->dw12 & FUA) != 0 || n->feat.no_write_cache);
 	if (write) {
 		n->stats.writes++;

@@ -151,6 +151,7 @@ handle(struct nvme *n, struct nvme_req *r, const struct nvme_cmd *c)
 
 	r->cid = c->cid;
 	r->nranges = 0;
+	r->read_next = false;
 	r->io.unmap = r->io.fua = false;
 	r->io.niov = 0;
 	/* No fused commands, no scatter-gather lists (identify says so): 4.2. */

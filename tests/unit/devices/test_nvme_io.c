@@ -51,6 +51,10 @@ test_read_write(void **state)
 	assert_int_equal(admin(0x09, 0, 6, 0), 0); /* no write cache */
 	assert_int_equal(io(1, DATA, 0, 8, 0), 0);
 	assert_true(last_fua);
+	assert_int_equal(io(2, DATA, 0, 3, 1u << 30), 0); /* first to stable storage, then read */
+	assert_int_equal(flushes, 1);
+	assert_memory_equal(ram + DATA, disk + 3 * 512, 512);
+	flushes = 0;
 	assert_int_equal(io(0, 0, 0, 0, 0), 0);
 	assert_int_equal(flushes, 1);
 	assert_int_equal(do_cmd(1, 0, ~0u, 0, 0, 0, 0, 0, NULL), 0);
