@@ -3,7 +3,7 @@
 # host: group=virtio time=150
 #
 # virtio-console, virtio-balloon and virtio-vsock under a stock kernel: lines and sockets between guest and host carry what is put into
-# them, byte for byte, and memory that the guest has no use for is the host's again. One boot of a tiny guest.
+# them, byte for byte, and memory that the guest has no use for is the host's again. And a nic with several queues. One boot of a tiny guest.
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -15,7 +15,7 @@ tool=${VSOCK_CAT:-$top/build/tests/host/vsock_cat}
 mkdir -p "$T/more/lib/modules" "$T/more/bin"
 cp "$tool" "$T/more/bin/vsock_cat"
 kver=$(uname -r)
-for m in $(modules / "$kver" virtio_pci virtio_console virtio_balloon vmw_vsock_virtio_transport); do
+for m in $(modules / "$kver" virtio_pci virtio_net virtio_console virtio_balloon vmw_vsock_virtio_transport); do
 	cp "$m" "$T/more/lib/modules/"
 	echo "${m##*/}"
 done >"$T/more/lib/modules/order"
@@ -33,6 +33,10 @@ port() { # NAME: its device
 		[ "$(cat "$p/name")" != "$1" ] || echo "/dev/${p##*/}"
 	done
 }
+ip addr add 10.77.5.2/24 dev eth0
+ip link set eth0 up
+echo "guest: queues $(ls /sys/class/net/eth0/queues | grep -c rx), speed $(cat /sys/class/net/eth0/speed)"
+ping -c 3 -W 5 10.77.5.1 >/dev/null && echo "guest: ping answered"
 for name in org.zhyve.bulk second; do echo "guest: port $name $(port $name)"; done
 exec 3<>"$(port org.zhyve.bulk)"
 echo "guest: bulk $(head -c 3000000 <&3 | tee /tmp/bulk | sha256sum)"
@@ -67,6 +71,11 @@ SH
 chmod 755 "$T/more/init"
 (cd "$T/more" && find . | cpio --quiet -o -H newc) >"$T/more.cpio"
 cat "$cache/tiny.cpio" "$T/more.cpio" >"$T/initrd"
+
+ip tuntap add dev zvt5 mode tap vnet_hdr multi_queue
+t_atexit ip link del zvt5
+ip addr add 10.77.5.1/24 dev zvt5
+ip link set zvt5 up
 
 cat >"$T/peers.py" <<'PY'
 import hashlib, os, socket, sys, threading, time
@@ -138,15 +147,18 @@ memory() { # MiB of the guest's memory that the host has given
 	memory >"$T/freed"
 ) &
 t_atexit kill $!
-t_run "a guest with lines, sockets and a balloon runs to its power-off" 1 timeout 130 \
+t_run "a guest with lines, sockets and a balloon runs to its power-off" 1 timeout 140 \
 	zhyve -m 256m -c 1 -P -H -s 0,hostbridge -s 31,lpc -l com1,stdio \
 	-s "3,virtio-console,org.zhyve.bulk=$T/bulk.sock,second=$T/second.sock,console,cols=90,rows=30" \
 	-s 4,virtio-balloon,target=192m -s "5,virtio-vsock,cid=77,path=$T/host.sock,port.7=$T/seven.sock" \
+	-s 6,virtio-net-viona,zvt5,qpair=2,speed=2500,rxvqsize=64 \
 	-l "kernel,$cache/vmlinux,initrd=$T/initrd" -o boot.cmdline="console=ttyS0 quiet" ports
 out=$(tr -d '\r' <<<"$t_out")
 said() { cat "$T/said.$1" 2>/dev/null || echo nothing; }
 sum() { sed -n "s/.*guest: $1 \([0-9a-f]*\).*/\1/p" <<<"$out" | tail -n 1; }
 
+t_like "a nic with two pairs of queues has them, and its speed" "$out" 'guest: queues 2, speed 2500'
+t_like "and its frames flow" "$out" 'guest: ping answered'
 t_like "the ports have their names" "$out" 'guest: port second /dev/vport'
 t_is "3 MB arrive in the guest's port unharmed" "$(sum bulk)" "$(said bulk-sum)"
 t_is "and come back unharmed" "$(said bulk)" same
