@@ -51,7 +51,6 @@ run 64 "First token (type) is invalid" -B x,vendor=x x
 run 64 "invalid config option 'x'" -o x x
 run 4 "is not a boolean" -l "kernel,$payload" -e -o x86.strictmsr=maybe x
 run 4 "there would be no debugger to resume from" -d x
-run 4 "virtio.msix=false (-W) is not supported" -W x
 run 4 "no-such-file" -k /no-such-file x
 printf '# comment\n\nname=fromfile\nmemory.size=%%(size)\nsize=32m\n' >"$dir/config"
 run 1 "memory.size=32m" -k "$dir/config" -o config.dump=true

@@ -120,6 +120,7 @@ struct virtio_dev {
 	const uint8_t *config;
 	uint32_t config_len;
 	uint8_t config_gen; /* changes with the configuration */
+	bool no_msix;       /* set before the transport is: MSI instead (bhyve's -W) */
 
 	struct virtq *queue;
 	unsigned nqueues;

@@ -93,7 +93,9 @@ interrupt(struct virtio_pci *vp, uint16_t vector, uint8_t isr)
 		return;
 	}
 	vp->isr |= isr;
-	pci_intx_set(&vp->pci, true);
+	/* One message for all, as in bhyve: the driver looks at the ISR status. */
+	if (!pci_msi_notify(&vp->pci))
+		pci_intx_set(&vp->pci, true);
 }
 
 void
@@ -560,6 +562,14 @@ add_caps(struct virtio_pci *vp)
 	return (0);
 }
 
+static int
+add_messages(struct virtio_pci *vp)
+{
+	if (vp->vd->no_msix)
+		return (pci_add_msi(&vp->pci));
+	return (pci_add_msix(&vp->pci, vp->vd->nqueues + 1, VIRTIO_PCI_BAR, OFF_MSIX, OFF_PBA));
+}
+
 int
 virtio_pci_init(struct virtio_pci *vp, struct virtio_dev *vd)
 {
@@ -572,8 +582,7 @@ virtio_pci_init(struct virtio_pci *vp, struct virtio_dev *vd)
 	vd->transport = &transport_ops;
 	vd->transport_arg = vp;
 	if ((rc = pci_add_bar(&vp->pci, VIRTIO_PCI_BAR, PCI_BAR_MEM64, VIRTIO_PCI_BAR_SIZE)) < 0 ||
-	    (rc = pci_add_msix(&vp->pci, vd->nqueues + 1, VIRTIO_PCI_BAR, OFF_MSIX, OFF_PBA)) < 0 ||
-	    (rc = add_caps(vp)) < 0)
+	    (rc = add_messages(vp)) < 0 || (rc = add_caps(vp)) < 0)
 		return (rc);
 	vp->config_vector = VIRTIO_MSI_NO_VECTOR;
 	for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)

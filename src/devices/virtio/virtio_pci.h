@@ -8,7 +8,8 @@
  *	0x2000 device configuration   0x6000 MSI-X pending bits
  *
  * Vector 0 is not special: the driver chooses. There is one vector per queue and one for
- * configuration.
+ * configuration. Instead of MSI-X a device may have MSI (virtio_dev.no_msix), which the
+ * specification does not know: drivers that do not either use the line.
  *
  * Doorbells: whoever owns the machine may watch the notification addresses with ioeventfds
  * (virtio_pci_doorbell says where) and call virtio_pci_notify_queue when one fires, with the

@@ -58,9 +58,6 @@ static const struct {
 	    "virtio.modern=false is not supported: devices are those of virtio 1.2, for drivers of "
 	    "the "
 	    "last ten years" },
-	{ "virtio.msix", true,
-	    "virtio.msix=false (-W) is not supported: virtio devices have MSI-X and INTx, not "
-	    "MSI" },
 };
 
 int

@@ -186,8 +186,12 @@ virtio_glue_init(struct virtio_glue *g, struct machine *m)
 int
 virtio_glue_attach(struct virtio_glue *g, struct virtio_dev *vd, unsigned bdf, struct err *e)
 {
+	bool msix;
 	int rc;
 
+	if ((rc = config_bool(g->m->config, "virtio.msix", true, &msix, e)) != 0)
+		return (rc);
+	vd->no_msix = !msix;
 	if ((rc = virtio_pci_init(&g->vp, vd)) != 0)
 		return (err_set(e, -rc, "cannot make the PCI function"));
 	if ((rc = make_bells(g, vd->nqueues, e)) != 0)

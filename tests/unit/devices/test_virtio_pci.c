@@ -23,7 +23,7 @@
 #define TABLE  0x4000
 
 #define TOY_F  (1ull << 7)
-#define TOY_F2 (1ull << 40)
+#define TOY_F2 (1ull << 41)
 
 static uint8_t *ram;
 static struct gmem gm;
@@ -35,7 +35,7 @@ static struct vq_guest ring;
 static uint8_t toy_config[12];
 static unsigned msis, notified, started, stopped, moved;
 static uint32_t msi_data;
-static bool intx, stop_at_once;
+static bool intx, stop_at_once, no_msix;
 static uint64_t bar;
 
 static int
@@ -151,6 +151,7 @@ setup(void **state)
 	assert_non_null(pci);
 	assert_int_equal(virtio_init(&vd, &toy_ops, NULL, &gm, 2, 16), 0);
 	vd.offered |= TOY_F | TOY_F2;
+	vd.no_msix = no_msix;
 	for (unsigned i = 0; i < sizeof(toy_config); i++)
 		toy_config[i] = (uint8_t)(i + 1);
 	vd.config = toy_config;
@@ -259,7 +260,7 @@ test_bring_up(void **state)
 	wr(COMMON + 0x00, 4, 0);
 	assert_int_equal(rd(COMMON + 0x04, 4), 0x30000080);
 	wr(COMMON + 0x00, 4, 1);
-	assert_int_equal(rd(COMMON + 0x04, 4), 0x101);
+	assert_int_equal(rd(COMMON + 0x04, 4), 0x201);
 	wr(COMMON + 0x00, 4, 2);
 	assert_int_equal(rd(COMMON + 0x04, 4), 0);
 	assert_int_equal(rd(COMMON + 0x12, 2), 2);
@@ -405,6 +406,66 @@ test_interrupt_line(void **state)
 	assert_int_equal(msis, 0);
 }
 
+static int
+setup_msi(void **state)
+{
+	no_msix = true;
+	assert_int_equal(setup(state), 0);
+	no_msix = false;
+	return (0);
+}
+
+/* bhyve's -W: no MSI-X, so no vectors; one message once the driver has switched MSI on. */
+static void
+test_msi(void **state)
+{
+	bring_up();
+	assert_int_equal(vp.pci.msix.nvec, 0);
+	wr(COMMON + 0x10, 2, 0);
+	assert_int_equal(rd(COMMON + 0x10, 2), VIRTIO_MSI_NO_VECTOR);
+	virtio_pci_interrupt(&vp, 0);
+	assert_true(intx);
+	assert_int_equal(rd(ISR, 1), 1);
+	pci_cfg_write(pci, BDF, vp.pci.msi_off + 4, 4, 0xfee00000);
+	pci_cfg_write(pci, BDF, vp.pci.msi_off + 12, 2, 0x55);
+	pci_cfg_write(pci, BDF, vp.pci.msi_off + 2, 2, 1);
+	virtio_pci_interrupt(&vp, 0);
+	assert_false(intx);
+	assert_int_equal(msis, 1);
+	assert_int_equal(msi_data, 0x55);
+	virtio_config_changed(&vd);
+	assert_int_equal(msis, 2);
+	assert_int_equal(rd(ISR, 1), 3);
+}
+
+/* VIRTIO_F_RING_RESET by its registers (4.1.4.3). */
+static void
+test_ring_reset(void **state)
+{
+	vd.offered |= VIRTIO_FEAT_RING_RESET;
+	wr(COMMON + 0x14, 1, 3);
+	propose(VIRTIO_FEAT_VERSION_1 | VIRTIO_FEAT_RING_RESET | TOY_F);
+	wr(COMMON + 0x14, 1, 0xb);
+	queue_set(0, 16);
+	assert_int_equal(rd(COMMON + 0x14, 1), 0xb);
+	wr(COMMON + 0x3a, 2, 1); /* not before it runs */
+	assert_int_equal(rd(COMMON + 0x1c, 2), 1);
+	wr(COMMON + 0x14, 1, 0xf);
+	assert_int_equal(rd(COMMON + 0x38, 2), 0);
+	wr(COMMON + 0x3a, 2, 0);
+	assert_int_equal(rd(COMMON + 0x1c, 2), 1);
+	wr(COMMON + 0x3a, 2, 1);
+	assert_int_equal(rd(COMMON + 0x3a, 2), 0);
+	assert_int_equal(rd(COMMON + 0x1c, 2), 0);
+	g_init(&ring, ram, 0x40000, 8);
+	queue_set(0, 8);
+	assert_int_equal(rd(COMMON + 0x1c, 2), 1);
+	assert_int_equal(vd.queue[0].desc, 0x40000);
+	wr(COMMON + 0x20, 4, 0x1000); /* frozen again */
+	assert_int_equal(vd.queue[0].desc, 0x40000);
+	assert_int_equal(vd.status, 0xf);
+}
+
 static void
 test_config_space(void **state)
 {
@@ -542,6 +603,8 @@ main(void)
 		T(test_bad_queue),
 		T(test_interrupt_msix),
 		T(test_interrupt_line),
+		cmocka_unit_test_setup_teardown(test_msi, setup_msi, teardown),
+		T(test_ring_reset),
 		T(test_config_space),
 		T(test_odd_accesses),
 		T(test_window),
