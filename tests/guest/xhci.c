@@ -13,7 +13,7 @@
 #define LAPIC  0xfee00000ull
 #define VECTOR 0x51
 #define RING   16 /* TRBs, with the link */
-#define SPINS  20000000u
+#define SPINS  3000000u
 
 struct trb {
 	uint64_t param;
