@@ -33,7 +33,7 @@ asks() { dialog | grep -q 'Select a language'; }
 wait_for "$limit" asks || true
 t_like "the first dialog is on the console" "$(dialog | tail -n 40)" 'Select a language'
 echo "# $(cut -d' ' -f1 /proc/uptime) s after the host's start:"
-dialog | tail -n 30 | sed 's/^/#   /'
+dialog | tr -s ' ' | grep '[^ ]' | tail -c 700 | fold -s -w 100 | sed 's/^/#   /'
 t_run "the disk's own boot loader is next" 0 zonecfg -u "$uuid" \
 	"remove attr name=kernel; remove attr name=initrd; remove attr name=bootargs;
 	add attr; set name=bootrom; set type=string; set value=bios; end"
