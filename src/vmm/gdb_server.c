@@ -572,7 +572,7 @@ take(struct gdb_server *g, uint8_t b)
 		body_byte(g, b);
 		break;
 	case GDB_SUM1:
-		g->sum_sent = (uint8_t)(d << 4);
+		g->sum_sent = (uint8_t)((unsigned)d << 4);
 		g->in_over |= d < 0;
 		g->state = GDB_SUM2;
 		break;
