@@ -93,7 +93,7 @@ guest_main(const struct start_info *info)
 	again(expect(1, 1, 1));
 	say(0, 3, 1);
 	c = expect(0, 7, 1);
-	CHECK(c->text[0] == 'o' && c->text[10] == 'a', (uint8_t)c->text[0]);
+	CHECK(c->text[0] == 'a' && c->text[10] == 'g', (uint8_t)c->text[0]);
 	again(c);
 	again(expect(0, 6, 1));
 	vq_offer(&q[1], 0, hello, 8, false);

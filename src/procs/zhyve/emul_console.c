@@ -4,8 +4,8 @@
  * the machine is built.
  *
  * Options: NAME=PATH for each port (a UNIX socket that is listened on) or NAME=fd:N (a socket that
- * listens or is connected), in the order of the ports; console (port 0 is the guest's hvc0) with
- * cols=, rows=. As variables: port.N.name, port.N.path.
+ * listens or is connected), numbered in the order of their names; console (port 0 is the guest's
+ * hvc0) with cols=, rows=. As variables, which come first: port.N.name, port.N.path.
  */
 #include <errno.h>
 #include <stdio.h>
