@@ -46,6 +46,7 @@ struct input_sink {
 #define INPUT_PRIORITY_PS2 1
 #define INPUT_PRIORITY_USB \
 	10 /* a tablet knows where the pointer is, a mouse only how far it went */
+#define INPUT_PRIORITY_VIRTIO 20 /* what the guest has a driver of its own for */
 
 /* Zeroed: no sinks. */
 struct input_router {

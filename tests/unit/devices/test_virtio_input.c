@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* virtio input: what the configuration tells, events in groups, and a driver without buffers. */
+#include "devices/virtio/input.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "vq_guest.h"
+
+#define RAM  (1u << 20)
+#define RING 0x10000u
+#define DATA 0x80000u
+
+static uint8_t *ram;
+static struct gmem gm;
+static struct virtio_input in;
+static struct input_sink sink;
+static struct vq_guest g[2];
+static unsigned interrupts;
+
+static void
+t_interrupt(struct virtio_dev *vd, unsigned queue)
+{
+	interrupts++;
+}
+
+static void
+t_nothing(struct virtio_dev *vd)
+{
+}
+
+static const struct virtio_transport_ops transport = {
+	.queue_interrupt = t_interrupt,
+	.config_interrupt = t_nothing,
+	.was_reset = t_nothing,
+};
+
+static void
+make(enum virtio_input_kind kind)
+{
+	ram = aligned_alloc(4096, RAM);
+	memset(ram, 0, RAM);
+	gmem_wrap(&gm, ram, RAM);
+	interrupts = 0;
+	assert_int_equal(virtio_input_init(&in, &gm, kind), 0);
+	virtio_input_sink(&in, &sink);
+	in.vd.transport = &transport;
+	assert_false(sink.ready(sink.dev));
+	virtio_set_status(&in.vd, 3);
+	virtio_propose(&in.vd, 1, 1);
+	virtio_set_status(&in.vd, 0xb);
+	for (unsigned q = 0; q < 2; q++) {
+		g_init(&g[q], ram, RING + q * 0x10000, 64);
+		assert_int_equal(g_attach(&g[q], &in.vd.queue[q]), 0);
+	}
+	virtio_set_status(&in.vd, 0xf);
+	assert_true(sink.ready(sink.dev));
+}
+
+static int
+teardown(void **state)
+{
+	virtio_input_destroy(&in);
+	free(ram);
+	return (0);
+}
+
+static void
+offer(unsigned from, unsigned n)
+{
+	for (unsigned i = from; i < from + n; i++) {
+		g_desc(&g[0], i, DATA + i * 8, 8, G_WRITE, 0);
+		g_offer(&g[0], (uint16_t)i);
+	}
+	virtio_notify(&in.vd, 0);
+}
+
+static void
+expect(unsigned type, unsigned code, uint32_t value)
+{
+	uint32_t len = 0;
+	int head = g_take(&g[0], &len);
+	const uint8_t *p = ram + DATA + head * 8;
+
+	assert_true(head >= 0);
+	assert_int_equal(len, 8);
+	assert_int_equal(le16_get(p), type);
+	assert_int_equal(le16_get(p + 2), code);
+	assert_int_equal(le32_get(p + 4), value);
+}
+
+static uint8_t
+ask(uint8_t select, uint8_t subsel)
+{
+	const uint8_t sel[2] = { select, subsel };
+
+	in.vd.ops->config_write(&in.vd, 0, sel, 2);
+	return (in.config[2]);
+}
+
+static void
+test_config(void **state)
+{
+	make(VIRTIO_INPUT_TABLET);
+	assert_int_equal(ask(1, 0), 19);
+	assert_memory_equal(in.config + 8, "zhyve virtio tablet", 19);
+	assert_int_equal(ask(3, 0), 8);
+	assert_int_equal(ask(0x12, 1), 20);
+	assert_int_equal(le32_get(in.config + 12), 0x7fff);
+	assert_int_equal(ask(0x12, 2), 0);
+	assert_int_equal(ask(0x11, 3), 1);
+	assert_int_equal(ask(0x11, 1), 0x112 / 8 + 1);
+	assert_int_equal(in.config[8 + 0x110 / 8], 7);
+	for (unsigned s = 0; s < 256; s++) {
+		for (unsigned sub = 0; sub < 256; sub++)
+			assert_true(ask((uint8_t)s, (uint8_t)sub) <= 128);
+	}
+	in.vd.ops->config_write(&in.vd, 2, "\xff\xff\xff\xff", 4); /* the rest is read-only */
+	assert_int_not_equal(in.config[2], 0xff);
+	(void)teardown(NULL);
+	make(VIRTIO_INPUT_KEYBOARD);
+	assert_int_equal(ask(0x11, 1), 32);
+	assert_int_equal(ask(0x11, 3), 0);
+}
+
+static void
+test_events(void **state)
+{
+	const struct input_pointer p = { .x = 5, .y = 6, .buttons = INPUT_RIGHT, .wheel = -1 };
+
+	make(VIRTIO_INPUT_TABLET);
+	sink.pointer(sink.dev, &p); /* waits for buffers */
+	offer(0, 3);
+	expect(3, 0, 5);
+	expect(3, 1, 6);
+	expect(1, 0x111, 1);
+	assert_int_equal(g_take(&g[0], NULL), -1);
+	offer(3, 5);
+	expect(2, 8, 0xffffffff);
+	expect(0, 0, 0);
+	assert_true(interrupts >= 2);
+	sink.pointer(sink.dev, &p); /* the button is down already */
+	expect(3, 0, 5);
+	assert_int_equal(in.count, 1); /* the end of the group has no buffer yet */
+}
+
+/* A driver that gives no buffers: whole groups are dropped, and none of another driver's come. */
+static void
+test_no_buffers(void **state)
+{
+	make(VIRTIO_INPUT_KEYBOARD);
+	for (unsigned i = 0; i < 1000; i++)
+		sink.key(sink.dev, 30, (i & 1) == 0);
+	assert_true(in.count <= VIRTIO_INPUT_EVENTS);
+	assert_int_equal(in.count % 2, 0);
+	offer(0, 2);
+	expect(1, 30, 1);
+	expect(0, 0, 0);
+	virtio_set_status(&in.vd, 0);
+	assert_false(sink.ready(sink.dev));
+	sink.key(sink.dev, 30, true);
+}
+
+static void
+test_lights(void **state)
+{
+	uint32_t len = 9;
+
+	make(VIRTIO_INPUT_KEYBOARD);
+	g_desc(&g[1], 0, DATA, 8, 0, 0);
+	g_offer(&g[1], 0);
+	virtio_notify(&in.vd, 1);
+	assert_int_equal(g_take(&g[1], &len), 0);
+	assert_int_equal(len, 0);
+}
+
+/* A buffer that is too small gets the front of an event. */
+static void
+test_small_buffer(void **state)
+{
+	uint32_t len = 0;
+
+	make(VIRTIO_INPUT_KEYBOARD);
+	memset(ram + DATA, 0xee, 8);
+	g_desc(&g[0], 0, DATA, 3, G_WRITE, 0);
+	g_offer(&g[0], 0);
+	sink.key(sink.dev, 30, true);
+	assert_int_equal(g_take(&g[0], &len), 0);
+	assert_int_equal(len, 3);
+	assert_int_equal(ram[DATA + 3], 0xee);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_config, teardown),
+		cmocka_unit_test_teardown(test_events, teardown),
+		cmocka_unit_test_teardown(test_no_buffers, teardown),
+		cmocka_unit_test_teardown(test_lights, teardown),
+		cmocka_unit_test_teardown(test_small_buffer, teardown),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
