@@ -37,6 +37,22 @@ display_client() {
 	VNC_PASSWORD=falsch timeout 20 "$vnc_client" "$dir/vnc" size=320x200 >/dev/null 2>&1 && fail "the wrong password was good"
 	export VNC_PASSWORD=geheim
 	client "$dir/vnc" size=320x200 pixel=0,0,ff00ff pixel=1,1,ff0000 pixel=319,0,00ff00 pixel=0,199,0000ff pixel=319,199,ffffff
+	# Strangers: TLS, HTTP, fewer bytes than any protocol begins with. Each is let go, and nobody else notices.
+	timeout 20 python3 - "$dir/vnc" <<-'EOF' || fail "a stranger held up the others"
+		import socket, sys
+		def connect():
+		    s = socket.socket(socket.AF_UNIX)
+		    s.settimeout(5)
+		    s.connect(sys.argv[1])
+		    return s
+		kept = []
+		for data in b"\x16\x03\x01\x02\x00", b"\x80\x2e\x01", b"G", b"GET / HTTP/1.1\r\n\r\n", b"":
+		    s = connect()
+		    s.send(data)
+		    s.recv(100)
+		    kept.append(s)
+		assert connect().recv(100).startswith(b"RFB 003.")
+	EOF
 	# Escape at last ends the guest; it says what it got.
 	client "$dir/vnc" type=aB key=0xff51 key=0xff1b
 	ended 1

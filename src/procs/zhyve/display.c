@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -85,6 +86,23 @@ on_events(int fd, enum mevent_type type, void *arg)
 	}
 }
 
+/* A layout file by its path, or from a descriptor. *text is malloc'ed. */
+static int
+read_layout(const char *path, char **text, size_t *len, struct err *e)
+{
+	ssize_t n;
+	int fd;
+
+	if (parse_fd(path, &fd) != 0)
+		return (file_read(path, KEYMAP_FILE_MAX, text, len, e));
+	if ((*text = malloc(KEYMAP_FILE_MAX)) == NULL)
+		return (err_set(e, ENOMEM, "cannot read it"));
+	if ((n = pread(fd, *text, KEYMAP_FILE_MAX, 0)) < 0)
+		return (err_set(e, errno, "cannot read it"));
+	*len = (size_t)n;
+	return (0);
+}
+
 /* -K: the layout built in, a name, a path or a descriptor. */
 static int
 load_layout(struct display *d, const char *layout, struct err *e)
@@ -92,16 +110,18 @@ load_layout(struct display *d, const char *layout, struct err *e)
 	CLEANUP_FREE char *text = NULL;
 	char path[256];
 	size_t len;
-	int rc;
+	int fd, rc;
+	bool bare;
 
 	keymap_us(&d->map);
 	if (layout == NULL || strcmp(layout, "us") == 0 || strcmp(layout, "default") == 0)
 		return (0);
-	if ((size_t)snprintf(path, sizeof(path), "%s%s",
-		strchr(layout, '/') != NULL ? "" : KBDLAYOUT_DIR, layout) >= sizeof(path))
+	bare = strchr(layout, '/') == NULL && parse_fd(layout, &fd) != 0;
+	if ((size_t)snprintf(path, sizeof(path), "%s%s", bare ? KBDLAYOUT_DIR : "", layout) >=
+	    sizeof(path))
 		return (
 		    err_say(e, ENAMETOOLONG, "keyboard layout '%s': the name is too long", layout));
-	if ((rc = file_read(path, KEYMAP_FILE_MAX, &text, &len, e)) != 0 ||
+	if ((rc = read_layout(path, &text, &len, e)) != 0 ||
 	    (rc = keymap_parse(&d->map, text, len, e)) != 0)
 		return (err_ctx(e, "keyboard layout '%s'", layout));
 	return (0);
