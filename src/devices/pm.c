@@ -62,8 +62,13 @@ timer_value(const struct pm *pm)
 static void
 write_cnt(struct pm *pm, uint16_t val)
 {
+	unsigned typ;
+
 	pm->pm1_cnt = (uint16_t)((pm->pm1_cnt & PM1_SCI_EN) | (val & (PM1_BM_RLD | PM1_SLP_MASK)));
-	if ((val & PM1_SLP_EN) != 0 && (val & PM1_SLP_MASK) >> PM1_SLP_SHIFT == PM_SLP_TYP_S5)
+	if ((val & PM1_SLP_EN) == 0)
+		return;
+	typ = (val & PM1_SLP_MASK) >> PM1_SLP_SHIFT;
+	if (typ == PM_SLP_TYP_S5 || (pm->for_rom && typ == PM_SLP_TYP_ROM))
 		machine_event(&pm->ctl, MACHINE_POWEROFF, "ACPI S5");
 }
 

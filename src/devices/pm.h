@@ -28,6 +28,7 @@
 #define PM_SMI_ACPI_OFF 0xA1
 #define PM_RESET_VALUE  0x06
 #define PM_SLP_TYP_S5   5
+#define PM_SLP_TYP_ROM  0 /* what boot ROMs made for QEMU's PIIX4 write to power off */
 #define PM_TIMER_HZ     3579545u
 #define PM_GPE_VMGENC   0 /* the one GPE bit there is */
 
@@ -39,6 +40,7 @@ struct pm {
 	uint16_t gpe_sts, gpe_en;
 	uint8_t reset_ctl;
 	bool sci_level;
+	bool for_rom; /* PM_SLP_TYP_ROM powers off, too; set by the owner */
 };
 
 /* Everything given is copied. ACPI mode is off (SCI_EN clear) until the guest asks for it. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A boot sector: what a BIOS loads to 0x7C00 and starts in real mode. Says through the BIOS which
- * disk it came from (the byte before the signature), then "ok" on COM1 by itself, and powers off
- * through ACPI's PM block where a boot ROM has it.
+ * disk it came from (the byte before the signature), then "ok" on COM1 by itself, and has the BIOS
+ * power off.
  */
 	.code16
 	.globl _start
@@ -36,9 +36,10 @@ _start:
 	movw $0x3f8, %dx
 	outb %al, %dx
 	jmp 3b
-6:	movw $0x604, %dx			/* ACPI's PM1a control block */
-	movw $0x3400, %ax			/* SLP_EN, SLP_TYP 5 */
-	outw %ax, %dx
+6:	movw $0x5307, %ax			/* int 15h: APM, all devices off */
+	movw $1, %bx
+	movw $3, %cx
+	int $0x15
 7:	cli
 	hlt
 	jmp 7b

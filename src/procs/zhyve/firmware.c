@@ -141,7 +141,33 @@ fwcfg_file(struct machine *m, const char *name, const void *data, uint32_t len, 
 	    err_say(e, -rc, "no room for '%s' in fw_cfg: it has %d files", name, FWCFG_FILES_MAX));
 }
 
-/* What SeaBIOS and OVMF insist on: an i440fx, and PIIX4's power management beside it. */
+/*
+ * PIIX4's power management twice: OVMF looks for it at 0:1.3, where nobody finds it who enumerates
+ * the bus unless slot 1 has a function 0; SeaBIOS enumerates, so it is beside the ISA bridge as
+ * well, which is where it is in the chip.
+ */
+static int
+add_pm(struct machine *m, struct err *e)
+{
+	struct firmware *fw = m->firmware;
+	const struct pci_dev *isa = legacy_isa_bridge(m);
+	unsigned beside = PCI_BDF(0, isa->bdf >> 3 & 31, 3);
+	int rc;
+
+	if (pci_find(m->pci, PIIX4_PM_BDF) != NULL)
+		return (err_say(e, EEXIST,
+		    "PCI slot 0:1:3 must be free: boot ROMs look for power management there"));
+	piix4_pm_init(&fw->pm, m->pm_base);
+	if ((rc = pci_attach(m->pci, &fw->pm.pci, e)) != 0)
+		return (rc);
+	if (isa->bus == NULL || pci_find(m->pci, beside) != NULL)
+		return (0);
+	piix4_pm_init(&fw->pm_seen, m->pm_base);
+	fw->pm_seen.pci.bdf = beside;
+	return (pci_attach(m->pci, &fw->pm_seen.pci, e));
+}
+
+/* What SeaBIOS and OVMF insist on. */
 static int
 add_chipset(struct machine *m, struct err *e)
 {
@@ -153,11 +179,7 @@ add_chipset(struct machine *m, struct err *e)
 		    m->name);
 		return (0);
 	}
-	if (pci_find(m->pci, PIIX4_PM_BDF) != NULL)
-		return (err_say(e, EEXIST,
-		    "PCI slot 0:1:3 must be free: boot ROMs look for power management there"));
-	piix4_pm_init(&m->firmware->pm, m->pm_base);
-	return (pci_attach(m->pci, &m->firmware->pm.pci, e));
+	return (add_pm(m, e));
 }
 
 static int

@@ -27,7 +27,7 @@ struct firmware {
 	struct lock lock; /* of fw_cfg */
 	struct fwcfg fwcfg;
 	struct bootorder order;
-	struct piix4_pm pm;
+	struct piix4_pm pm, pm_seen; /* at 0:1.3, and beside the ISA bridge */
 	struct lock flash_lock;
 	struct pflash flash; /* where there is a variable store */
 };

@@ -109,6 +109,7 @@ create_pm(struct machine *m, struct err *e)
 
 	(void)pthread_mutex_init(&l->pm_lock.mutex, NULL);
 	pm_init(&l->pm, &sci, &ctl, &m->clock);
+	l->pm.for_rom = m->pm_base == PM_PORT_ROM;
 	pci_bus_set_reset_port(m->pci, &reset_ops, l);
 	if ((rc = claim(m, "pm", m->pm_base, PM_PORT_LEN, &pm_ops, &l->pm, &l->pm_lock, e)) != 0)
 		return (rc);

@@ -146,6 +146,12 @@ test_sleep(void **state)
 	assert_int_equal(in(PM_PORT_CNT, 2) & 0x2000, 0);
 	out(PM_PORT_CNT + 1, 1, 0x20 | PM_SLP_TYP_S5 << 2);
 	assert_int_equal(events, 2);
+	/* As boot ROMs do it. */
+	pm.for_rom = true;
+	out(PM_PORT_CNT, 2, 0x2000 | 1 << 10);
+	assert_int_equal(events, 2);
+	out(PM_PORT_CNT, 2, 0x2000);
+	assert_int_equal(events, 3);
 }
 
 static void
