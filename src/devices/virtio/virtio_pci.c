@@ -354,6 +354,17 @@ common_width_ok(uint64_t off, unsigned size)
 	}
 }
 
+/*
+ * Reading has no effect, so a driver that takes less than a register is given that: iPXE reads
+ * features 16 bits at a time, the lower ones of each word, and finds what it looks for there.
+ */
+static bool
+common_readable(uint64_t off, unsigned size)
+{
+	return (common_width_ok(off, size) ||
+	    (size == 2 && (off == C_DFSELECT || off == C_DF || off == C_GFSELECT || off == C_GF)));
+}
+
 static uint64_t
 bar_read(struct pci_dev *d, unsigned bar, uint64_t off, unsigned size)
 {
@@ -362,7 +373,7 @@ bar_read(struct pci_dev *d, unsigned bar, uint64_t off, unsigned size)
 
 	switch (off - in) {
 	case OFF_COMMON:
-		return (common_width_ok(in, size) ? common_read(vp, in) : 0);
+		return (common_readable(in, size) ? common_read(vp, in) : 0);
 	case OFF_ISR:
 		if (in != 0)
 			return (0);

@@ -479,6 +479,21 @@ test_config_space(void **state)
 	assert_int_equal(toy_config[11], 12);
 }
 
+/* iPXE reads features by their lower halves, and VERSION_1 is the lowest bit of the second word. */
+static void
+test_features_by_halves(void **state)
+{
+	for (uint32_t word = 0; word < 2; word++) {
+		wr(COMMON, 4, word);
+		assert_int_equal((uint16_t)rd(COMMON, 2), word);
+		assert_int_equal((uint16_t)rd(COMMON + 4, 2), (uint16_t)rd(COMMON + 4, 4));
+	}
+	assert_int_equal(rd(COMMON + 4, 2) & 1, 1);
+	/* Writing wants the whole register. */
+	wr(COMMON, 2, 0);
+	assert_int_equal(rd(COMMON, 4), 1);
+}
+
 /* Every width everywhere: nothing but the right ones has an effect, nothing falls over. */
 static void
 test_odd_accesses(void **state)
@@ -606,6 +621,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_msi, setup_msi, teardown),
 		T(test_ring_reset),
 		T(test_config_space),
+		T(test_features_by_halves),
 		T(test_odd_accesses),
 		T(test_window),
 		T(test_reset),
