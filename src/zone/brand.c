@@ -223,31 +223,49 @@ make_nic(struct maker *m, const struct znet *net, size_t index, struct vnic_spec
 		brand_fail(m, EINVAL, "net %s: no name for its interface", who);
 }
 
+/* zhyve's emulation of a nic; e1000 is for guests without virtio drivers. */
+static const char *
+nic_emulation(const char *model)
+{
+	static const char *const names[] = { "virtio", "virtio-net-viona", "viona" };
+
+	if (model != NULL && strcmp(model, "e1000") == 0)
+		return ("e1000");
+	for (size_t i = 0; i < NITEMS(names); i++) {
+		if (model == NULL || strcmp(model, names[i]) == 0)
+			return ("virtio-net-viona");
+	}
+	return (NULL);
+}
+
 static void
 add_nic(struct maker *m, const struct znet *net, size_t index, unsigned func, bool vhost)
 {
 	struct brand_plan *p = m->p;
 	struct vnic_spec *v = &p->nic[p->nnic];
 	const char *model = zprop_get(net->prop, net->nprop, "model");
-	char mac[MAC_TEXT_LEN + 1], mtu[16] = "", vhost_arg[32] = "", order[24];
-	int tap;
+	const char *emul = nic_emulation(model);
+	char mac[MAC_TEXT_LEN + 1], virtio[48] = "", order[24];
+	int tap, len = 0;
 
-	if (model != NULL && strcmp(model, "virtio") != 0 &&
-	    strcmp(model, "virtio-net-viona") != 0 && strcmp(model, "viona") != 0)
-		brand_fail(m, EINVAL, "net %s: unknown model '%s' (there is: virtio)",
+	if (emul == NULL)
+		brand_fail(m, EINVAL, "net %s: unknown model '%s' (there are: virtio, e1000)",
 		    net->physical != NULL ? net->physical : "", model);
 	make_nic(m, net, index, v);
 	if (m->rc != 0)
 		return;
 	tap = brand_want_fd(m, BRAND_FD_TAP, p->nnic);
-	if (vhost)
-		(void)snprintf(vhost_arg, sizeof(vhost_arg), ",vhost=fd:%d",
-		    brand_want_fd(m, BRAND_FD_VHOST, p->nnic));
-	if (v->mtu != 0)
-		(void)snprintf(mtu, sizeof(mtu), ",mtu=%u", v->mtu);
+	/* An e1000 is told neither its MTU nor who moves its frames. */
+	if (strcmp(emul, "e1000") != 0) {
+		if (v->mtu != 0)
+			len = snprintf(virtio, sizeof(virtio), ",mtu=%u", v->mtu);
+		if (vhost)
+			(void)snprintf(virtio + len, sizeof(virtio) - (size_t)len, ",vhost=fd:%d",
+			    brand_want_fd(m, BRAND_FD_VHOST, p->nnic));
+	}
 	format_mac(v->mac, mac);
 	brand_arg(m, "-s");
-	brand_arg(m, "6:%u,virtio-net-viona,fd:%d,mac=%s%s%s%s", func, tap, mac, mtu, vhost_arg,
+	brand_arg(m, "6:%u,%s,fd:%d,mac=%s%s%s", func, emul, tap, mac, virtio,
 	    brand_bootindex(m, BOOT_NET, func, order));
 	p->nnic++;
 }

@@ -65,12 +65,11 @@ display_options() {
 
 	port=$((20000 + $$ % 20000))
 	serve "tcp=127.0.0.1:$port"
-	if command -v gvnccapture >/dev/null; then
-		# Ports above 5900 as "display" numbers.
-		timeout 30 gvnccapture -q "127.0.0.1:$((port - 5900))" "$dir/shot.png" >>"$dir/err" 2>&1 || fail "gvnccapture took no picture"
-		[ "$(dd if="$dir/shot.png" bs=1 skip=16 count=8 status=none | od -An -tx1 | tr -d ' \n')" = 00000140000000c8 ] ||
-			fail "not a picture of 320x200"
-	fi
+	command -v gvnccapture >/dev/null || fail "gvnccapture is missing: run tools/deps check"
+	# Ports above 5900 as "display" numbers.
+	timeout 30 gvnccapture -q "127.0.0.1:$((port - 5900))" "$dir/shot.png" >>"$dir/err" 2>&1 || fail "gvnccapture took no picture"
+	[ "$(dd if="$dir/shot.png" bs=1 skip=16 count=8 status=none | od -An -tx1 | tr -d ' \n')" = 00000140000000c8 ] ||
+		fail "not a picture of 320x200"
 	client "127.0.0.1:$port" key=0xff1b
 	ended 1
 	start 4 -l "kernel,$payload" -s "3,fbuf,unix=$dir/none/vnc"

@@ -269,8 +269,8 @@ net_faults(void **state)
 	(void)zprop_set(&n->prop, &n->nprop, "mtu", "70000");
 	refused("mtu '70000'");
 	(void)zprop_set(&n->prop, &n->nprop, "mtu", NULL);
-	(void)zprop_set(&n->prop, &n->nprop, "model", "e1000");
-	refused("unknown model 'e1000'");
+	(void)zprop_set(&n->prop, &n->nprop, "model", "rtl8139");
+	refused("unknown model 'rtl8139' (there are: virtio, e1000)");
 	free(n->global_nic);
 	n->global_nic = NULL;
 	(void)zprop_set(&n->prop, &n->nprop, "model", "virtio");
@@ -293,6 +293,12 @@ board(void **state)
 	assert_non_null(strstr(line(p), " -w -o a=b -o kvm="));
 	assert_non_null(strstr(line(p), "fd:14,mac=02:00:00:00:00:01,vhost=fd:15"));
 	assert_int_equal(p->fd[5].kind, BRAND_FD_VHOST);
+	brand_plan_free(p);
+	/* The kernel does not serve an e1000, and nobody tells it an MTU. */
+	(void)zprop_set(&conf->net[0].prop, &conf->net[0].nprop, "model", "e1000");
+	(void)zprop_set(&conf->net[0].prop, &conf->net[0].nprop, "mtu", "1400");
+	assert_int_equal(brand_plan_make(conf, &image, 10, &p, &e), 0);
+	assert_non_null(strstr(line(p), "-s 6:0,e1000,fd:14,mac=02:00:00:00:00:01 -"));
 	/* fd:10 and fd:11 are COM1 and COM2, which have no path; 99 and a huge number are none. */
 	for (size_t i = 0; i < p->nfd; i++)
 		if (p->fd[i].kind == BRAND_FD_KERNEL)
