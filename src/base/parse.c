@@ -12,8 +12,8 @@
 
 #include "base/checked.h"
 
-static int
-digit_of(char c)
+int
+parse_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return (c - '0');
@@ -32,7 +32,7 @@ scan_digits(const char **s, unsigned base, uint64_t *out)
 	const char *p = *s;
 	int d;
 
-	while ((d = digit_of(*p)) >= 0 && (unsigned)d < base) {
+	while ((d = parse_hex_digit(*p)) >= 0 && (unsigned)d < base) {
 		if (!mul_ok(v, (uint64_t)base, &v) || !add_ok(v, (uint64_t)d, &v))
 			return (-ERANGE);
 		p++;
@@ -131,7 +131,7 @@ parse_uuid(const char *s, uint8_t out[16])
 				return (-EINVAL);
 			continue;
 		}
-		if ((hi = digit_of(s[i])) < 0 || (lo = digit_of(s[i + 1])) < 0)
+		if ((hi = parse_hex_digit(s[i])) < 0 || (lo = parse_hex_digit(s[i + 1])) < 0)
 			return (-EINVAL);
 		v[n++] = (uint8_t)(hi << 4 | lo);
 		i += 2;

@@ -28,6 +28,9 @@ int parse_uuid(const char *s, uint8_t out[16]);
 /* Six groups of one or two hexadecimal digits with colons (illumos writes 2:8:20:…). */
 int parse_mac(const char *s, uint8_t out[6]);
 
+/* The value of a hexadecimal digit of either case, or -1. */
+int parse_hex_digit(char c);
+
 /* "fd:N" with N a descriptor number. -EINVAL for anything else: then it is a path. */
 int parse_fd(const char *s, int *out);
 

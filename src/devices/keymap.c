@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/parse.h"
 #include "devices/input.h"
 #include "devices/ps2.h"
 
@@ -161,21 +162,11 @@ skip(struct line *l, char c)
 	return (true);
 }
 
-static int
-digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (c - 'a' + 10);
-	return (c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99);
-}
-
 /* Decimal, or hexadecimal after 0x. */
 static bool
 number(struct line *l, uint32_t max, uint32_t *out)
 {
-	int base = 10;
+	int base = 10, digit;
 	uint64_t v = 0;
 	unsigned n = 0;
 
@@ -183,8 +174,11 @@ number(struct line *l, uint32_t max, uint32_t *out)
 		base = 16;
 		l->at += 2;
 	}
-	for (; l->at < l->end && digit(*l->at) < base && n < FIELD_MAX; n++)
-		v = v * (unsigned)base + (unsigned)digit(*l->at++);
+	for (; l->at < l->end && n < FIELD_MAX; l->at++, n++) {
+		if ((digit = parse_hex_digit(*l->at)) < 0 || digit >= base)
+			break;
+		v = v * (unsigned)base + (unsigned)digit;
+	}
 	*out = (uint32_t)v;
 	return (n > 0 && n < FIELD_MAX && v <= max);
 }

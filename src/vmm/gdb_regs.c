@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/parse.h"
 
 enum feature {
 	CORE,
@@ -191,18 +192,6 @@ gdb_regs_xml(char *out, size_t size)
 	return (t.over ? 0 : size - t.left);
 }
 
-int
-gdb_hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (c - 'a' + 10);
-	if (c >= 'A' && c <= 'F')
-		return (c - 'A' + 10);
-	return (-1);
-}
-
 size_t
 gdb_hex_put(char *out, const void *bytes, size_t n)
 {
@@ -223,8 +212,8 @@ gdb_hex_get(const char *text, void *bytes, size_t n)
 	int hi, lo;
 
 	for (size_t i = 0; i < n; i++) {
-		if ((hi = gdb_hex_digit(text[2 * i])) < 0 ||
-		    (lo = gdb_hex_digit(text[2 * i + 1])) < 0)
+		if ((hi = parse_hex_digit(text[2 * i])) < 0 ||
+		    (lo = parse_hex_digit(text[2 * i + 1])) < 0)
 			return (false);
 		b[i] = (uint8_t)(hi << 4 | lo);
 	}

@@ -24,6 +24,5 @@ int gdb_reg_get(struct gdb_regs *r, unsigned n, const char *text);
 /* Hexadecimal text of bytes, and back; false when there are other characters or too few. */
 size_t gdb_hex_put(char *out, const void *bytes, size_t n);
 bool gdb_hex_get(const char *text, void *bytes, size_t n);
-int gdb_hex_digit(char c);
 
 #endif

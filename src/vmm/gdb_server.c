@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/parse.h"
 #include "vmm/gdb_regs.h"
 
 #define ESCAPE    0x7d
@@ -70,7 +71,7 @@ number(const char *s, uint64_t *out)
 	const char *from = s;
 	int d;
 
-	for (*out = 0; (d = gdb_hex_digit(*s)) >= 0; s++) {
+	for (*out = 0; (d = parse_hex_digit(*s)) >= 0; s++) {
 		if (s - from >= 16)
 			return (NULL);
 		*out = *out << 4 | (unsigned)d;
@@ -264,7 +265,7 @@ parse_wish(const struct gdb_server *g, const char *s, struct wish *w)
 	size_t len;
 
 	if (verb == 'C' || verb == 'S') { /* a signal for the thread: there are none */
-		if (gdb_hex_digit(s[0]) < 0 || gdb_hex_digit(s[1]) < 0)
+		if (parse_hex_digit(s[0]) < 0 || parse_hex_digit(s[1]) < 0)
 			return (NULL);
 		s += 2;
 	} else if (verb != 'c' && verb != 's') {
@@ -562,7 +563,7 @@ body_byte(struct gdb_server *g, uint8_t b)
 static void
 take(struct gdb_server *g, uint8_t b)
 {
-	int d = gdb_hex_digit((char)b);
+	int d = parse_hex_digit((char)b);
 
 	switch (g->state) {
 	case GDB_IDLE:

@@ -13,9 +13,6 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -26,9 +23,8 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "procs/common/filter.h"
 
-#define X32_CALLS   0x40000000u
-#define INSNS_MAX   128
 #define NOBODY      65534
 #define FILES_MAX   64
 #define ADDRESS_MAX (1ull << 30) /* framebuffer, copy, libraries, what clients make it hold */
@@ -81,63 +77,40 @@ static const uint32_t allowed[] = {
 static const uint32_t refused[] = { SYS_open, SYS_openat, SYS_access, SYS_faccessat2, SYS_stat,
 	SYS_newfstatat, SYS_readlink, SYS_socket, SYS_uname, SYS_ioctl, SYS_sysinfo };
 
-struct program {
-	struct sock_filter insn[INSNS_MAX];
-	unsigned n;
-};
-
 static void
-put(struct program *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
+put_calls(struct filter *f, const uint32_t *nr, size_t n, uint32_t action)
 {
-	if (p->n < INSNS_MAX)
-		p->insn[p->n] = (struct sock_filter){ code, jt, jf, k };
-	p->n++;
+	for (size_t i = 0; i < n; i++)
+		filter_return_if(f, nr[i], action);
 }
 
 static void
-put_calls(struct program *p, const uint32_t *nr, size_t n, uint32_t action)
+build(struct filter *f)
 {
-	for (size_t i = 0; i < n; i++) {
-		put(p, BPF_JMP | BPF_JEQ | BPF_K, nr[i], 0, 1);
-		put(p, BPF_RET | BPF_K, action, 0, 0);
-	}
-}
-
-static void
-build(struct program *p)
-{
-	put(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
-	put(p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
-	put(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
-	put(p, BPF_JMP | BPF_JGE | BPF_K, X32_CALLS, 0, 1);
-	put(p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
-	put_calls(p, allowed, NITEMS(allowed), SECCOMP_RET_ALLOW);
-	put_calls(p, refused, NITEMS(refused), SECCOMP_RET_ERRNO | EPERM);
+	filter_begin(f);
+	put_calls(f, allowed, NITEMS(allowed), SECCOMP_RET_ALLOW);
+	put_calls(f, refused, NITEMS(refused), SECCOMP_RET_ERRNO | EPERM);
 	/* Anonymous memory only, never executable. */
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 1, 0);
-	put(p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
-	put(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2]), 0, 0);
-	put(p, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
-	put(p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
-	put(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3]), 0, 0);
-	put(p, BPF_JMP | BPF_JSET | BPF_K, MAP_ANONYMOUS, 1, 0);
-	put(p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
-	put(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+	filter_put(f, BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 1, 0);
+	filter_return(f, SECCOMP_RET_KILL_PROCESS);
+	filter_load(f, offsetof(struct seccomp_data, args[2]));
+	filter_put(f, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
+	filter_return(f, SECCOMP_RET_KILL_PROCESS);
+	filter_load(f, offsetof(struct seccomp_data, args[3]));
+	filter_put(f, BPF_JMP | BPF_JSET | BPF_K, MAP_ANONYMOUS, 1, 0);
+	filter_return(f, SECCOMP_RET_KILL_PROCESS);
+	filter_return(f, SECCOMP_RET_ALLOW);
 }
 
 int
 confine_calls(struct err *e)
 {
-	struct program p = { .n = 0 };
-	struct sock_fprog prog = { .filter = p.insn };
+	struct filter f;
+	int rc;
 
-	build(&p);
-	if (p.n > INSNS_MAX)
-		return (err_say(e, E2BIG, "the system-call filter is too long"));
-	prog.len = (unsigned short)p.n;
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) != 0)
-		return (err_set(e, errno, "cannot confine the process"));
+	build(&f);
+	if ((rc = filter_install(&f)) != 0)
+		return (err_set(e, -rc, "cannot confine the process"));
 	return (0);
 }
 

@@ -12,12 +12,9 @@
 
 #include <asm/termbits.h>
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/falloc.h>
-#include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
-#include <linux/seccomp.h>
 #include <linux/vhost.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,13 +26,12 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "procs/common/filter.h"
 
-#define M         (1u << SECCOMP_MAIN)
-#define V         (1u << SECCOMP_VCPU)
-#define D         (1u << SECCOMP_DISK)
-#define G         (1u << 31)  /* the main thread's, but only where a debugger may come (-G) */
-#define X32_CALLS 0x40000000u /* and above: the x32 interface */
-#define INSNS_MAX 256
+#define M (1u << SECCOMP_MAIN)
+#define V (1u << SECCOMP_VCPU)
+#define D (1u << SECCOMP_DISK)
+#define G (1u << 31) /* the main thread's, but only where a debugger may come (-G) */
 
 static const struct {
 	uint32_t nr;
@@ -137,107 +133,63 @@ seccomp_allow_debugger(void)
 	debugger = true;
 }
 
-struct program {
-	struct sock_filter insn[INSNS_MAX];
-	unsigned n;
-};
-
 static void
-put(struct program *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
+put_ioctls(struct filter *f, unsigned class)
 {
-	if (p->n < INSNS_MAX)
-		p->insn[p->n] = (struct sock_filter){ code, jt, jf, k };
-	p->n++;
-}
+	unsigned skip_at = f->n;
 
-static void
-put_load(struct program *p, size_t offset)
-{
-	put(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
-}
-
-static void
-put_return(struct program *p, uint32_t action)
-{
-	put(p, BPF_RET | BPF_K, action, 0, 0);
-}
-
-/* Allow when the loaded word is `value`, else go on. */
-static void
-put_allow_if(struct program *p, uint32_t value)
-{
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
-	put_return(p, SECCOMP_RET_ALLOW);
-}
-
-static void
-put_ioctls(struct program *p, unsigned class)
-{
-	unsigned skip_at = p->n;
-
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 0); /* jf is set below */
-	put_load(p, offsetof(struct seccomp_data, args[1]));
+	filter_put(f, BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 0); /* jf is set below */
+	filter_load(f, offsetof(struct seccomp_data, args[1]));
 	for (size_t i = 0; i < NITEMS(ioctls); i++) {
 		if ((ioctls[i].classes & class) != 0 && ioctls[i].cmd != omitted)
-			put_allow_if(p, ioctls[i].cmd);
+			filter_return_if(f, ioctls[i].cmd, SECCOMP_RET_ALLOW);
 	}
-	put_return(p, SECCOMP_RET_KILL_PROCESS);
-	p->insn[skip_at].jf = (uint8_t)(p->n - skip_at - 1);
+	filter_return(f, SECCOMP_RET_KILL_PROCESS);
+	f->insn[skip_at].jf = (uint8_t)(f->n - skip_at - 1);
 }
 
 /* Anonymous memory for the allocator, never executable. */
 static void
-put_mmap(struct program *p)
+put_mmap(struct filter *f)
 {
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 4);
-	put_load(p, offsetof(struct seccomp_data, args[2]));
-	put(p, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
-	put_return(p, SECCOMP_RET_KILL_PROCESS);
-	put_return(p, SECCOMP_RET_ALLOW);
+	filter_put(f, BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 4);
+	filter_load(f, offsetof(struct seccomp_data, args[2]));
+	filter_put(f, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
+	filter_return(f, SECCOMP_RET_KILL_PROCESS);
+	filter_return(f, SECCOMP_RET_ALLOW);
 }
 
 /* Guest memory is given back by punching holes; files are not made longer or shorter. */
 static void
-put_punch(struct program *p)
+put_punch(struct filter *f)
 {
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, SYS_fallocate, 0, 4);
-	put_load(p, offsetof(struct seccomp_data, args[1]));
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1);
-	put_return(p, SECCOMP_RET_ALLOW);
-	put_return(p, SECCOMP_RET_KILL_PROCESS);
+	filter_put(f, BPF_JMP | BPF_JEQ | BPF_K, SYS_fallocate, 0, 4);
+	filter_load(f, offsetof(struct seccomp_data, args[1]));
+	filter_put(f, BPF_JMP | BPF_JEQ | BPF_K, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1);
+	filter_return(f, SECCOMP_RET_ALLOW);
+	filter_return(f, SECCOMP_RET_KILL_PROCESS);
 }
 
 static void
-build(struct program *p, unsigned class)
+build(struct filter *f, unsigned class)
 {
-	put_load(p, offsetof(struct seccomp_data, arch));
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
-	put_return(p, SECCOMP_RET_KILL_PROCESS);
-	put_load(p, offsetof(struct seccomp_data, nr));
-	put(p, BPF_JMP | BPF_JGE | BPF_K, X32_CALLS, 0, 1);
-	put_return(p, SECCOMP_RET_KILL_PROCESS);
-	put_ioctls(p, class); /* first: the most frequent */
+	filter_begin(f);
+	put_ioctls(f, class); /* first: the most frequent */
 	for (size_t i = 0; i < NITEMS(calls); i++) {
 		if ((calls[i].classes & class) != 0 && calls[i].nr != omitted)
-			put_allow_if(p, calls[i].nr);
+			filter_return_if(f, calls[i].nr, SECCOMP_RET_ALLOW);
 	}
 	if ((class & M) != 0 && omitted != SYS_mmap)
-		put_mmap(p);
+		put_mmap(f);
 	if ((class & (M | V)) != 0 && omitted != SYS_fallocate)
-		put_punch(p);
-	put_return(p, SECCOMP_RET_KILL_PROCESS);
+		put_punch(f);
+	filter_return(f, SECCOMP_RET_KILL_PROCESS);
 }
 
 int seccomp_enter(enum seccomp_class class)
 {
-	struct program p = { .n = 0 };
-	struct sock_fprog prog = { .filter = p.insn };
+	struct filter f;
 
-	build(&p, 1u << class | (class == SECCOMP_MAIN && debugger ? G : 0));
-	if (p.n > INSNS_MAX)
-		return (-E2BIG);
-	prog.len = (unsigned short)p.n;
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) != 0)
-		return (-errno);
-	return (0);
+	build(&f, 1u << class | (class == SECCOMP_MAIN && debugger ? G : 0));
+	return (filter_install(&f));
 }
