@@ -21,6 +21,7 @@
 #include "base/checked.h"
 #include "devices/ahci_regs.h"
 #include "devices/pci_regs.h"
+#include "pci_host.h"
 
 #define RAM   (8u << 20)
 #define DISK  (1u << 20)
@@ -45,35 +46,8 @@ static struct gmem gm;
 static struct ahci ahci;
 static struct pci_bus *bus;
 static struct medium disk, disc;
-static unsigned messages;
-static bool line;
 
 /* --- the machine --- */
-
-static inline int
-host_map(void *ctx, struct pci_dev *d, unsigned bar, bool io, uint64_t addr, uint64_t len)
-{
-	return (0);
-}
-
-static inline void
-host_unmap(void *ctx, struct pci_dev *d, unsigned bar, bool io, uint64_t addr, uint64_t len)
-{
-}
-
-static inline void
-host_msi(void *ctx, uint64_t addr, uint32_t data)
-{
-	messages++;
-}
-
-static inline void
-host_intx(void *ctx, unsigned gsi, bool level)
-{
-	line = level;
-}
-
-static const struct pci_host_ops host = { host_map, host_unmap, host_msi, host_intx, NULL };
 
 /* --- the media --- */
 
@@ -204,9 +178,7 @@ setup(void **state)
 	gmem_wrap(&gm, ram, RAM);
 	medium_init(&disk, DISK);
 	medium_init(&disc, DISC);
-	messages = 0;
-	line = false;
-	bus = pci_bus_create(&host, 0xC0000000, 0xE0000000, 0, 0);
+	bus = host_bus();
 	assert_int_equal(ahci_init(&ahci, &gm, drive, 3), 0);
 	ahci.pci.bdf = PCI_BDF(0, 3, 0);
 	assert_int_equal(pci_attach(bus, &ahci.pci, NULL), 0);

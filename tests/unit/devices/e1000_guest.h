@@ -20,6 +20,7 @@
 #include "base/checked.h"
 #include "devices/e1000_internal.h"
 #include "devices/pci_regs.h"
+#include "pci_host.h"
 
 #define RAM     (4u << 20)
 #define TX_RING 0x10000u
@@ -42,7 +43,6 @@ static uint8_t *ram;
 static struct gmem gm;
 static struct e1000 *nic;
 static struct pci_bus *bus;
-static bool line;
 
 /* The link. */
 static struct {
@@ -113,30 +113,6 @@ static const struct net_ops net_ops = { net_send, net_recv, net_want_read, net_w
 	net_set_offload };
 static struct net_backend backend;
 
-static inline int
-host_map(void *ctx, struct pci_dev *d, unsigned bar, bool io, uint64_t addr, uint64_t len)
-{
-	return (0);
-}
-
-static inline void
-host_unmap(void *ctx, struct pci_dev *d, unsigned bar, bool io, uint64_t addr, uint64_t len)
-{
-}
-
-static inline void
-host_msi(void *ctx, uint64_t addr, uint32_t data)
-{
-}
-
-static inline void
-host_intx(void *ctx, unsigned gsi, bool level)
-{
-	line = level;
-}
-
-static const struct pci_host_ops host = { host_map, host_unmap, host_msi, host_intx, NULL };
-
 static inline uint32_t
 rd(unsigned off)
 {
@@ -173,11 +149,10 @@ setup(void **state)
 	memset(&net, 0, sizeof(net));
 	net.room = FRAMES;
 	net.offload = 1;
-	line = false;
 	backend = (struct net_backend){ .ops = &net_ops };
 	memcpy(backend.mac, our_mac, 6);
 	nic = malloc(sizeof(*nic));
-	bus = pci_bus_create(&host, 0xC0000000, 0xE0000000, 0, 0);
+	bus = host_bus();
 	assert_int_equal(e1000_init(nic, &gm, &backend), 0);
 	nic->pci.bdf = PCI_BDF(0, 3, 0);
 	assert_int_equal(pci_attach(bus, &nic->pci, NULL), 0);

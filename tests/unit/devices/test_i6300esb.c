@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "pci_host.h"
+
 #define MS   1000000ull
 #define BDF  PCI_BDF(0, 3, 0)
 #define CONF 0x60
@@ -18,24 +20,6 @@ static struct i6300esb dev;
 static struct dev_timer timer;
 static uint64_t now, armed;
 static unsigned expired;
-static bool line;
-
-static int
-host_map(void *ctx, struct pci_dev *d, unsigned bar, bool io, uint64_t addr, uint64_t len)
-{
-	return (0);
-}
-
-static void
-host_unmap(void *ctx, struct pci_dev *d, unsigned bar, bool io, uint64_t addr, uint64_t len)
-{
-}
-
-static void
-host_intx(void *ctx, unsigned gsi, bool level)
-{
-	line = level;
-}
 
 static uint64_t
 now_ns(void *ctx)
@@ -58,15 +42,13 @@ on_expired(void *ctx)
 static int
 setup(void **state)
 {
-	const struct pci_host_ops host = { host_map, host_unmap, NULL, host_intx, NULL };
 	const struct clock clock = { .now_ns = now_ns };
 
 	now = 1;
 	armed = 0;
 	expired = 0;
-	line = false;
 	timer = (struct dev_timer){ .arm = arm };
-	pci = pci_bus_create(&host, 0xC0000000, 0xE0000000, 0, 0);
+	pci = host_bus();
 	i6300esb_init(&dev, &clock, &timer, on_expired, NULL);
 	dev.pci.bdf = BDF;
 	assert_int_equal(pci_attach(pci, &dev.pci, NULL), 0);

@@ -11,40 +11,13 @@
 #include "base/checked.h"
 #include "devices/pci.h"
 #include "devices/pci_regs.h"
+#include "pci_host.h"
 
 #define BDF PCI_BDF(0, 3, 0)
 
 static struct pci_bus *pci;
 static struct pci_dev dev;
-static unsigned messages, written;
-static uint64_t last_addr;
-static uint32_t last_data;
-static bool line;
-
-static int
-host_map(void *ctx, struct pci_dev *d, unsigned bar, bool io, uint64_t addr, uint64_t len)
-{
-	return (0);
-}
-
-static void
-host_unmap(void *ctx, struct pci_dev *d, unsigned bar, bool io, uint64_t addr, uint64_t len)
-{
-}
-
-static void
-host_msi(void *ctx, uint64_t addr, uint32_t data)
-{
-	messages++;
-	last_addr = addr;
-	last_data = data;
-}
-
-static void
-host_intx(void *ctx, unsigned gsi, bool level)
-{
-	line = level;
-}
+static unsigned written;
 
 static void
 dev_cfg_written(struct pci_dev *d, unsigned off, unsigned size)
@@ -53,14 +26,11 @@ dev_cfg_written(struct pci_dev *d, unsigned off, unsigned size)
 }
 
 static const struct pci_dev_ops dev_ops = { .cfg_written = dev_cfg_written };
-static const struct pci_host_ops host = { host_map, host_unmap, host_msi, host_intx, NULL };
-
 static int
 setup(void **state)
 {
-	messages = written = 0;
-	line = false;
-	pci = pci_bus_create(&host, 0xC0000000, 0xE0000000, 0, 0);
+	written = 0;
+	pci = host_bus();
 	assert_non_null(pci);
 	pci_dev_init(&dev, "test", &dev_ops, NULL, 0x8086, 0x2821, 0x010601, 2);
 	dev.bdf = BDF;

@@ -15,6 +15,7 @@
 
 #include "base/checked.h"
 #include "devices/usb_hid.h"
+#include "pci_host.h"
 
 #define RAM      (1u << 20)
 #define BDF      PCI_BDF(0, 3, 0)
@@ -46,32 +47,9 @@ static struct usb_hid tablet;
 static struct input_sink sink;
 static struct dev_timer timer;
 static uint64_t now, armed;
-static unsigned messages;
 static unsigned n_commands, n_ep0, n_ep1; /* TRBs put so far */
 static uint64_t event_at;                 /* where the next one is looked for */
 static uint32_t event_cycle;
-
-static int
-host_map(void *ctx, struct pci_dev *d, unsigned bar, bool io, uint64_t addr, uint64_t len)
-{
-	return (0);
-}
-
-static void
-host_unmap(void *ctx, struct pci_dev *d, unsigned bar, bool io, uint64_t addr, uint64_t len)
-{
-}
-
-static void
-host_msi(void *ctx, uint64_t addr, uint32_t data)
-{
-	messages++;
-}
-
-static void
-host_intx(void *ctx, unsigned gsi, bool level)
-{
-}
 
 static uint64_t
 now_ns(void *ctx)
@@ -159,7 +137,6 @@ ep0_trb(uint64_t param, uint32_t status, uint32_t control)
 static int
 setup(void **state)
 {
-	const struct pci_host_ops host = { host_map, host_unmap, host_msi, host_intx, NULL };
 	const struct clock clock = { .now_ns = now_ns };
 
 	ram = aligned_alloc(4096, RAM);
@@ -167,9 +144,9 @@ setup(void **state)
 	gmem_wrap(&gm, ram, RAM);
 	now = 1;
 	armed = 0;
-	messages = n_commands = n_ep0 = n_ep1 = 0;
+	n_commands = n_ep0 = n_ep1 = 0;
 	timer = (struct dev_timer){ .arm = arm };
-	pci = pci_bus_create(&host, 0xC0000000, 0xE0000000, 0, 0);
+	pci = host_bus();
 	assert_int_equal(xhci_init(&x, &gm, &clock, &timer), 0);
 	usb_hid_init(&tablet, USB_HID_TABLET);
 	usb_hid_sink(&tablet, &sink);
