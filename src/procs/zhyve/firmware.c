@@ -93,7 +93,6 @@ firmware_create(struct machine *m, struct err *e)
 {
 	struct firmware *fw = m->firmware;
 	struct bus_region r = { FWCFG_PORT_BASE, FWCFG_PORT_LEN, &fwcfg_ops, NULL, NULL, "fw_cfg" };
-	int rc;
 
 	if (fw == NULL)
 		return (0);
@@ -101,9 +100,7 @@ firmware_create(struct machine *m, struct err *e)
 	fwcfg_init(&fw->fwcfg, &m->gm);
 	r.dev = &fw->fwcfg;
 	r.lock = &fw->lock;
-	if ((rc = iobus_add(&m->bus, true, &r)) != 0)
-		return (err_set(e, -rc, "cannot place fw_cfg at port 0x%x", FWCFG_PORT_BASE));
-	return (0);
+	return (machine_place(m, true, &r, e));
 }
 
 int

@@ -65,18 +65,6 @@ store(void *ctx, uint32_t off, uint32_t len)
 	return (rc);
 }
 
-static int
-claim(struct machine *m, uint64_t base, uint64_t len, const struct bus_ops *ops, void *dev,
-    struct lock *lock, const char *name, struct err *e)
-{
-	struct bus_region r = { base, len, ops, dev, lock, name };
-	int rc = iobus_add(&m->bus, false, &r);
-
-	return (rc == 0
-		? 0
-		: err_set(e, -rc, "cannot place the %s at 0x%llx", name, (unsigned long long)base));
-}
-
 int
 fw_flash_create(struct machine *m, struct err *e)
 {
@@ -84,9 +72,12 @@ fw_flash_create(struct machine *m, struct err *e)
 	const struct pflash_ops ops = { .array_mode = array_mode, .store = store, .ctx = m };
 	struct firmware *fw = m->firmware;
 	struct boot_rom *r = &fw->rom;
+	const struct bus_region rom = { r->rom_base, r->rom_len, &rom_ops, NULL, NULL, "boot ROM" };
+	const struct bus_region vars = { r->vars_base, r->vars_len, &pflash_bus_ops, &fw->flash,
+		&fw->flash_lock, "variable store" };
 	int rc;
 
-	if ((rc = claim(m, r->rom_base, r->rom_len, &rom_ops, NULL, NULL, "boot ROM", e)) != 0)
+	if ((rc = machine_place(m, false, &rom, e)) != 0)
 		return (rc);
 	if (r->vars == NULL)
 		return (0);
@@ -94,6 +85,5 @@ fw_flash_create(struct machine *m, struct err *e)
 		return (rc);
 	(void)pthread_mutex_init(&fw->flash_lock.mutex, NULL);
 	pflash_init(&fw->flash, r->vars, (uint32_t)r->vars_len, &ops);
-	return (claim(m, r->vars_base, r->vars_len, &pflash_bus_ops, &fw->flash, &fw->flash_lock,
-	    "variable store", e));
+	return (machine_place(m, false, &vars, e));
 }

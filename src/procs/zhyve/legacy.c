@@ -43,10 +43,7 @@ static int
 claim(struct machine *m, const char *name, uint16_t base, uint16_t len, const struct bus_ops *ops,
     void *dev, struct lock *lock, struct err *e)
 {
-	struct bus_region r = { base, len, ops, dev, lock, name };
-	int rc = iobus_add(&m->bus, true, &r);
-
-	return (rc == 0 ? 0 : err_set(e, -rc, "cannot place %s at port 0x%x", name, base));
+	return (machine_place(m, true, &(struct bus_region){ base, len, ops, dev, lock, name }, e));
 }
 
 static int

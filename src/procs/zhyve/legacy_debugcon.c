@@ -61,7 +61,6 @@ legacy_debugcon(struct machine *m, struct err *e)
 	const char *conf = config_get(m->config, "lpc.debugcon.path");
 	struct bus_region r = { DEBUGCON_PORT, 1, &ops, NULL, NULL, "debugcon" };
 	struct debugcon *d;
-	int rc;
 
 	if (conf == NULL)
 		return (0);
@@ -79,7 +78,5 @@ legacy_debugcon(struct machine *m, struct err *e)
 	d->chardev->dev = d;
 	r.dev = d;
 	r.lock = &d->lock;
-	if ((rc = iobus_add(&m->bus, true, &r)) != 0)
-		return (err_set(e, -rc, "cannot place debugcon at port 0x%x", DEBUGCON_PORT));
-	return (0);
+	return (machine_place(m, true, &r, e));
 }

@@ -15,26 +15,10 @@ struct hpet_glue {
 	struct dev_timer timer;
 };
 
-static void
-line(void *ctx, unsigned gsi, bool level)
-{
-	struct machine *m = ctx;
-
-	vm_irq_line(&m->vm, gsi, level);
-}
-
-static void
-msi(void *ctx, uint64_t addr, uint32_t data)
-{
-	struct machine *m = ctx;
-
-	vm_msi(&m->vm, addr, data);
-}
-
 int
 legacy_hpet(struct machine *m, struct err *e)
 {
-	const struct hpet_ops ops = { .line = line, .msi = msi, .ctx = m };
+	const struct hpet_ops ops = { .line = machine_set_line, .msi = machine_send_msi, .ctx = m };
 	struct bus_region r = {
 		.base = HPET_BASE, .len = HPET_LEN, .ops = &hpet_ops, .name = "hpet"
 	};
@@ -51,7 +35,5 @@ legacy_hpet(struct machine *m, struct err *e)
 	hpet_init(&g->hpet, &ops, &m->clock, &g->timer);
 	r.dev = &g->hpet;
 	r.lock = &g->lock;
-	if ((rc = iobus_add(&m->bus, false, &r)) != 0)
-		return (err_set(e, -rc, "cannot place the HPET"));
-	return (0);
+	return (machine_place(m, false, &r, e));
 }

@@ -61,10 +61,11 @@ legacy_i8042_create(struct machine *m, struct err *e)
 		.dev = &k->ctl,
 		.lock = &k->lock,
 		.priority = INPUT_PRIORITY_PS2 };
-	if ((rc = iobus_add(&m->bus, true, &data)) != 0 ||
-	    (rc = iobus_add(&m->bus, true, &cmd)) != 0 ||
-	    (rc = input_add(&m->input, &k->keyboard)) != 0 ||
+	if ((rc = machine_place(m, true, &data, e)) != 0 ||
+	    (rc = machine_place(m, true, &cmd, e)) != 0)
+		return (rc);
+	if ((rc = input_add(&m->input, &k->keyboard)) != 0 ||
 	    (rc = input_add(&m->input, &k->mouse)) != 0)
-		return (err_set(e, -rc, "cannot place the keyboard controller"));
+		return (err_set(e, -rc, "cannot make the keyboard controller"));
 	return (0);
 }

@@ -54,8 +54,8 @@ legacy_tpm_create(struct machine *m, struct err *e)
 	tpm_crb_init(&t->crb, t->backend);
 	r.dev = &t->crb;
 	r.lock = &t->lock;
-	if ((rc = iobus_add(&m->bus, false, &r)) != 0)
-		return (err_set(e, -rc, "cannot place the TPM"));
+	if ((rc = machine_place(m, false, &r, e)) != 0)
+		return (rc);
 	m->tpm = true;
 	return (0);
 }

@@ -71,8 +71,8 @@ machine_ctl_of(struct machine *m)
 	return ((struct machine_ctl){ .event = on_event, .ctx = m });
 }
 
-static void
-set_line(void *ctx, unsigned gsi, bool level)
+void
+machine_set_line(void *ctx, unsigned gsi, bool level)
 {
 	struct machine *m = ctx;
 
@@ -82,7 +82,7 @@ set_line(void *ctx, unsigned gsi, bool level)
 struct irq_line
 machine_irq(struct machine *m, unsigned gsi)
 {
-	return ((struct irq_line){ .set = set_line, .ctx = m, .gsi = gsi });
+	return ((struct irq_line){ .set = machine_set_line, .ctx = m, .gsi = gsi });
 }
 
 /* A device's timer on the event loop's: armed from any thread that holds the device's lock. */
@@ -162,6 +162,16 @@ machine_configure(struct machine *m, struct err *e)
 	return (configure_memory(m, e));
 }
 
+int
+machine_place(struct machine *m, bool io, const struct bus_region *r, struct err *e)
+{
+	int rc = iobus_add(&m->bus, io, r);
+
+	return (rc == 0 ? 0
+			: err_set(e, -rc, "cannot place %s at %s0x%llx", r->name, io ? "port " : "",
+			      (unsigned long long)r->base));
+}
+
 /* --- what the PCI bus asks of the machine --- */
 
 static int
@@ -197,8 +207,8 @@ unmap_bar(void *ctx, struct pci_dev *d, unsigned bar, bool io, uint64_t addr, ui
 	(void)iobus_remove(&m->bus, io, addr);
 }
 
-static void
-send_msi(void *ctx, uint64_t addr, uint32_t data)
+void
+machine_send_msi(void *ctx, uint64_t addr, uint32_t data)
 {
 	struct machine *m = ctx;
 
@@ -211,8 +221,8 @@ create_pci(struct machine *m, struct err *e)
 	const struct pci_host_ops host = {
 		.map = map_bar,
 		.unmap = unmap_bar,
-		.msi = send_msi,
-		.intx = set_line,
+		.msi = machine_send_msi,
+		.intx = machine_set_line,
 		.ctx = m,
 	};
 	const struct gmem_range *last = &m->gm.range[m->gm.nranges - 1];
@@ -247,10 +257,9 @@ create_pci(struct machine *m, struct err *e)
 		return (rc);
 	pci_bus_set_enable_bars(m->pci, enable);
 	port.dev = ecam.dev = m->pci;
-	if ((rc = iobus_add(&m->bus, true, &port)) != 0 ||
-	    (rc = iobus_add(&m->bus, false, &ecam)) != 0)
-		return (err_set(e, -rc, "cannot make the PCI bus"));
-	return (0);
+	if ((rc = machine_place(m, true, &port, e)) != 0)
+		return (rc);
+	return (machine_place(m, false, &ecam, e));
 }
 
 static int
@@ -298,8 +307,8 @@ machine_create(struct machine *m, struct err *e)
 		const struct bus_region r = { IOAPIC_BASE, IOAPIC_LEN, &ioapic_ops, &m->vm.ioapic,
 			&m->vm.ioapic_lock, "ioapic" };
 
-		if ((rc = iobus_add(&m->bus, false, &r)) != 0)
-			return (err_set(e, -rc, "cannot place the I/O APIC"));
+		if ((rc = machine_place(m, false, &r, e)) != 0)
+			return (rc);
 	}
 	if ((rc = create_pci(m, e)) != 0)
 		return (rc);

@@ -96,6 +96,11 @@ void machine_stop(struct machine *m, enum machine_event ev, const char *why);
 /* What devices are given to stop the machine, to drive lines. */
 struct machine_ctl machine_ctl_of(struct machine *m);
 struct irq_line machine_irq(struct machine *m, unsigned gsi);
+/* A device's line and message, for tables of functions whose ctx is the machine. Any thread. */
+void machine_set_line(void *ctx, unsigned gsi, bool level);
+void machine_send_msi(void *ctx, uint64_t addr, uint32_t data);
+/* Put a device at fixed ports (io) or addresses. 0 or -errno; the error names device and place. */
+int machine_place(struct machine *m, bool io, const struct bus_region *r, struct err *e);
 /* A timer for a device, entered with its lock. 0 or -errno. */
 int machine_timer(struct machine *m, struct dev_timer *t, struct lock *lock, struct err *e);
 
