@@ -6,24 +6,19 @@
  * and rom=PATH|fd:N|none (the BIOS that SeaBIOS runs), mem=fd:N,events=fd:N (in a zone).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/checked.h"
-#include "base/fd.h"
-#include "base/parse.h"
 #include "devices/fbuf.h"
 #include "procs/zhyve/display.h"
 #include "procs/zhyve/emul.h"
+#include "procs/zhyve/files.h"
 
 #define DEFAULT_WIDTH  1024
 #define DEFAULT_HEIGHT 768
 #define DEFAULT_ROM    "/usr/share/seabios/vgabios-bochs-display.bin"
-#define ROM_MAX        (1u << 20)
-#define ROM_UNIT       2048u
 
 struct fbuf_emul {
 	struct fbuf fbuf;
@@ -43,50 +38,28 @@ on_mode(void *ctx, const struct fbuf_mode *mode)
 		display_page_put(f->display.page, &m);
 }
 
-/* The ROM's descriptor; -ENOENT when there is none and none was asked for. */
-static int
-open_rom(const char *rom, bool zoned, struct err *e)
+/* The ROM's path; NULL when there is none: in a zone nothing is looked for. */
+static const char *
+rom_path(const char *rom, bool zoned)
 {
-	int fd;
-
-	if (rom != NULL && strcmp(rom, "none") == 0)
-		return (-ENOENT);
-	if (rom == NULL && zoned) /* nothing is opened by path there */
-		return (-ENOENT);
-	if (rom != NULL && parse_fd(rom, &fd) == 0)
-		return (fd);
-	fd = open(rom != NULL ? rom : DEFAULT_ROM, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 && rom != NULL)
-		return (err_set(e, errno, "cannot open the ROM '%s'", rom));
-	return (fd < 0 ? -ENOENT : fd);
+	if (rom != NULL)
+		return (strcmp(rom, "none") != 0 ? rom : NULL);
+	return (!zoned && access(DEFAULT_ROM, R_OK) == 0 ? DEFAULT_ROM : NULL);
 }
 
 static int
-add_rom(struct fbuf_emul *f, const char *rom, bool zoned, struct err *e)
+add_rom(struct fbuf_emul *f, const char *path, struct err *e)
 {
-	CLEANUP_FD int fd = open_rom(rom, zoned, e);
-	uint64_t size = ROM_UNIT;
-	uint8_t *image;
-	struct stat st;
+	uint8_t *image = NULL;
+	uint64_t size = 0;
 	int rc;
 
-	if (fd == -ENOENT && (rom == NULL || strcmp(rom, "none") == 0))
+	if (path == NULL)
 		return (0);
-	if (fd < 0)
-		return (fd);
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0 || st.st_size > ROM_MAX)
-		return (err_say(e, EINVAL, "the ROM '%s' is not a file of 1 byte to 1 MiB",
-		    rom != NULL ? rom : DEFAULT_ROM));
-	while (size < (uint64_t)st.st_size)
-		size *= 2;
-	if ((image = calloc(1, size)) == NULL)
-		return (err_set(e, ENOMEM, "no memory for the ROM"));
-	if ((rc = fd_pread_full(fd, image, (size_t)st.st_size, 0)) != 0 ||
-	    (rc = pci_add_rom(&f->fbuf.pci, image, size)) != 0) {
-		free(image);
-		return (
-		    err_set(e, -rc, "cannot read the ROM '%s'", rom != NULL ? rom : DEFAULT_ROM));
-	}
+	if ((rc = file_take_rom(path, &image, &size, e)) != 0)
+		return (rc);
+	if ((rc = pci_add_rom(&f->fbuf.pci, image, size)) != 0)
+		return (err_set(e, -rc, "cannot attach the ROM '%s'", path));
 	return (0);
 }
 
@@ -128,7 +101,7 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 		return (rc);
 	if ((rc = fbuf_init(&f->fbuf, f->display.vram, vram, w, h, on_mode, f)) != 0)
 		return (err_set(e, -rc, "cannot make the device"));
-	if ((rc = add_rom(f, rom, zoned, e)) != 0)
+	if ((rc = add_rom(f, rom_path(rom, zoned), e)) != 0)
 		return (rc);
 	on_mode(f, &f->fbuf.mode);
 	f->fbuf.pci.bdf = bdf;

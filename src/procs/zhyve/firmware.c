@@ -14,32 +14,12 @@
 
 #include "base/checked.h"
 #include "base/log.h"
-#include "base/parse.h"
 #include "devices/pci_regs.h"
+#include "procs/zhyve/files.h"
 #include "procs/zhyve/machine.h"
 
 #define HOST_BRIDGE PCI_BDF(0, 0, 0)
 #define I440FX      0x12378086u /* device and vendor */
-
-static int
-open_file(struct boot_file *f, const char *what, const char *path, int mode, struct err *e)
-{
-	int fd, rc;
-
-	if (parse_fd(path, &fd) != 0 &&
-	    (fd = open(path, mode | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) < 0)
-		return (err_set(e, errno, "cannot open the %s '%s'%s", what, path,
-		    mode == O_RDWR ? " for writing" : ""));
-	if (mode == O_RDWR && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR) {
-		(void)close(fd);
-		return (err_say(e, EACCES, "the %s '%s' is not open for writing", what, path));
-	}
-	if ((rc = boot_file_open(f, fd, path, e)) != 0) {
-		(void)close(fd);
-		return (err_ctx(e, "%s", what));
-	}
-	return (0);
-}
 
 /* bhyve has the variables under two names. */
 static const char *
@@ -75,10 +55,10 @@ firmware_open(struct machine *m, struct err *e)
 	if (rom == NULL)
 		return (0);
 	fw->rom_given = true;
-	if ((rc = open_file(&fw->rom_file, "boot ROM", rom, O_RDONLY, e)) != 0)
+	if ((rc = file_take(&fw->rom_file, "boot ROM", rom, O_RDONLY, e)) != 0)
 		return (rc);
 	if (vars != NULL)
-		return (open_file(&fw->vars_file, "variable store", vars, O_RDWR, e));
+		return (file_take(&fw->vars_file, "variable store", vars, O_RDWR, e));
 	return (0);
 }
 

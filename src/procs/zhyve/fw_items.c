@@ -14,10 +14,10 @@
 
 #include "base/checked.h"
 #include "base/fd.h"
-#include "base/parse.h"
 #include "devices/acpi.h"
 #include "devices/lpc.h"
 #include "devices/smbios.h"
+#include "procs/zhyve/files.h"
 #include "procs/zhyve/firmware.h"
 #include "procs/zhyve/machine.h"
 
@@ -202,16 +202,15 @@ fw_items_add(struct machine *m, struct err *e)
 static int
 user_file(struct machine *m, const char *name, const char *path, struct err *e)
 {
-	CLEANUP_FD int opened = -1;
 	struct boot_file f;
 	uint8_t *data = NULL;
 	int rc;
 
-	if (parse_fd(path, &opened) != 0 &&
-	    (opened = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) < 0)
-		return (err_set(e, errno, "cannot open '%s'", path));
-	if ((rc = boot_file_open(&f, opened, path, e)) != 0 ||
-	    (rc = slurp(&f, USER_FILE_MAX, &data, e)) != 0)
+	if ((rc = file_take(&f, NULL, path, O_RDONLY, e)) != 0)
+		return (rc);
+	rc = slurp(&f, USER_FILE_MAX, &data, e);
+	fd_close(&f.fd);
+	if (rc != 0)
 		return (rc);
 	return (fwcfg_file(m, name, data, (uint32_t)f.size, e));
 }

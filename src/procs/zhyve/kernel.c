@@ -7,33 +7,16 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "base/parse.h"
 #include "devices/acpi.h"
+#include "procs/zhyve/files.h"
 #include "procs/zhyve/firmware.h"
 #include "procs/zhyve/machine.h"
-
-static int
-open_file(struct boot_file *f, const char *what, const char *path, struct err *e)
-{
-	int fd, rc;
-
-	*f = (struct boot_file){ .fd = -1 };
-	if (path == NULL)
-		return (0);
-	if (parse_fd(path, &fd) != 0 &&
-	    (fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) < 0)
-		return (err_set(e, errno, "cannot open the %s '%s'", what, path));
-	if ((rc = boot_file_open(f, fd, path, e)) != 0) {
-		(void)close(fd);
-		return (err_ctx(e, "%s", what));
-	}
-	return (0);
-}
 
 int
 kernel_open(struct machine *m, struct err *e)
 {
 	const char *kernel = config_get(m->config, "boot.kernel");
+	const char *initrd = config_get(m->config, "boot.initrd");
 	int rc;
 
 	m->kernel.fd = m->initrd.fd = -1;
@@ -43,9 +26,9 @@ kernel_open(struct machine *m, struct err *e)
 		return (err_say(e, EINVAL,
 		    "virtual machine cannot be booted: neither boot ROM (-l bootrom,FILE) nor "
 		    "kernel (-l kernel,FILE) is given"));
-	if ((rc = open_file(&m->kernel, "kernel", kernel, e)) != 0)
+	if ((rc = file_take(&m->kernel, "kernel", kernel, O_RDONLY, e)) != 0 || initrd == NULL)
 		return (rc);
-	return (open_file(&m->initrd, "initrd", config_get(m->config, "boot.initrd"), e));
+	return (file_take(&m->initrd, "initrd", initrd, O_RDONLY, e));
 }
 
 int

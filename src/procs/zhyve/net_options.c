@@ -3,18 +3,13 @@
 #include "procs/zhyve/net_options.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
-#include "base/fd.h"
 #include "base/parse.h"
 #include "devices/pci_regs.h"
 #include "devices/pci_rom.h"
-
-#define ROM_MIN 2048u
-#define ROM_MAX (1u << 20)
+#include "procs/zhyve/files.h"
 
 /* One of its own for each name of a machine and slot; locally administered, illumos's prefix. */
 static void
@@ -50,33 +45,6 @@ net_mac(struct machine *m, struct config_node *cfg, unsigned bdf, uint8_t mac[6]
 	return (0);
 }
 
-/* The file in memory of a power of two of bytes. */
-static int
-read_rom(const char *path, uint8_t **out, uint64_t *size, struct err *e)
-{
-	CLEANUP_FD int fd = -1;
-	CLEANUP_FREE uint8_t *image = NULL;
-	struct boot_file f;
-	int rc;
-
-	if (parse_fd(path, &fd) != 0 &&
-	    (fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) < 0)
-		return (err_set(e, errno, "cannot open the ROM '%s'", path));
-	if ((rc = boot_file_open(&f, fd, path, e)) != 0)
-		return (err_ctx(e, "ROM"));
-	if (f.size > ROM_MAX)
-		return (err_say(e, EFBIG, "the ROM '%s' has more than 1 MiB", path));
-	for (*size = ROM_MIN; *size < f.size; *size *= 2)
-		;
-	if ((image = calloc(1, *size)) == NULL)
-		return (err_set(e, ENOMEM, "no memory for the ROM '%s'", path));
-	if ((rc = boot_file_read(&f, 0, image, f.size, e)) != 0)
-		return (rc);
-	*out = image;
-	image = NULL;
-	return (0);
-}
-
 int
 net_rom(struct config_node *cfg, struct pci_dev *d, struct err *e)
 {
@@ -87,7 +55,7 @@ net_rom(struct config_node *cfg, struct pci_dev *d, struct err *e)
 
 	if (path == NULL)
 		return (0);
-	if ((rc = read_rom(path, &image, &size, e)) != 0)
+	if ((rc = file_take_rom(path, &image, &size, e)) != 0)
 		return (rc);
 	if (pci_rom_adopt(
 		image, size, le16_get(&d->cfg[PCIR_VENDOR]), le16_get(&d->cfg[PCIR_DEVICE])) != 0)

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Files named on the command line: by a path, or, where nothing may be opened, as fd:N. Runs in
+ * zhyve while the machine is opened and built.
+ */
+#ifndef ZHYVE_PROCS_ZHYVE_FILES_H
+#define ZHYVE_PROCS_ZHYVE_FILES_H
+
+#include "vmm/boot.h"
+
+/*
+ * Take a regular file that is not empty, with O_RDONLY or O_RDWR as `mode`; `what` it is stands in
+ * messages (NULL: the caller says it). 0, or -errno with f->fd -1. The descriptor is the caller's, also one that was handed
+ * over.
+ */
+int file_take(struct boot_file *f, const char *what, const char *path, int mode, struct err *e);
+
+/*
+ * An expansion ROM of at most 1 MiB, in memory of a power of two of bytes, zeroed behind it, which
+ * the caller frees. 0 or -errno.
+ */
+int file_take_rom(const char *path, uint8_t **image, uint64_t *size, struct err *e);
+
+#endif
