@@ -368,7 +368,7 @@ add_display(struct maker *m, uint8_t used[32])
 	brand_arg(m, "-s");
 	brand_arg(m, "30:0,fbuf,vga=off,mem=fd:%d,events=fd:%d,rom=fd:%d", mem, events, rom);
 	brand_arg(m, "-s");
-	brand_arg(m, "30:1,xhci,tablet");
+	brand_arg(m, "30:1,xhci,%s", brand_usb_devices(m));
 }
 
 /*
@@ -415,6 +415,7 @@ brand_plan_start(const struct zconf *c, const struct image *image,
 	brand_arg(&m, "-s");
 	brand_arg(&m, "7,virtio-rnd");
 	add_guards(&m);
+	brand_add_devices(&m, used);
 	add_display(&m, used);
 	add_extra(&m);
 	brand_arg(&m, "-o");
@@ -467,6 +468,8 @@ path_of_fd(const struct brand_plan *p, unsigned long n)
 		return ("the zone's UEFI variables");
 	case BRAND_FD_DISK:
 		return (p->disk[f->index].path);
+	case BRAND_FD_TPM:
+		return ("swtpm");
 	case BRAND_FD_KVM:
 		return ("/dev/kvm");
 	default:

@@ -19,13 +19,16 @@
 #include "zone/startopts.h"
 #include "zone/zconf.h"
 
-#define BRAND_ARGV_MAX  100
-#define BRAND_VRAM      (16u << 20) /* bytes of the display's framebuffer */
-#define BRAND_DISKS_MAX 32
-#define BRAND_NICS_MAX  32
-#define BRAND_FDS_MAX   (11 + BRAND_DISKS_MAX + BRAND_NICS_MAX)
+#define BRAND_ARGV_MAX      100
+#define BRAND_VRAM          (16u << 20) /* bytes of the display's framebuffer */
+#define BRAND_DISKS_MAX     32
+#define BRAND_NICS_MAX      32
+#define BRAND_PORTS_MAX     16 /* of virtio-ports, and of vsock-ports */
+#define BRAND_PORT_NAME_MAX 32
+#define BRAND_SOCKETS_MAX   (1 + 2 * BRAND_PORTS_MAX)
+#define BRAND_FDS_MAX       (12 + BRAND_DISKS_MAX + BRAND_NICS_MAX + BRAND_SOCKETS_MAX)
 
-/* What a descriptor of the plan is; `index` counts disks and nics. */
+/* What a descriptor of the plan is; `index` counts disks, nics and sockets. */
 enum brand_fd_kind {
 	BRAND_FD_COM1,
 	BRAND_FD_COM2,
@@ -41,6 +44,8 @@ enum brand_fd_kind {
 	BRAND_FD_FRAMEBUFFER,
 	BRAND_FD_DISPLAY, /* its events */
 	BRAND_FD_VGA_ROM,
+	BRAND_FD_SOCKET,
+	BRAND_FD_TPM, /* swtpm's control channel */
 };
 struct brand_fd {
 	enum brand_fd_kind kind;
@@ -50,6 +55,11 @@ struct brand_fd {
 struct brand_disk {
 	const char *path; /* the configuration's string */
 	bool readonly;
+};
+
+/* Where programs of the host reach a device of the guest's: it listens. */
+struct brand_socket {
+	char file[BRAND_PORT_NAME_MAX + 16]; /* below /run/zones/<name> */
 };
 
 struct brand_plan {
@@ -64,7 +74,11 @@ struct brand_plan {
 	size_t nnic;
 	bool display;      /* the zone has one */
 	uint16_t vnc_port; /* TCP port for its clients; 0: any */
-	bool once;         /* the plan after a reset of the guest differs */
+	struct brand_socket socket[BRAND_SOCKETS_MAX];
+	size_t nsocket;
+	bool tpm;
+	bool balloon;
+	bool once; /* the plan after a reset of the guest differs */
 	int first_fd;
 	struct brand_fd fd[BRAND_FDS_MAX]; /* the i-th is descriptor first_fd + i */
 	size_t nfd;
@@ -94,6 +108,10 @@ const struct zdevice *brand_boot_disk(const struct zconf *c);
 const char *brand_boot_image(const struct zconf *c);
 /* Guest memory in bytes: attr ram, in MiB. */
 int brand_ram(const struct zconf *c, uint64_t *ram, struct err *e);
+
+/* May this be the name of a virtio-console port; a port of vsock? */
+bool brand_port_name_ok(const char *s);
+bool brand_vsock_port_ok(const char *s);
 
 /*
  * What zhyve says, for people: "fd:N" of a kernel, an initrd, a disk or KVM becomes its path. `text` and

@@ -5,6 +5,7 @@
  *	brand.c       the plan as a whole, identity, board, nets, what comes last
  *	brand_boot.c  what is started: a kernel, or a boot ROM and in which order it tries the devices
  *	brand_disk.c  disks: which of them boots, slots, models
+ *	brand_device.c  TPM, virtio-console ports, balloon, vsock
  *
  * Pure; run in zoneadmd.
  */
@@ -44,6 +45,10 @@ void brand_add_boot(struct maker *m, const struct image *image, bool again);
  * place in the order.
  */
 const char *brand_bootindex(const struct maker *m, enum boot_class class, size_t seq, char buf[24]);
+
+/* brand_device.c. The second: what is plugged into the display's USB controller. */
+void brand_add_devices(struct maker *m, uint8_t used[32]);
+const char *brand_usb_devices(struct maker *m);
 
 /* brand_disk.c */
 void brand_add_disks(struct maker *m, uint8_t used[32]);

@@ -12,7 +12,7 @@
  *           4 fds       the named descriptors to their numbers, every other one closed
  *           5 identity  no supplementary group, gid, uid
  *           6 parting   a keyring of its own
- *           7 root      an empty read-only tmpfs is the root, the old tree is detached; no /proc
+ *           7 root      a read-only tmpfs, empty but for the mounts named, is the root; no /proc
  *           8 limits    no further namespace; no core, bounded descriptors, threads, locked memory
  *           9 caps      bounding, ambient, inheritable, permitted, effective: all empty
  *          10 sealed    no_new_privs, killed with zoneadmd, Landlock: no file, no port
@@ -21,9 +21,13 @@
  * The program is executed from the file zoneadmd opened for reading: it is neither writable to the
  * zone's uid nor can it be reopened for writing without /proc, and zones share its pages (a sealed
  * copy in a memfd, which runc needs, would cost each zone a copy).
+ *
+ * A device process of the system's (swtpm) is not static: its jail has the libraries and one folder
+ * of its own mounted, as detached mounts that zoneadmd made (jail_tree.h).
  */
 #include "zone/jail.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -47,8 +51,9 @@
 #include "base/checked.h"
 #include "base/fd.h"
 
-#define HIGH_FD       256 /* above every final number: where descriptors wait for their place */
-#define MEMLOCK_BYTES (64ull * MIB)
+#define HIGH_FD           256 /* above every final number: where descriptors wait for their place */
+#define MEMLOCK_BYTES     (64ull * MIB)
+#define LANDLOCK_TRUNCATE (1ull << 14) /* since version 3 */
 
 enum stage {
 	STAGE_MAP,
@@ -74,7 +79,7 @@ static const char *const stage_names[] = {
 	[STAGE_RLIMITS] = "setting resource limits",
 	[STAGE_CAPS] = "dropping capabilities",
 	[STAGE_SEALED] = "sealing (no_new_privs, Landlock)",
-	[STAGE_EXEC] = "executing zhyve",
+	[STAGE_EXEC] = "executing the program",
 };
 
 /* What the child tells before it ends; nothing at all means the program runs. */
@@ -87,6 +92,13 @@ uint32_t
 jail_uid(uint32_t did)
 {
 	return (JAIL_UID_BASE + did % JAIL_UID_SPAN);
+}
+
+uint32_t
+jail_helper_uid(uint32_t did, unsigned helper)
+{
+	assert(helper < JAIL_HELPERS);
+	return (jail_uid(did) + (helper + 1) * JAIL_UID_SPAN);
 }
 
 /* 3: nothing of our signal setup, session or name goes along. */
@@ -110,9 +122,10 @@ stage_session(const struct jail_spec *s)
  * moved.
  */
 static int
-stage_fds(const struct jail_spec *s, int *exec_fd, int *report_fd)
+stage_fds(const struct jail_spec *s, int *exec_fd, int *report_fd, int mount_fd[JAIL_MOUNTS_MAX])
 {
 	int from[JAIL_FDS_MAX + 3], n = 0;
+	int high[JAIL_MOUNTS_MAX];
 
 	from[n++] = s->in_fd;
 	from[n++] = s->out_fd;
@@ -123,7 +136,11 @@ stage_fds(const struct jail_spec *s, int *exec_fd, int *report_fd)
 		if ((from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, HIGH_FD)) < 0)
 			return (-errno);
 	}
-	/* These two lie just above the named ones, and go at exec. */
+	/* These lie just above the named ones, and go at exec. */
+	for (size_t i = 0; i < s->nmounts; i++) {
+		if ((high[i] = fcntl(s->mounts[i].fd, F_DUPFD_CLOEXEC, HIGH_FD)) < 0)
+			return (-errno);
+	}
 	int exec_high = fcntl(*exec_fd, F_DUPFD_CLOEXEC, HIGH_FD);
 	int report_high = fcntl(*report_fd, F_DUPFD_CLOEXEC, HIGH_FD);
 
@@ -135,9 +152,14 @@ stage_fds(const struct jail_spec *s, int *exec_fd, int *report_fd)
 	}
 	if (dup3(report_high, n, O_CLOEXEC) < 0 || dup3(exec_high, n + 1, O_CLOEXEC) < 0)
 		return (-errno);
-	*report_fd = n;
-	*exec_fd = n + 1;
-	if (syscall(SYS_close_range, (unsigned)n + 2, ~0u, 0) != 0)
+	*report_fd = n++;
+	*exec_fd = n++;
+	for (size_t i = 0; i < s->nmounts; i++) {
+		mount_fd[i] = n++;
+		if (dup3(high[i], mount_fd[i], O_CLOEXEC) < 0)
+			return (-errno);
+	}
+	if (syscall(SYS_close_range, (unsigned)n, ~0u, 0) != 0)
 		return (-errno);
 	return (0);
 }
@@ -178,12 +200,29 @@ stage_parting(int limit_fd[NITEMS(namespace_kinds)])
 	return (0);
 }
 
-/*
- * 7: the platform table of this brand is empty, so the root can be read-only from the first moment.
- */
+/* 7: what the root has; it is where we stand. It becomes read-only after. */
 static int
-stage_root(void)
+fill_root(const struct jail_spec *s, const int mount_fd[JAIL_MOUNTS_MAX])
 {
+	struct mount_attr readonly = { .attr_set = MOUNT_ATTR_RDONLY };
+
+	for (size_t i = 0; i < s->nmounts; i++) {
+		if (mkdir(s->mounts[i].name, 0555) != 0 ||
+		    syscall(SYS_move_mount, mount_fd[i], "", AT_FDCWD, s->mounts[i].name,
+			4 /* MOVE_MOUNT_F_EMPTY_PATH */) != 0)
+			return (-errno);
+	}
+	if (symlink(".", "usr") != 0 ||
+	    syscall(SYS_mount_setattr, AT_FDCWD, ".", 0, &readonly, sizeof(readonly)) != 0)
+		return (-errno);
+	return (0);
+}
+
+/* 7: without mounts the root can be read-only from the first moment. */
+static int
+stage_root(const struct jail_spec *s, const int mount_fd[JAIL_MOUNTS_MAX])
+{
+	unsigned attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 	int fs, mnt;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
@@ -191,12 +230,13 @@ stage_root(void)
 	if ((fs = (int)syscall(SYS_fsopen, "tmpfs", 1 /* FSOPEN_CLOEXEC */)) < 0)
 		return (-errno);
 	if (syscall(SYS_fsconfig, fs, 1 /* FSCONFIG_SET_STRING */, "size", "4k", 0) != 0 ||
-	    syscall(SYS_fsconfig, fs, 1, "nr_inodes", "1", 0) != 0 ||
+	    syscall(SYS_fsconfig, fs, 1, "nr_inodes", s->nmounts == 0 ? "1" : "8", 0) != 0 ||
 	    syscall(SYS_fsconfig, fs, 1, "mode", "0555", 0) != 0 ||
 	    syscall(SYS_fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0) != 0)
 		return (-errno);
-	mnt = (int)syscall(SYS_fsmount, fs, 1 /* FSMOUNT_CLOEXEC */,
-	    0x1 | 0x2 | 0x4 | 0x8 /* MOUNT_ATTR_RDONLY, NOSUID, NODEV, NOEXEC */);
+	if (s->nmounts == 0)
+		attrs |= MOUNT_ATTR_RDONLY;
+	mnt = (int)syscall(SYS_fsmount, fs, 1 /* FSMOUNT_CLOEXEC */, attrs);
 	if (mnt < 0)
 		return (-errno);
 	/*
@@ -209,7 +249,7 @@ stage_root(void)
 		return (-errno);
 	(void)close(fs);
 	(void)close(mnt);
-	return (0);
+	return (s->nmounts == 0 ? 0 : fill_root(s, mount_fd));
 }
 
 /*
@@ -245,6 +285,7 @@ stage_rlimits(const struct jail_spec *s)
 		{ RLIMIT_RTPRIO, 0 },
 		{ RLIMIT_LOCKS, 0 },
 		{ RLIMIT_SIGPENDING, 64 },
+		{ RLIMIT_FSIZE, s->file_max != 0 ? s->file_max : RLIM_INFINITY },
 	};
 
 	for (size_t i = 0; i < NITEMS(limits); i++) {
@@ -281,12 +322,46 @@ stage_caps(void)
 	return (0);
 }
 
+/* Allow what is at or below a descriptor. */
+static int
+landlock_allow(int ruleset, int fd, uint64_t rights)
+{
+	struct landlock_path_beneath_attr rule = { .allowed_access = rights, .parent_fd = fd };
+
+	return (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0
+		? -errno
+		: 0);
+}
+
+/* The rules for the mounts, and for the dynamic linker (System V ABI for AMD64, 5.2.1) in them. */
+static int
+landlock_mounts(
+    const struct jail_spec *s, const int mount_fd[JAIL_MOUNTS_MAX], int ruleset, uint64_t known)
+{
+	const uint64_t reading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+	const uint64_t writing = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
+	    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_TRUNCATE;
+	int fd, rc = 0;
+
+	for (size_t i = 0; i < s->nmounts && rc == 0; i++)
+		rc = landlock_allow(ruleset, mount_fd[i],
+		    (s->mounts[i].writable ? reading | writing : reading) & known);
+	if (rc != 0 || s->nmounts == 0)
+		return (rc);
+	if ((fd = open("/lib64/ld-linux-x86-64.so.2", O_PATH | O_CLOEXEC)) < 0)
+		return (-errno);
+	rc = landlock_allow(ruleset, fd, LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE);
+	(void)close(fd);
+	return (rc);
+}
+
 /*
  * Landlock (Documentation/userspace-api/landlock.rst): everything its version knows is forbidden,
- * but for executing (which is opening for reading and executing) the one program file.
+ * but for executing (which is opening for reading and executing) the one program file, and what
+ * the mounts are for.
  */
 static int
-landlock(int exec_fd)
+landlock(const struct jail_spec *s, int exec_fd, const int mount_fd[JAIL_MOUNTS_MAX])
 {
 	static const struct {
 		uint64_t fs, net, scoped;
@@ -301,14 +376,10 @@ landlock(int exec_fd)
 	struct {
 		uint64_t fs, net, scoped;
 	} attr = { 0 };
-	struct landlock_path_beneath_attr exec_right = {
-		.allowed_access = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE,
-		.parent_fd = exec_fd,
-	};
 	long version =
 	    syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	size_t size = sizeof(uint64_t);
-	int fd, rc = 0;
+	int fd, rc;
 
 	if (version < 1)
 		return (0); /* this kernel has none */
@@ -320,8 +391,10 @@ landlock(int exec_fd)
 		size = version >= 6 ? 3 * sizeof(uint64_t) : 2 * sizeof(uint64_t);
 	if ((fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0)) < 0)
 		return (-errno);
-	if (syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &exec_right, 0) != 0 ||
-	    syscall(SYS_landlock_restrict_self, fd, 0) != 0)
+	rc = landlock_allow(fd, exec_fd, LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE);
+	if (rc == 0)
+		rc = landlock_mounts(s, mount_fd, fd, attr.fs);
+	if (rc == 0 && syscall(SYS_landlock_restrict_self, fd, 0) != 0)
 		rc = -errno;
 	(void)close(fd);
 	return (rc);
@@ -329,19 +402,19 @@ landlock(int exec_fd)
 
 /* 10 */
 static int
-stage_sealed(int exec_fd)
+stage_sealed(const struct jail_spec *s, int exec_fd, const int mount_fd[JAIL_MOUNTS_MAX])
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
 		return (-errno);
-	return (landlock(exec_fd));
+	return (landlock(s, exec_fd, mount_fd));
 }
 
 /* The child: runs the stages; returns only by its end. Only system calls from here on. */
 static void __attribute__((noreturn)) child(const struct jail_spec *s, int go_fd, int report_fd)
 {
 	static char *const empty_env[] = { NULL };
-	int exec_fd = s->exec_fd, limit_fd[NITEMS(namespace_kinds)];
+	int exec_fd = s->exec_fd, limit_fd[NITEMS(namespace_kinds)], mount_fd[JAIL_MOUNTS_MAX];
 	struct report r;
 	char go;
 	int rc;
@@ -353,7 +426,7 @@ static void __attribute__((noreturn)) child(const struct jail_spec *s, int go_fd
 	if ((rc = stage_session(s)) != 0)
 		goto fail;
 	r.stage = STAGE_FDS;
-	if ((rc = stage_fds(s, &exec_fd, &report_fd)) != 0)
+	if ((rc = stage_fds(s, &exec_fd, &report_fd, mount_fd)) != 0)
 		goto fail;
 	r.stage = STAGE_IDENTITY;
 	if ((rc = stage_identity(s)) != 0)
@@ -362,7 +435,7 @@ static void __attribute__((noreturn)) child(const struct jail_spec *s, int go_fd
 	if ((rc = stage_parting(limit_fd)) != 0)
 		goto fail;
 	r.stage = STAGE_ROOT;
-	if ((rc = stage_root()) != 0)
+	if ((rc = stage_root(s, mount_fd)) != 0)
 		goto fail;
 	r.stage = STAGE_NAMESPACES;
 	if ((rc = stage_namespaces(limit_fd)) != 0)
@@ -374,7 +447,7 @@ static void __attribute__((noreturn)) child(const struct jail_spec *s, int go_fd
 	if ((rc = stage_caps()) != 0)
 		goto fail;
 	r.stage = STAGE_SEALED;
-	if ((rc = stage_sealed(exec_fd)) != 0)
+	if ((rc = stage_sealed(s, exec_fd, mount_fd)) != 0)
 		goto fail;
 	r.stage = STAGE_EXEC;
 	(void)syscall(SYS_execveat, exec_fd, "", s->argv, empty_env, AT_EMPTY_PATH);
@@ -435,7 +508,10 @@ check_spec(const struct jail_spec *s, struct err *e)
 		return (
 		    err_say(e, E2BIG, "%zu descriptors for the jail; at most %d can be handed over",
 			s->nfds, JAIL_FDS_MAX));
-	if (s->uid < JAIL_UID_BASE || s->uid - JAIL_UID_BASE >= JAIL_UID_SPAN)
+	if (s->nmounts > JAIL_MOUNTS_MAX)
+		return (err_say(e, E2BIG, "%zu mounts for the jail; at most %d can be made",
+		    s->nmounts, JAIL_MOUNTS_MAX));
+	if (s->uid < JAIL_UID_BASE || s->uid - JAIL_UID_BASE >= (1 + JAIL_HELPERS) * JAIL_UID_SPAN)
 		return (err_say(e, EINVAL, "%u is not a uid of zones", s->uid));
 	return (0);
 }

@@ -26,10 +26,11 @@ char *path_zones(char buf[PATH_MAX], const char *fmt, ...)
  * /etc/zones/nictags.json          nic tags (link.h)
  * /zones/<name>/                   zone path: root/, logs/platform.log,
  *                                  config/{metadata,tags,routes}.json,
- *                                  config/uefivars.fd, lastexited, lastbooted
+ *                                  config/uefivars.fd, tpm/, lastexited, lastbooted
  * /zones/<name>/disk0.raw …        its volumes (file driver)
  * /zones/images/<uuid>.json, <uuid>.raw, <uuid>.kernel, <uuid>.initrd   images
- * /run/zones/<name>/               control (varlink), console, ledger.jsonl, vm.vnc
+ * /run/zones/<name>/               control (varlink), console, ledger.jsonl, vm.vnc,
+ *                                  port.*, vsock, vsock.*
  */
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/checked.h"
 #include "base/parse.h"
 #include "zone/bootrom.h"
+#include "zone/brand.h"
 #include "zone/startopts.h"
 
 /* ---- rules for strings ---- */
@@ -99,6 +100,7 @@ check_boot(const char *s)
 #define ALW     VMF_ALWAYS
 #define NOFX    VMF_NOEFFECT
 #define NO      VMF_REFUSE
+#define LIVE    VMF_LIVE
 #define MiB     (UINT64_C(1) << 20)
 #define MIB_MAX (INT64_C(1) << 32) /* 4 PiB: of disks, and of memory beside the guest's */
 #define RAM_MAX (INT64_C(1) << 24) /* 16 TiB, as brand.c takes */
@@ -114,6 +116,8 @@ const struct vmprop vmprops[] = {
 	{ "archive_on_delete", NULL, VMP_BOOLEAN, CUR|NO, VMS_ATTR, "archive-on-delete" },
 	{ "autoboot", NULL, VMP_BOOLEAN, CUR|COL|ALW, VMS_ZONE, "autoboot", .dflt = "true",
 	  .header = "AUTOBOOT", .width = 8 },
+	{ "balloon", NULL, VMP_BOOLEAN, CUR, VMS_ATTR, "balloon" },
+	{ "balloon_target", NULL, VMP_INTEGER, CUR|LIVE, VMS_ATTR, "balloon-target", .min = 1, .max = RAM_MAX },
 	{ "bhyve_extra_opts", NULL, VMP_STRING, CUR, VMS_ATTR, "bhyve-extra-opts" },
 	{ "billing_id", NULL, VMP_STRING, CUR|COL, VMS_ATTR, "billing-id",
 	  .dflt = "\"00000000-0000-0000-0000-000000000000\"", .header = "BILLING_ID", .width = 36 },
@@ -194,13 +198,18 @@ const struct vmprop vmprops[] = {
 	{ "state", NULL, VMP_STRING, COL, .header = "STATE", .width = 16 },
 	{ "tags", NULL, VMP_FLAT, CR|ALW, VMS_CONFIG, "tags" },
 	{ "tmpfs", NULL, VMP_INTEGER, COL, .header = "TMPFS", .width = 5 },
+	{ "tpm", NULL, VMP_BOOLEAN, CUR, VMS_ATTR, "tpm" },
 	{ "transition", NULL, VMP_FLAT, R },
 	{ "type", NULL, VMP_STRING, COL, .header = "TYPE", .width = 4 },
+	{ "usb_keyboard", NULL, VMP_BOOLEAN, CUR, VMS_ATTR, "usb-keyboard" },
 	{ "v", NULL, VMP_INTEGER, R, VMS_ATTR, "vm-version" },
 	{ "vcpus", NULL, VMP_INTEGER, CUR|COL, VMS_ATTR, "vcpus", .min = 1, .max = 1024, .dflt = "1",
 	  .header = "VCPUS", .width = 5 },
+	{ "virtio_ports", NULL, VMP_LIST, CUR, VMS_ATTR, "virtio-ports", .check = brand_port_name_ok },
 	{ "vnc_password", NULL, VMP_STRING, CUR, VMS_ATTR_B64, "vnc-password" },
 	{ "vnc_port", NULL, VMP_INTEGER, CUR, VMS_ATTR, "vnc-port", .min = -1, .max = 65535 },
+	{ "vsock_cid", NULL, VMP_INTEGER, CUR, VMS_ATTR, "vsock-cid", .min = 3, .max = UINT32_MAX - 1 },
+	{ "vsock_ports", NULL, VMP_LIST, CUR, VMS_ATTR, "vsock-ports", .check = brand_vsock_port_ok },
 	{ "zfs_filesystem", NULL, VMP_STRING, R },
 	{ "zfs_filesystem_limit", NULL, VMP_INTEGER, CUR|NOFX },
 	{ "zfs_io_priority", NULL, VMP_INTEGER, CUR|COL, VMS_RCTL, "zone.zfs-io-priority",
@@ -372,7 +381,9 @@ list_element(const struct vmprop *p, const char *s, size_t len)
 	json_t *text = json_stringn(s, len);
 	int64_t n;
 
-	if (text != NULL && strcmp(p->name, "blocked_outgoing_ports") == 0 &&
+	if (text != NULL &&
+	    (strcmp(p->name, "blocked_outgoing_ports") == 0 ||
+		strcmp(p->name, "vsock_ports") == 0) &&
 	    vmprop_integer(text, &n) == 0) {
 		json_decref(text);
 		return (json_integer(n));
@@ -401,6 +412,7 @@ valid_list(const struct vmprop *p, const json_t *v)
 {
 	json_t *split = NULL;
 	const json_t *x;
+	char number[24];
 	size_t i;
 	bool ok = true;
 
@@ -411,7 +423,11 @@ valid_list(const struct vmprop *p, const json_t *v)
 	json_array_foreach (v, i, x) {
 		const char *s = json_string_value(x);
 
-		if (s == NULL)
+		if (json_is_integer(x) && p->check != NULL) {
+			(void)snprintf(
+			    number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(x));
+			ok = ok && p->check(number);
+		} else if (s == NULL)
 			ok = ok && json_is_number(x) && p->check == NULL;
 		else if (strchr(s, ',') != NULL || (p->check != NULL && !p->check(s)))
 			ok = false;

@@ -46,6 +46,7 @@ enum vmprop_flag {
 	VMF_TEXT = 1 << 5,     /* a list that get shows as one text */
 	VMF_REFUSE = 1 << 6,   /* create refuses a true value: what it promises is not built yet */
 	VMF_NOEFFECT = 1 << 7, /* accepted, but nothing here acts on it: create says so */
+	VMF_LIVE = 1 << 8, /* an update has effect on the running VM, not only on its next boot */
 };
 
 struct vmprop {

@@ -8,6 +8,8 @@
  *	zoneadmd_res.c   the zone's resources: made at ready, undone at halt, all through the ledger
  *	zoneadmd_display.c  of these, the display, and zhyve-vnc that serves it
  *	zoneadmd_rom.c   of these, the boot ROM and the zone's own variable store
+ *	zoneadmd_socket.c  of these, the sockets of devices
+ *	zoneadmd_tpm.c   swtpm beside zhyve
  *	zoneadmd_vm.c    one life of zhyve: started in the jail, its wire, its end
  */
 #ifndef ZHYVE_ZONE_ZONEADMD_H
@@ -25,6 +27,7 @@
 #include "zone/client.h"
 #include "zone/console.h"
 #include "zone/events.h"
+#include "zone/helper.h"
 #include "zone/ledger.h"
 #include "zone/logfile.h"
 #include "zone/metaport.h"
@@ -48,6 +51,7 @@ struct zone_resources {
 	int rom_fd, vars_fd;
 	int disk_fd[BRAND_DISKS_MAX];
 	int tap_fd[BRAND_NICS_MAX];
+	int socket_fd[BRAND_SOCKETS_MAX];
 };
 
 /* How far one zhyve has come. */
@@ -69,6 +73,7 @@ struct zone_vm {
 	struct mevent *pidfd_ev, *wire_ev, *log_ev, *log_resume, *deadline;
 	struct throttle log_throttle;
 	unsigned notes;          /* WIRE_NOTE that came */
+	unsigned asked;          /* WIRE_BALLOON without an answer yet */
 	bool told;               /* WIRE_STOPPED came */
 	enum wire_stop stop;     /* what it said */
 	char text[ERR_TEXT_MAX]; /* of WIRE_FAILED, WIRE_STOPPED, or why we killed it */
@@ -85,6 +90,7 @@ enum waiter_kind {
 	WAIT_RUNNING,  /* boot, reboot */
 	WAIT_HALTED,   /* halt */
 	WAIT_SHUTDOWN, /* shutdown: has a time limit */
+	WAIT_MEMORY,   /* what zhyve says of the guest's memory; has one too */
 };
 struct waiter {
 	struct varlink_conn *conn; /* NULL: free */
@@ -122,6 +128,7 @@ struct zoneadmd {
 	struct start_options start; /* what was asked of this start */
 	struct zone_resources res;
 	struct zone_display display;
+	struct helper tpm; /* swtpm */
 	struct zone_vm vm;
 	struct zone_status status; /* what GetStatus tells besides the state */
 	struct waiter waiter[ZONEADMD_WAITERS_MAX];
@@ -156,11 +163,22 @@ void zone_display_close(struct zoneadmd *z);
 /* Write the picture to a file in the zone path, which is given back. */
 int zone_screenshot(struct zoneadmd *z, char path[PATH_MAX], struct err *e);
 
+/* zoneadmd_socket.c */
+int zone_sockets_open(struct zoneadmd *z, struct err *e);
+void zone_sockets_close(struct zoneadmd *z);
+
+/*
+ * zoneadmd_tpm.c: start swtpm for the life of zhyve that is about to begin; *control (its, and the
+ * caller's to close after) is zhyve's end of its control channel. Without a TPM it does nothing.
+ */
+int zone_tpm_start(struct zoneadmd *z, int *control, struct err *e);
+
 /* zoneadmd_vm.c */
 int vm_start(struct zoneadmd *z, struct err *e);
 /* End it at once; its exit is told by zone_vm_ended later. */
 void vm_kill(struct zoneadmd *z, const char *why);
-int vm_wire_tell(struct zoneadmd *z, enum wire_type type, struct err *e);
+/* `memory` is that of WIRE_BALLOON. */
+int vm_wire_tell(struct zoneadmd *z, enum wire_type type, uint64_t memory, struct err *e);
 void vm_init(struct zone_vm *vm);
 
 /* zoneadmd_op.c: called by the control interface … */
@@ -172,9 +190,13 @@ void op_reboot(struct zoneadmd *z, struct varlink_conn *conn);
 void op_shutdown(struct zoneadmd *z, struct varlink_conn *conn, unsigned timeout_s);
 void op_nmi(struct zoneadmd *z, struct varlink_conn *conn);
 void op_refresh_disks(struct zoneadmd *z, struct varlink_conn *conn);
+/* Set the balloon's target (bytes, 0: leave it), and answer with what the guest has. */
+void op_balloon(struct zoneadmd *z, struct varlink_conn *conn, uint64_t target);
 void op_conn_closed(struct zoneadmd *z, struct varlink_conn *conn);
 /* … by the machine: it runs; it has ended (wait status, and why as recorded in z->vm) … */
 void op_vm_running(struct zoneadmd *z);
+/* WIRE_MEMORY; false: nobody asked. */
+bool op_vm_memory(struct zoneadmd *z, uint64_t memory, const char *text);
 void op_vm_ended(struct zoneadmd *z, int wait_status, enum vm_phase reached);
 /* … and by main: timers; SIGTERM (halt, then end). */
 int op_init(struct zoneadmd *z, struct err *e);
@@ -190,6 +212,8 @@ void zoneadmd_log_check(void);
 extern const struct varlink_ops ctl_ops;
 void ctl_ok(struct varlink_conn *conn);
 void ctl_fail(struct varlink_conn *conn, const struct err *e);
+/* Answer GetMemory and SetBalloon. */
+void ctl_memory(struct varlink_conn *conn, uint64_t memory, const char *text);
 /* Hand an event to the watchers. `arg` is the struct zoneadmd. */
 void ctl_watch(void *arg, const char *json);
 

@@ -55,6 +55,14 @@ static const char interface_text[] =
     "method Screenshot() -> (path: string)\n"
     "# A volume has been made larger: the guest is told of its disks' sizes.\n"
     "method RefreshDisks() -> ()\n"
+    "# What the guest has of its memory, in bytes, and what its balloon says of it, for people. "
+    "Set: it\n"
+    "# is asked to make do with so much; it takes its time, and may refuse.\n"
+    "method GetMemory() -> (memory: int, text: string)\n"
+    "method SetBalloon(target: int) -> (memory: int, text: string)\n"
+    "# The sockets of its devices, and the pid of its TPM's process (0: it has none, or it "
+    "ended).\n"
+    "method GetDevices() -> (sockets: []string, tpm: bool, tpm_pid: int)\n"
     "# Call with \"more\": every event from now on.\n"
     "method Watch() -> (event: Event)\n"
     "# The zone is being uninstalled: viewers of the console are told and disconnected.\n"
@@ -197,6 +205,47 @@ refresh_disks(struct zoneadmd *z, struct varlink_conn *conn, const struct varlin
 	op_refresh_disks(z, conn);
 }
 
+void
+ctl_memory(struct varlink_conn *conn, uint64_t memory, const char *text)
+{
+	varlink_reply(
+	    conn, json_pack("{s:I,s:s}", "memory", (json_int_t)memory, "text", text), false);
+}
+
+static void
+get_memory(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	op_balloon(z, conn, 0);
+}
+
+static void
+set_balloon(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	json_t *j = json_object_get(call->parameters, "target");
+
+	if (!json_is_integer(j) || json_integer_value(j) < 1)
+		varlink_error(conn, "org.varlink.service.InvalidParameter",
+		    json_pack("{s:s}", "parameter", "target"));
+	else
+		op_balloon(z, conn, (uint64_t)json_integer_value(j));
+}
+
+static void
+get_devices(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	const struct brand_plan *p = z->res.plan;
+	json_t *sockets = json_array();
+	char path[PATH_MAX];
+
+	for (size_t i = 0; p != NULL && i < p->nsocket; i++)
+		(void)json_array_append_new(
+		    sockets, json_string(path_run(path, "%s/%s", z->name, p->socket[i].file)));
+	varlink_reply(conn,
+	    json_pack("{s:o,s:b,s:i}", "sockets", sockets, "tpm", (int)(p != NULL && p->tpm),
+		"tpm_pid", (int)z->tpm.pid),
+	    false);
+}
+
 static void
 watch(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
 {
@@ -270,6 +319,9 @@ static const struct {
 	{ "org.zhyve.Zone.GetDisplay", get_display },
 	{ "org.zhyve.Zone.Screenshot", screenshot },
 	{ "org.zhyve.Zone.RefreshDisks", refresh_disks },
+	{ "org.zhyve.Zone.GetMemory", get_memory },
+	{ "org.zhyve.Zone.SetBalloon", set_balloon },
+	{ "org.zhyve.Zone.GetDevices", get_devices },
 	{ "org.zhyve.Zone.Watch", watch },
 	{ "org.zhyve.Zone.Release", release },
 	{ "org.varlink.service.GetInfo", get_info },

@@ -24,6 +24,7 @@
 #define NS_PER_MS      1000000ll
 #define IDLE_FIRST_NS  (5 * NS_PER_S) /* who started us connects within */
 #define IDLE_NS        (50 * NS_PER_MS)
+#define MEMORY_WAIT_NS (5 * NS_PER_S)  /* for zhyve's answer */
 #define BRAKE_WINDOW   (10 * NS_PER_S) /* so many resets (reset_times) within this: */
 #define BRAKE_DELAY_NS (1 * NS_PER_S)  /* wait before the next start */
 
@@ -76,9 +77,10 @@ on_waiters_timer(int fd, enum mevent_type type, void *arg)
 {
 	struct zoneadmd *z = arg;
 	int64_t now = clock_mono_ns(), next = 0;
-	struct err e = { 0 };
+	struct err e = { 0 }, silent = { 0 };
 
 	(void)err_say(&e, ETIMEDOUT, "the guest did not power off in time; it still runs");
+	(void)err_say(&silent, ETIMEDOUT, "zhyve does not answer");
 	for (size_t i = 0; i < NITEMS(z->waiter); i++) {
 		struct waiter *w = &z->waiter[i];
 		if (w->conn == NULL || w->deadline_ns == 0)
@@ -86,7 +88,7 @@ on_waiters_timer(int fd, enum mevent_type type, void *arg)
 		if (w->deadline_ns <= now) {
 			struct varlink_conn *conn = w->conn;
 			w->conn = NULL;
-			ctl_fail(conn, &e);
+			ctl_fail(conn, w->kind == WAIT_MEMORY ? &silent : &e);
 		} else if (next == 0 || w->deadline_ns < next) {
 			next = w->deadline_ns;
 		}
@@ -248,7 +250,7 @@ op_vm_running(struct zoneadmd *z)
 	events_tell(&z->events, "running", NULL);
 	waiters_answer(z, WAIT_RUNNING, NULL);
 	if (waiting(z, WAIT_SHUTDOWN)) /* the button was pressed between two lives of the guest */
-		(void)vm_wire_tell(z, WIRE_POWER_BUTTON, NULL);
+		(void)vm_wire_tell(z, WIRE_POWER_BUTTON, 0, NULL);
 }
 
 /* ---- the guest's resets ---- */
@@ -389,6 +391,9 @@ op_vm_ended(struct zoneadmd *z, int status, enum vm_phase reached)
 	enum zone_intent intent = z->intent;
 	struct err e = { 0 };
 
+	(void)err_say(&e, EINVAL, "not running");
+	waiters_answer(z, WAIT_MEMORY, &e);
+	err_clear(&e);
 	if (intent == INTENT_NONE) {
 		zone_ended(z, status, reached);
 		return;
@@ -510,7 +515,7 @@ op_shutdown(struct zoneadmd *z, struct varlink_conn *conn, unsigned timeout_s)
 		refuse(conn, EINVAL, "not running");
 		return;
 	}
-	if (z->vm.phase == VM_RUNNING && vm_wire_tell(z, WIRE_POWER_BUTTON, &e) != 0) {
+	if (z->vm.phase == VM_RUNNING && vm_wire_tell(z, WIRE_POWER_BUTTON, 0, &e) != 0) {
 		ctl_fail(conn, &e);
 		return;
 	}
@@ -532,7 +537,7 @@ tell_running(struct zoneadmd *z, struct varlink_conn *conn, enum wire_type type)
 
 	if (z->vm.phase != VM_RUNNING)
 		refuse(conn, EINVAL, "not running");
-	else if (vm_wire_tell(z, type, &e) != 0)
+	else if (vm_wire_tell(z, type, 0, &e) != 0)
 		ctl_fail(conn, &e);
 	else
 		ctl_ok(conn);
@@ -548,6 +553,47 @@ void
 op_refresh_disks(struct zoneadmd *z, struct varlink_conn *conn)
 {
 	tell_running(z, conn, WIRE_REFRESH_DISKS);
+}
+
+void
+op_balloon(struct zoneadmd *z, struct varlink_conn *conn, uint64_t target)
+{
+	struct err e = { 0 };
+	struct waiter *w;
+
+	if (z->vm.phase != VM_RUNNING) {
+		refuse(conn, EINVAL, "not running");
+	} else if (!z->res.plan->balloon) {
+		refuse(conn, ENODEV, "the zone has no balloon: set its attribute balloon to true");
+	} else if (target > z->res.plan->ram) {
+		refuse(conn, EINVAL, "the target is more than the guest's ram");
+	} else if (vm_wire_tell(z, WIRE_BALLOON, target, &e) != 0) {
+		ctl_fail(conn, &e);
+	} else {
+		z->vm.asked++;
+		if ((w = waiter_add(z, conn, WAIT_MEMORY)) == NULL)
+			return;
+		w->deadline_ns = clock_mono_ns() + MEMORY_WAIT_NS;
+		on_waiters_timer(-1, EVF_TIMER, z);
+	}
+}
+
+bool
+op_vm_memory(struct zoneadmd *z, uint64_t memory, const char *text)
+{
+	if (z->vm.asked == 0)
+		return (false);
+	z->vm.asked--;
+	/* All who wait are told the newest: it is what they asked for, too. */
+	for (size_t i = 0; i < NITEMS(z->waiter) && z->vm.asked == 0; i++) {
+		struct varlink_conn *conn = z->waiter[i].conn;
+
+		if (conn == NULL || z->waiter[i].kind != WAIT_MEMORY)
+			continue;
+		z->waiter[i].conn = NULL;
+		ctl_memory(conn, memory, text);
+	}
+	return (true);
 }
 
 void

@@ -38,6 +38,8 @@ zone_resources_init(struct zone_resources *r)
 		r->disk_fd[i] = -1;
 	for (size_t i = 0; i < NITEMS(r->tap_fd); i++)
 		r->tap_fd[i] = -1;
+	for (size_t i = 0; i < NITEMS(r->socket_fd); i++)
+		r->socket_fd[i] = -1;
 }
 
 /* The plan: configuration, image of the boot disk, brand. */
@@ -133,7 +135,7 @@ open_all(struct zoneadmd *z, struct err *e)
 		if (r->disk_fd[i] < 0)
 			return (r->disk_fd[i]);
 	}
-	if ((rc = zone_display_open(z, e)) != 0)
+	if ((rc = zone_display_open(z, e)) != 0 || (rc = zone_sockets_open(z, e)) != 0)
 		return (rc);
 	if ((rc = zone_open_regular(zhyve != NULL ? zhyve : ZHYVE_BIN, "zhyve", &r->zhyve_fd, e)) !=
 	    0)
@@ -154,6 +156,7 @@ zone_resources_make(struct zoneadmd *z, struct err *e)
 
 	zone_resources_init(&z->res);
 	zone_display_init(&z->display);
+	helper_init(&z->tpm);
 	if ((rc = make_plan(z, e)) == 0 && (rc = make_cgroup(z, e)) == 0 &&
 	    (rc = make_vnics(z, e)) == 0 && (rc = open_all(z, e)) == 0)
 		return (0);
@@ -197,6 +200,8 @@ zone_resources_undo(struct zoneadmd *z, struct err *e)
 	for (size_t i = 0; i < NITEMS(r->tap_fd); i++)
 		fd_close(&r->tap_fd[i]);
 	zone_display_close(z);
+	zone_sockets_close(z);
+	helper_stop(&z->tpm);
 	fd_close(&r->kernel_fd);
 	fd_close(&r->initrd_fd);
 	fd_close(&r->rom_fd);

@@ -94,7 +94,7 @@ hardware_ready(struct zoneadmd *z, const struct wire_msg *m)
 	    (unsigned long long)(m->memory / MIB));
 	events_tell(&z->events, "hardware-ready", detail);
 	z->vm.phase = VM_STARTING;
-	(void)vm_wire_tell(z, WIRE_RUN, NULL); /* should it be gone already, its exit says why */
+	(void)vm_wire_tell(z, WIRE_RUN, 0, NULL); /* should it be gone already, its exit says why */
 }
 
 static void
@@ -135,6 +135,10 @@ on_message(struct zoneadmd *z, const struct wire_msg *m)
 				    &z->events, wire_note_name((enum wire_note)m->stop), NULL);
 			return;
 		}
+		break;
+	case WIRE_MEMORY:
+		if (vm->phase == VM_RUNNING && op_vm_memory(z, m->memory, m->text))
+			return;
 		break;
 	case WIRE_FAILED:
 		if (vm->phase == VM_BUILDING || vm->phase == VM_STARTING) {
@@ -184,9 +188,9 @@ on_wire(int fd, enum mevent_type type, void *arg)
 }
 
 int
-vm_wire_tell(struct zoneadmd *z, enum wire_type type, struct err *e)
+vm_wire_tell(struct zoneadmd *z, enum wire_type type, uint64_t memory, struct err *e)
 {
-	struct wire_msg m = { .type = (uint16_t)type };
+	struct wire_msg m = { .type = (uint16_t)type, .memory = memory };
 	int rc = wire_send(z->vm.wire, &m);
 
 	return (rc == 0 ? 0 : err_set(e, -rc, "cannot tell zhyve"));
@@ -280,7 +284,7 @@ on_end(int fd, enum mevent_type type, void *arg)
 /* What the child is given, and what of it is to be closed here afterwards. */
 struct handout {
 	int com1[2], com2[2], wire[2], log[2]; /* [0] ours, [1] the child's */
-	int kvm, null;
+	int kvm, null, tpm;
 	int vhost[BRAND_NICS_MAX];
 	int fds[BRAND_FDS_MAX];
 };
@@ -302,6 +306,7 @@ handout_close(struct handout *h)
 	}
 	fd_close(&h->kvm);
 	fd_close(&h->null);
+	fd_close(&h->tpm);
 	for (size_t i = 0; i < NITEMS(h->vhost); i++)
 		fd_close(&h->vhost[i]);
 }
@@ -389,6 +394,12 @@ handout_fill(
 		case BRAND_FD_VGA_ROM:
 			h->fds[i] = d->rom_fd;
 			break;
+		case BRAND_FD_SOCKET:
+			h->fds[i] = r->socket_fd[index];
+			break;
+		case BRAND_FD_TPM:
+			h->fds[i] = h->tpm;
+			break;
 		case BRAND_FD_WIRE:
 			h->fds[i] = h->wire[1];
 			break;
@@ -455,7 +466,8 @@ vm_start(struct zoneadmd *z, struct err *e)
 	zoneadmd_log_check();
 	vm_init(&z->vm);
 	handout_init(&h);
-	if ((rc = zone_display_start(z, e)) != 0 || (rc = handout_open(&h, e)) != 0 ||
+	if ((rc = zone_display_start(z, e)) != 0 || (rc = zone_tpm_start(z, &h.tpm, e)) != 0 ||
+	    (rc = handout_open(&h, e)) != 0 ||
 	    (rc = handout_fill(&h, &z->res, &z->display, e)) != 0 ||
 	    (rc = ledger_add(z->ledger, "vm", z->res.cgroup, e)) != 0) {
 		handout_close(&h);

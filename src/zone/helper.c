@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Processes of a zone beside zhyve: see helper.h. Runs in zoneadmd. */
+#include "zone/helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+void
+helper_init(struct helper *h)
+{
+	*h = (struct helper){ .pidfd = -1, .err = -1 };
+}
+
+/* What it said last, as far as it is text. It does not block: the pipe's other end may live on. */
+static void
+last_words(const struct helper *h, char out[HELPER_WORDS_MAX])
+{
+	ssize_t n = read(h->err, out, HELPER_WORDS_MAX - 1);
+
+	out[n > 0 ? n : 0] = '\0';
+	for (char *p = out; *p != '\0'; p++) {
+		if (*p < 0x20 || *p > 0x7e)
+			*p = ' ';
+	}
+}
+
+static void
+forget(struct helper *h)
+{
+	mevent_delete(h->ev);
+	fd_close(&h->pidfd);
+	fd_close(&h->err);
+	helper_init(h);
+}
+
+static void
+on_end(int fd, enum mevent_type type, void *arg)
+{
+	struct helper *h = arg, last = *h;
+	char words[HELPER_WORDS_MAX];
+	int status = 0;
+
+	(void)fd;
+	(void)type;
+	if (waitpid(h->pid, &status, WNOHANG) != h->pid)
+		return;
+	last_words(h, words);
+	forget(h);
+	last.ended(last.arg, status, words);
+}
+
+int
+helper_start(struct helper *h, struct mevent_loop *loop, struct jail_spec *spec,
+    helper_ended_fn *ended, void *arg, struct err *e)
+{
+	CLEANUP_FD int null = -1, out = -1;
+	int fds[2], rc;
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return (err_set(e, errno, "cannot make its pipe"));
+	h->err = fds[0];
+	out = fds[1];
+	if ((rc = fd_set_nonblock(h->err)) != 0 ||
+	    (null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0) {
+		rc = err_set(e, errno, "cannot make its channels");
+		forget(h);
+		return (rc);
+	}
+	spec->in_fd = null;
+	spec->out_fd = out;
+	if ((rc = jail_start(spec, &h->pid, &h->pidfd, e)) != 0) {
+		forget(h);
+		return (rc);
+	}
+	h->ended = ended;
+	h->arg = arg;
+	if ((h->ev = mevent_add(loop, h->pidfd, EVF_READ, on_end, h)) == NULL) {
+		rc = err_set(e, errno, "cannot look after it");
+		helper_stop(h);
+	}
+	return (rc);
+}
+
+void
+helper_stop(struct helper *h)
+{
+	if (h->pid == 0)
+		return;
+	/* It is the init of its pid namespace: the kernel takes every other process there along. */
+	(void)kill(h->pid, SIGKILL);
+	while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	forget(h);
+}
