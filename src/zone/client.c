@@ -320,14 +320,47 @@ zone_nmi(const char *name, struct err *e)
 	return (change_live(name, "nmi", "Nmi", NULL, "not running", e));
 }
 
-/* ---- the display ---- */
+/* ---- devices ---- */
+
+/* `params` is taken. */
+static int
+ask_live(const char *name, const char *method, json_t *params, json_t **out, struct err *e)
+{
+	int rc = call_running(name, method, params, out, e);
+
+	json_decref(params);
+	return (rc == -ENOTCONN ? err_say(e, EINVAL, "not running") : rc);
+}
+
+int
+zone_devices_get(const char *name, json_t **out, struct err *e)
+{
+	return (ask_live(name, "GetDevices", NULL, out, e));
+}
+
+int
+zone_memory_get(const char *name, json_t **out, struct err *e)
+{
+	return (ask_live(name, "GetMemory", NULL, out, e));
+}
+
+int
+zone_balloon_set(const char *name, uint64_t target, struct err *e)
+{
+	return (ask_live(
+	    name, "SetBalloon", json_pack("{s:I}", "target", (json_int_t)target), NULL, e));
+}
+
+int
+zone_refresh_disks(const char *name, struct err *e)
+{
+	return (ask_live(name, "RefreshDisks", NULL, NULL, e));
+}
 
 int
 zone_display_get(const char *name, json_t **out, struct err *e)
 {
-	int rc = call_running(name, "GetDisplay", NULL, out, e);
-
-	return (rc == -ENOTCONN ? err_say(e, EINVAL, "not running") : rc);
+	return (ask_live(name, "GetDisplay", NULL, out, e));
 }
 
 int

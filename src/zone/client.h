@@ -56,6 +56,14 @@ int zone_shutdown(const char *name, unsigned timeout_s, struct err *e);
 int zone_nmi(const char *name, struct err *e);
 /* The display's picture as PNG; `path` is where it was written. */
 int zone_screenshot_take(const char *name, char path[PATH_MAX], struct err *e);
+/*
+ * What GetDevices, and GetMemory, of org.zhyve.Zone say of a live zone; *out is the caller's. Set the
+ * target of its balloon, in bytes; have its guest told of its disks' sizes.
+ */
+int zone_devices_get(const char *name, json_t **out, struct err *e);
+int zone_memory_get(const char *name, json_t **out, struct err *e);
+int zone_balloon_set(const char *name, uint64_t target, struct err *e);
+int zone_refresh_disks(const char *name, struct err *e);
 /* Where a live zone's display is, as GetDisplay of org.zhyve.Zone says; *out is the caller's. */
 int zone_display_get(const char *name, json_t **out, struct err *e);
 

@@ -62,7 +62,7 @@ static const char interface_text[] =
     "method SetBalloon(target: int) -> (memory: int, text: string)\n"
     "# The sockets of its devices, and the pid of its TPM's process (0: it has none, or it "
     "ended).\n"
-    "method GetDevices() -> (sockets: []string, tpm: bool, tpm_pid: int)\n"
+    "method GetDevices() -> (sockets: []string, balloon: bool, tpm: bool, tpm_pid: int)\n"
     "# Call with \"more\": every event from now on.\n"
     "method Watch() -> (event: Event)\n"
     "# The zone is being uninstalled: viewers of the console are told and disconnected.\n"
@@ -241,8 +241,9 @@ get_devices(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_
 		(void)json_array_append_new(
 		    sockets, json_string(path_run(path, "%s/%s", z->name, p->socket[i].file)));
 	varlink_reply(conn,
-	    json_pack("{s:o,s:b,s:i}", "sockets", sockets, "tpm", (int)(p != NULL && p->tpm),
-		"tpm_pid", (int)z->tpm.pid),
+	    json_pack("{s:o,s:b,s:b,s:i}", "sockets", sockets, "balloon",
+		(int)(p != NULL && p->balloon), "tpm", (int)(p != NULL && p->tpm), "tpm_pid",
+		(int)z->tpm.pid),
 	    false);
 }
 

@@ -16,8 +16,6 @@
 #include "base/parse.h"
 #include "cmd/common/cmd.h"
 #include "cmd/vmadm/vmadm.h"
-
-#define VNC_PORT 5900 /* of display 0 */
 #include "zone/paths.h"
 #include "zone/startopts.h"
 
@@ -310,19 +308,9 @@ kill_run(int argc, char **argv)
 }
 
 static int
-check_running(const struct vm *vm, const char *what, struct err *e)
-{
-	if (running(vm))
-		return (0);
-	return (err_say(e, EINVAL,
-	    "Unable to %s vm from state \"%s\", must be \"running\" or \"stopping\".", what,
-	    vm_state(vm)));
-}
-
-static int
 nmi_vm(const struct vm *vm, struct err *e)
 {
-	int rc = check_running(vm, "send request to", e);
+	int rc = vm_check_running(vm, "send request to", e);
 
 	return (rc != 0 ? rc : zone_nmi(vm->c->name, e));
 }
@@ -330,7 +318,7 @@ nmi_vm(const struct vm *vm, struct err *e)
 static int
 screenshot_vm(const struct vm *vm, char path[PATH_MAX], struct err *e)
 {
-	int rc = check_running(vm, "send request to", e);
+	int rc = vm_check_running(vm, "send request to", e);
 
 	return (rc != 0 ? rc : zone_screenshot_take(vm->c->name, path, e));
 }
@@ -362,71 +350,6 @@ sysrq_run(int argc, char **argv)
 			  : success("Sent NMI to VM %s", uuid);
 	vm_free(&vm);
 	return (rc);
-}
-
-/* ---- info ---- */
-
-/* As SmartOS prints it: {"vnc": {host, port, display, password}}; {} inside without a display. */
-static int
-print_info(const struct vm *vm, struct err *e)
-{
-	json_t *display = NULL, *vnc = json_object(), *obj = NULL, *all;
-	int rc = check_running(vm, "get info for", e), port;
-
-	if (rc == 0)
-		rc = zone_display_get(vm->c->name, &display, e);
-	if (rc == 0)
-		rc = vm_object(vm, &obj, e);
-	if (rc == 0 && json_is_string(json_object_get(display, "path"))) {
-		port = (int)json_integer_value(json_object_get(display, "port"));
-		(void)json_object_set(vnc, "host", json_object_get(display, "host"));
-		(void)json_object_set_new(vnc, "port", json_integer(port));
-		if (port >= VNC_PORT)
-			(void)json_object_set_new(vnc, "display", json_integer(port - VNC_PORT));
-		if (json_object_get(obj, "vnc_password") != NULL)
-			(void)json_object_set(
-			    vnc, "password", json_object_get(obj, "vnc_password"));
-		(void)json_object_set(vnc, "socket", json_object_get(display, "path"));
-	}
-	all = json_pack("{s:o}", "vnc", vnc);
-	if (rc == 0)
-		rc = print_json(all);
-	json_decref(all);
-	json_decref(display);
-	json_decref(obj);
-	return (rc);
-}
-
-static int
-info_run(int argc, char **argv)
-{
-	CLEANUP_FREE char *types = NULL;
-	struct err e = { 0 };
-	const char *uuid;
-	char *save = NULL;
-	struct vm vm;
-	int rc;
-
-	if (getopt(argc, argv, "+") != -1)
-		return (usage_error("Invalid option for info: -%c", optopt));
-	if ((uuid = uuid_operand(argc, argv, 1)) == NULL)
-		return (EXIT_USAGE);
-	types = cmd_strdup(argc - optind == 2 ? argv[optind + 1] : "all");
-	for (char *t = strtok_r(types, ",", &save); t != NULL; t = strtok_r(NULL, ",", &save)) {
-		if (strcmp(t, "all") == 0 || strcmp(t, "vnc") == 0)
-			continue;
-		(void)err_say(
-		    &e, EINVAL, "Unable to get info for VM %s: unknown info type %s", uuid, t);
-		return (fail(&e));
-	}
-	if (vm_load(uuid, &vm, &e) < 0)
-		return (fail(&e));
-	rc = print_info(&vm, &e);
-	vm_free(&vm);
-	if (rc == 0)
-		return (EXIT_DONE);
-	(void)err_ctx(&e, "Unable to get info for VM %s", uuid);
-	return (fail(&e));
 }
 
 /* ---- console ---- */
@@ -467,7 +390,6 @@ const struct subcommand control_commands[] = {
 	{ "reboot", NULL, "<uuid> [-F]", reboot_run },
 	{ "kill", NULL, "[-s SIGNAL | -SIGNAL] <uuid>", kill_run },
 	{ "sysrq", NULL, "<uuid> nmi|screenshot", sysrq_run },
-	{ "info", NULL, "<uuid> [type,...]", info_run },
 	{ "console", NULL, "<uuid>", console_run },
 	{ NULL },
 };

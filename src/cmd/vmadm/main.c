@@ -16,7 +16,7 @@
 #include "cmd/vmadm/vmadm.h"
 
 static const struct subcommand *const groups[] = { create_commands, delete_commands,
-	control_commands, query_commands };
+	control_commands, info_commands, query_commands };
 
 /*
  * SmartOS's subcommands that are not built yet: known, so that they are not taken for a typing

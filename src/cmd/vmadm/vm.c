@@ -95,6 +95,16 @@ vm_objects(json_t **out, struct err *e)
 }
 
 int
+vm_check_running(const struct vm *vm, const char *what, struct err *e)
+{
+	if (vm->st.state == ZONE_STATE_RUNNING)
+		return (0);
+	return (err_say(e, EINVAL,
+	    "Unable to %s vm from state \"%s\", must be \"running\" or \"stopping\".", what,
+	    vm_state(vm)));
+}
+
+int
 vm_set_autoboot(const char *name, bool on, struct err *e)
 {
 	struct zconf *c = NULL;

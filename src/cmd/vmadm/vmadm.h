@@ -31,6 +31,7 @@ struct subcommand {
 extern const struct subcommand create_commands[];  /* create, validate */
 extern const struct subcommand delete_commands[];  /* delete */
 extern const struct subcommand control_commands[]; /* start, stop, reboot, kill, sysrq, console */
+extern const struct subcommand info_commands[];    /* info */
 extern const struct subcommand query_commands[];   /* get, list, lookup */
 
 /* ---- messages (main.c) ---- */
@@ -65,6 +66,8 @@ int vm_object(const struct vm *vm, json_t **out, struct err *e);
  * on stderr and left out.
  */
 int vm_objects(json_t **out, struct err *e);
+/* -EINVAL with vmadm's message when it is neither running nor stopping; `what` could not be done. */
+int vm_check_running(const struct vm *vm, const char *what, struct err *e);
 /* Change the stored autoboot. */
 int vm_set_autoboot(const char *name, bool on, struct err *e);
 /* Every nic's tag must exist: -ENOENT with one line for each that does not. */

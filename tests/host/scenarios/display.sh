@@ -89,7 +89,7 @@ t_is "nothing of it is left" "$(ls -A "$root/run/zones/$z" 2>/dev/null)$(ls -d "
 attr vnc-port -1
 cp "$build/tests/guest/stay.elf" "$T/kernel"
 t_run "boot without a display" 0 zoneadm -z $z boot
-t_run "vmadm info" 0 vmadm info "$uuid"
+t_run "vmadm info" 0 vmadm info "$uuid" vnc
 t_is "tells of none" "$(jq -c . <<<"$t_out")" '{"vnc":{}}'
 t_run "a screenshot" 1 vmadm sysrq "$uuid" screenshot
 t_like "is refused" "$t_err" 'has no display: set its attribute vnc-port'
