@@ -243,6 +243,29 @@ config_number(struct config_node *at, const char *name, uint32_t min, uint32_t m
 }
 
 int
+config_word(struct config_node *at, const char *name, const char *const *words, unsigned n,
+    unsigned def, unsigned *out, struct err *e)
+{
+	const char *v = config_get(at, name);
+	char known[128];
+	size_t len = 0;
+
+	*out = def;
+	if (v == NULL)
+		return (0);
+	for (unsigned i = 0; i < n; i++) {
+		if (strcmp(v, words[i]) == 0) {
+			*out = i;
+			return (0);
+		}
+		if (len < sizeof(known))
+			len += (size_t)snprintf(
+			    known + len, sizeof(known) - len, "%s%s", i == 0 ? "" : ", ", words[i]);
+	}
+	return (err_say(e, EINVAL, "unknown %s '%s': known are %s", name, v, known));
+}
+
+int
 config_assign(struct config_node *root, const char *assignment, struct err *e)
 {
 	const char *eq = strchr(assignment, '=');

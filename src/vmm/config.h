@@ -55,6 +55,9 @@ const char *config_text(struct config_node *at, const char *name, const char *de
 int config_bool(struct config_node *at, const char *name, bool def, bool *out, struct err *e);
 int config_number(struct config_node *at, const char *name, uint32_t min, uint32_t max,
     uint32_t def, uint32_t *out, struct err *e);
+/* The place of its value among n words; `def` when it is not set. Error: none of them. */
+int config_word(struct config_node *at, const char *name, const char *const *words, unsigned n,
+    unsigned def, unsigned *out, struct err *e);
 
 /* "name=value", as -o takes it. */
 int config_assign(struct config_node *root, const char *assignment, struct err *e);

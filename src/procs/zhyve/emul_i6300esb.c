@@ -5,8 +5,8 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/checked.h"
 #include "devices/i6300esb.h"
 #include "procs/zhyve/emul.h"
 #include "procs/zhyve/machine.h"
@@ -56,19 +56,16 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 		[EXPIRY_NMI] = "nmi",
 		[EXPIRY_NONE] = "none",
 	};
-	const char *action = config_text(cfg, "action", words[EXPIRY_RESET]);
-	struct watchdog_emul *w = calloc(1, sizeof(*w));
+	struct watchdog_emul *w;
+	unsigned action;
 	int rc;
 
-	if (w == NULL)
+	rc = config_word(cfg, "action", words, NITEMS(words), EXPIRY_RESET, &action, e);
+	if (rc != 0)
+		return (rc);
+	if ((w = calloc(1, sizeof(*w))) == NULL)
 		return (err_set(e, ENOMEM, "cannot make the device"));
-	while (w->action <= EXPIRY_NONE && strcmp(action, words[w->action]) != 0)
-		w->action++;
-	if (w->action > EXPIRY_NONE) {
-		free(w);
-		return (err_say(e, EINVAL,
-		    "unknown action '%s': known are reset, poweroff, nmi, none", action));
-	}
+	w->action = (enum on_expiry)action;
 	w->m = m;
 	(void)pthread_mutex_init(&w->lock.mutex, NULL);
 	if ((rc = machine_timer(m, &w->timer, &w->lock, e)) != 0)

@@ -5,8 +5,8 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/checked.h"
 #include "devices/pvpanic.h"
 #include "procs/zhyve/emul.h"
 #include "procs/zhyve/machine.h"
@@ -56,18 +56,16 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 		[AFTER_RESET] = "reset",
 		[AFTER_RUN] = "run",
 	};
-	const char *action = config_text(cfg, "action", words[AFTER_STOP]);
-	struct panic_emul *p = calloc(1, sizeof(*p));
+	struct panic_emul *p;
+	unsigned after;
+	int rc;
 
-	if (p == NULL)
+	rc = config_word(cfg, "action", words, NITEMS(words), AFTER_STOP, &after, e);
+	if (rc != 0)
+		return (rc);
+	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return (err_set(e, ENOMEM, "cannot make the device"));
-	while (p->after <= AFTER_RUN && strcmp(action, words[p->after]) != 0)
-		p->after++;
-	if (p->after > AFTER_RUN) {
-		free(p);
-		return (
-		    err_say(e, EINVAL, "unknown action '%s': known are stop, reset, run", action));
-	}
+	p->after = (enum after_panic)after;
 	p->m = m;
 	(void)pthread_mutex_init(&p->lock.mutex, NULL);
 	pvpanic_init(&p->dev, report, p);

@@ -88,6 +88,24 @@ test_values(void **state)
 }
 
 static void
+test_words(void **state)
+{
+	static const char *const words[] = { "stop", "reset", "run" };
+	struct config_node *dev = config_make(root, "dev");
+	struct err e = { 0 };
+	unsigned n = 9;
+
+	(void)state;
+	assert_int_equal(config_word(dev, "action", words, 3, 1, &n, &e), 0);
+	assert_int_equal(n, 1);
+	(void)config_set(dev, "action", "run");
+	assert_int_equal(config_word(dev, "action", words, 3, 1, &n, &e), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(config_word(dev, "action", words, 2, 1, &n, &e), -EINVAL);
+	assert_string_equal(e.text, "unknown action 'run': known are stop, reset");
+}
+
+static void
 test_assign(void **state)
 {
 	struct err e = { 0 };
@@ -228,6 +246,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_set_get, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_values, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_assign, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_options, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_load, setup, teardown),
