@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/checked.h"
+#include "base/hash.h"
 #include "devices/nvme_internal.h"
 
 enum {
@@ -44,13 +45,9 @@ put_text(uint8_t *p, size_t len, const char *text)
 static uint64_t
 eui64(const struct nvme *n)
 {
-	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a, 64 bit */
-
 	if (n->opt.eui64 != 0)
 		return (n->opt.eui64);
-	for (const char *s = n->serial; *s != '\0'; s++)
-		h = (h ^ (uint8_t)*s) * 0x100000001b3ull;
-	return ((uint64_t)OUI << 40 | (h & 0xffffffffffull));
+	return ((uint64_t)OUI << 40 | (hash_text(HASH_INIT, n->serial) & 0xffffffffffull));
 }
 
 static void

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 
 #include "base/checked.h"
+#include "base/hash.h"
 #include "base/parse.h"
 #include "procs/zhyve/seccomp.h"
 
@@ -75,10 +76,8 @@ disk_options(struct machine *m, struct config_node *cfg, struct block_opts *o, s
 const char *
 disk_default_serial(const char *path, char *buf, size_t size)
 {
-	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a, 64 bit */
+	uint64_t h = hash_text(HASH_INIT, path);
 
-	for (; *path != '\0'; path++)
-		h = (h ^ (uint8_t)*path) * 0x100000001b3ull;
 	(void)snprintf(buf, size, "BHYVE-%04X-%04X-%04X", (unsigned)(h >> 32 & 0xffff),
 	    (unsigned)(h >> 16 & 0xffff), (unsigned)(h & 0xffff));
 	return (buf);

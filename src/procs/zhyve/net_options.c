@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/hash.h"
 #include "base/parse.h"
 #include "devices/pci_regs.h"
 #include "devices/pci_rom.h"
@@ -15,11 +16,8 @@
 static void
 default_mac(const struct machine *m, unsigned bdf, uint8_t mac[6])
 {
-	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a, 64 bit */
+	uint64_t h = hash_add(hash_text(HASH_INIT, m->name), bdf);
 
-	for (const char *p = m->name; *p != '\0'; p++)
-		h = (h ^ (uint8_t)*p) * 0x100000001b3ull;
-	h = (h ^ bdf) * 0x100000001b3ull;
 	mac[0] = 0x02;
 	mac[1] = 0x08;
 	mac[2] = 0x20;

@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 
 #include "base/checked.h"
+#include "base/hash.h"
 #include "base/parse.h"
 #include "devices/acpi.h"
 #include "devices/smbios.h"
@@ -25,14 +26,6 @@ static const struct {
 	{ "smbios.version", "system.version" },
 };
 
-static uint64_t
-digest(uint64_t h, const char *s)
-{
-	for (; *s != '\0'; s++) /* FNV-1a, 64 bit */
-		h = (h ^ (uint8_t)*s) * 0x100000001b3ull;
-	return (h);
-}
-
 /*
  * Without -U: a UUID that the same machine on the same host gets again, of version 8 (RFC 9562,
  * 5.8: our own making).
@@ -44,8 +37,8 @@ derive_uuid(const char *name, uint8_t uuid[16])
 	uint64_t a, b;
 
 	(void)uname(&host);
-	a = digest(digest(0xcbf29ce484222325ull, name), host.nodename);
-	b = digest(digest(a, host.nodename), name);
+	a = hash_text(hash_text(HASH_INIT, name), host.nodename);
+	b = hash_text(hash_text(a, host.nodename), name);
 	memcpy(uuid, &a, 8);
 	memcpy(uuid + 8, &b, 8);
 	uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x80);
