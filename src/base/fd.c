@@ -2,11 +2,13 @@
 /* Descriptors, files and sockets: see fd.h. Every process. */
 #include "base/fd.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,8 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+
+#define TCP_BACKLOG 4
 
 void
 fd_close(int *fd)
@@ -273,6 +277,35 @@ unix_listen(const char *path, mode_t mode, struct err *e)
 		(void)unlink(path);
 		return (rc);
 	}
+	return (fd_steal(&fd));
+}
+
+int
+tcp_listen(const char *address, uint16_t *port, struct err *e)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} at = { .in = { .sin_family = AF_INET, .sin_port = htons(*port) } };
+	socklen_t len = sizeof(at.in);
+	CLEANUP_FD int fd = -1;
+	int on = 1;
+
+	if (inet_pton(AF_INET, address, &at.in.sin_addr) != 1) {
+		at.in6 =
+		    (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(*port) };
+		len = sizeof(at.in6);
+		if (inet_pton(AF_INET6, address, &at.in6.sin6_addr) != 1)
+			return (err_say(e, EINVAL, "'%s' is no IP address", address));
+	}
+	fd = socket(at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+	    bind(fd, &at.any, len) != 0 || listen(fd, TCP_BACKLOG) != 0 ||
+	    getsockname(fd, &at.any, &len) != 0)
+		return (err_set(e, errno, "cannot listen on %s port %u", address, *port));
+	/* Both families have it at the same place. */
+	*port = ntohs(at.in.sin_port);
 	return (fd_steal(&fd));
 }
 

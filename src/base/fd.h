@@ -65,7 +65,12 @@ int fd_open_beneath(int dirfd, const char *path, int flags, mode_t mode);
  * -errno.
  */
 int unix_listen(const char *path, mode_t mode, struct err *e);
-/* Connect to one (type SOCK_STREAM or SOCK_SEQPACKET). fd or -errno. */
+/*
+ * A listening TCP socket, non-blocking, at a numeric address of IPv4 or IPv6. *port is the port
+ * asked for, 0: any free one, and then the one it is. fd or -errno.
+ */
+int tcp_listen(const char *address, uint16_t *port, struct err *e);
+/* Connect to a UNIX socket (type SOCK_STREAM or SOCK_SEQPACKET). fd or -errno. */
 int unix_connect(const char *path, int type, struct err *e);
 
 /*

@@ -9,7 +9,6 @@
  * (wire/display.h), and of the pixels nothing is believed. zhyve-vnc has the zone's uid, is in its
  * cgroup and confines itself before it takes a client. Runs in zoneadmd.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -34,7 +33,6 @@
 #include "zone/zoneadmd.h"
 
 #define VGA_ROM    "/usr/share/seabios/vgabios-bochs-display.bin"
-#define BACKLOG    4
 #define LAST_WORDS 256 /* of a zhyve-vnc that ended */
 #define FIRST_FD   3
 #define CHILD_FDS  5
@@ -56,26 +54,11 @@ zone_display_init(struct zone_display *d)
 /* ---- where clients connect ---- */
 
 static int
-tcp_listen(struct zone_display *d, uint16_t port, struct err *e)
+listen_tcp(struct zone_display *d, uint16_t port, struct err *e)
 {
-	struct sockaddr_in in = {
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t len = sizeof(in);
-	int on = 1;
-
-	d->tcp_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (d->tcp_fd < 0 ||
-	    setsockopt(d->tcp_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-	    bind(d->tcp_fd, (struct sockaddr *)&in, sizeof(in)) != 0 ||
-	    listen(d->tcp_fd, BACKLOG) != 0 ||
-	    getsockname(d->tcp_fd, (struct sockaddr *)&in, &len) != 0)
-		return (err_set(
-		    e, errno, "attr vnc-port: cannot listen on port %u of 127.0.0.1", port));
-	d->port = ntohs(in.sin_port);
-	return (0);
+	d->port = port;
+	d->tcp_fd = tcp_listen("127.0.0.1", &d->port, e);
+	return (d->tcp_fd < 0 ? err_ctx(e, "attr vnc-port") : 0);
 }
 
 static int
@@ -141,7 +124,7 @@ zone_display_open(struct zoneadmd *z, struct err *e)
 	d->vnc_end = sv[1];
 	if ((rc = listen_unix(z, e)) != 0)
 		return (rc);
-	return (tcp_listen(d, p->vnc_port, e));
+	return (listen_tcp(d, p->vnc_port, e));
 }
 
 /* ---- zhyve-vnc ---- */

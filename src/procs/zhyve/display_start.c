@@ -6,10 +6,8 @@
  */
 #include "procs/zhyve/display_start.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +23,6 @@
 #define RFB_ADDRESS  "127.0.0.1"
 #define RFB_PORT     5900
 #define PASSWORD_MAX 8 /* RFB's VNC authentication knows no more (RFC 6143, 7.2.2) */
-#define BACKLOG      4
 
 /* What the child gets, in the order of its descriptors from 3 on. */
 struct child_fds {
@@ -54,31 +51,15 @@ split_address(const char *text, char host[64], uint16_t *port, struct err *e)
 }
 
 static int
-tcp_listen(const char *text, struct err *e)
+listen_at(const char *text, struct err *e)
 {
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	CLEANUP_FD int fd = -1;
-	bool v6 = false;
 	char host[64];
 	uint16_t port;
-	int rc, on = 1;
+	int rc;
 
 	if ((rc = split_address(text, host, &port, e)) != 0)
 		return (rc);
-	in.sin_port = in6.sin6_port = htons(port);
-	if (inet_pton(AF_INET, host, &in.sin_addr) != 1) {
-		v6 = inet_pton(AF_INET6, host, &in6.sin6_addr) == 1;
-		if (!v6)
-			return (err_say(e, EINVAL, "'%s' is no IP address", host));
-	}
-	fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-	    bind(fd, v6 ? (struct sockaddr *)&in6 : (struct sockaddr *)&in,
-		v6 ? sizeof(in6) : sizeof(in)) != 0 ||
-	    listen(fd, BACKLOG) != 0)
-		return (err_set(e, errno, "cannot listen on %s port %u", host, port));
-	return (fd_steal(&fd));
+	return (tcp_listen(host, &port, e));
 }
 
 static int
@@ -94,9 +75,9 @@ open_listener(struct config_node *cfg, struct err *e)
 	if (path != NULL)
 		return (unix_listen(path, 0600, e));
 	if (tcp != NULL)
-		return (tcp_listen(tcp, e));
+		return (listen_at(tcp, e));
 	(void)snprintf(any, sizeof(any), "%s:%u", RFB_ADDRESS, RFB_PORT);
-	return (tcp_listen(any, e));
+	return (listen_at(any, e));
 }
 
 /* The reading end of a pipe that holds the password, or -errno. */

@@ -304,26 +304,22 @@ static int
 listen_tcp(struct machine *m, uint32_t port, struct err *e)
 {
 	const char *address = config_text(m->config, "gdb.address", "localhost");
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-	CLEANUP_FD int fd = -1;
-	int one = 1;
+	uint16_t tcp_port = (uint16_t)port;
+	struct in_addr in;
+	int fd, on = 1;
 
 	if (strcmp(address, "localhost") == 0)
-		in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	else if (inet_pton(AF_INET, address, &in.sin_addr) != 1)
+		address = "127.0.0.1";
+	if (inet_pton(AF_INET, address, &in) != 1)
 		return (err_say(e, EINVAL, "gdb.address: '%s' is not an IPv4 address", address));
-	if ((ntohl(in.sin_addr.s_addr) >> 24) != IN_LOOPBACKNET)
+	if ((ntohl(in.s_addr) >> 24) != IN_LOOPBACKNET)
 		log_warn("the debugger's port %u on %s is open to everybody who reaches it", port,
 		    address);
-	if ((fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0)
-		return (err_set(e, errno, "cannot make the debugger's socket"));
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	(void)setsockopt(
-	    fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* its clients get it too */
-	if (bind(fd, (const struct sockaddr *)&in, sizeof(in)) != 0 || listen(fd, 1) != 0)
-		return (
-		    err_set(e, errno, "cannot wait for a debugger on %s port %u", address, port));
-	return (fd_steal(&fd));
+	if ((fd = tcp_listen(address, &tcp_port, e)) < 0)
+		return (err_ctx(e, "cannot wait for a debugger"));
+	/* Its clients get it too. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return (fd);
 }
 
 /* A listening or a connected socket, or -errno. */

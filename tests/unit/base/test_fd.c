@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -191,6 +192,36 @@ test_unix_listen(void **state)
 }
 
 static void
+test_tcp_listen(void **state)
+{
+	struct err e = { 0 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	uint16_t port = 0, taken;
+	int l, c;
+
+	l = tcp_listen("127.0.0.1", &port, &e);
+	assert_true(l >= 0);
+	assert_int_not_equal(port, 0);
+	in.sin_port = htons(port);
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	c = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(c, (struct sockaddr *)&in, sizeof(in)), 0);
+	taken = port;
+	assert_int_equal(tcp_listen("127.0.0.1", &taken, &e), -EADDRINUSE);
+	(void)close(l);
+	(void)close(c);
+	port = 0;
+	l = tcp_listen("::1", &port, &e);
+	if (l != -EADDRNOTAVAIL && l != -EAFNOSUPPORT) { /* machines without IPv6 */
+		assert_true(l >= 0);
+		assert_int_not_equal(port, 0);
+		(void)close(l);
+	}
+	assert_int_equal(tcp_listen("localhost", &port, &e), -EINVAL);
+	assert_string_equal(e.text, "'localhost' is no IP address");
+}
+
+static void
 test_err(void **state)
 {
 	struct err e = { 0 };
@@ -219,6 +250,7 @@ main(void)
 		cmocka_unit_test(test_messages_with_fds),
 		cmocka_unit_test(test_memfd_sealed),
 		cmocka_unit_test(test_unix_listen),
+		cmocka_unit_test(test_tcp_listen),
 		cmocka_unit_test(test_err),
 	};
 
