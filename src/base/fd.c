@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "base/parse.h"
 
 #define TCP_BACKLOG 4
 
@@ -139,11 +140,9 @@ fd_set_nonblock(int fd)
 	return (0);
 }
 
-int
-file_read(const char *path, size_t max, char **out, size_t *len, struct err *e)
+static int
+read_whole(int fd, const char *path, size_t max, char **out, size_t *len, struct err *e)
 {
-	/* Without waiting for somebody to write into what is a FIFO by mistake. */
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	CLEANUP_FREE char *buf = NULL;
 	struct stat st;
 	int rc;
@@ -157,7 +156,7 @@ file_read(const char *path, size_t max, char **out, size_t *len, struct err *e)
 		    path, (long long)st.st_size, max));
 	if ((buf = malloc((size_t)st.st_size + 1)) == NULL)
 		return (err_set(e, ENOMEM, "cannot read '%s'", path));
-	if ((rc = fd_read_full(fd, buf, (size_t)st.st_size)) != 0)
+	if ((rc = fd_pread_full(fd, buf, (size_t)st.st_size, 0)) != 0)
 		return (err_set(e, -rc, "cannot read '%s'", path));
 	buf[st.st_size] = '\0';
 	if (len != NULL)
@@ -165,6 +164,25 @@ file_read(const char *path, size_t max, char **out, size_t *len, struct err *e)
 	*out = buf;
 	buf = NULL;
 	return (0);
+}
+
+int
+file_read(const char *path, size_t max, char **out, size_t *len, struct err *e)
+{
+	/* Without waiting for somebody to write into what is a FIFO by mistake. */
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	return (read_whole(fd, path, max, out, len, e));
+}
+
+int
+file_read_named(const char *name, size_t max, char **out, size_t *len, struct err *e)
+{
+	int fd;
+
+	if (parse_fd(name, &fd) != 0)
+		return (file_read(name, max, out, len, e));
+	return (read_whole(fd, name, max, out, len, e));
 }
 
 static int

@@ -44,6 +44,8 @@ void fd_std_hold(void);
  * frees. -EFBIG.
  */
 int file_read(const char *path, size_t max, char **out, size_t *len, struct err *e);
+/* The same of what is named by a path, or handed over as fd:N, which stays open. */
+int file_read_named(const char *name, size_t max, char **out, size_t *len, struct err *e);
 
 /*
  * Replace `path` by a file with this content: temporary name beside it, fsync, rename, fsync of the

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/checked.h"
 #include "base/fd.h"
@@ -341,37 +340,12 @@ config_parse(struct config_node *root, const char *what, char *text, struct err 
 	return (0);
 }
 
-static int
-read_descriptor(int fd, const char *path, char **text, struct err *e)
-{
-	CLEANUP_FREE char *buf = NULL;
-	struct stat st;
-	int rc;
-
-	if (fstat(fd, &st) != 0)
-		return (err_set(e, errno, "cannot read '%s'", path));
-	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX)
-		return (err_say(e, EINVAL,
-		    "cannot read '%s': not a regular file of at most %d bytes", path, FILE_MAX));
-	if ((buf = calloc(1, (size_t)st.st_size + 1)) == NULL)
-		return (err_set(e, ENOMEM, "cannot read '%s'", path));
-	if ((rc = fd_pread_full(fd, buf, (size_t)st.st_size, 0)) != 0)
-		return (err_set(e, -rc, "cannot read '%s'", path));
-	*text = buf;
-	buf = NULL;
-	return (0);
-}
-
 int
 config_load(struct config_node *root, const char *path, struct err *e)
 {
 	CLEANUP_FREE char *text = NULL;
-	int fd, rc;
+	int rc = file_read_named(path, FILE_MAX, &text, NULL, e);
 
-	if (parse_fd(path, &fd) == 0)
-		rc = read_descriptor(fd, path, &text, e);
-	else
-		rc = file_read(path, FILE_MAX, &text, NULL, e);
 	return (rc != 0 ? rc : config_parse(root, path, text, e));
 }
 

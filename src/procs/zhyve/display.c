@@ -86,23 +86,6 @@ on_events(int fd, enum mevent_type type, void *arg)
 	}
 }
 
-/* A layout file by its path, or from a descriptor. *text is malloc'ed. */
-static int
-read_layout(const char *path, char **text, size_t *len, struct err *e)
-{
-	ssize_t n;
-	int fd;
-
-	if (parse_fd(path, &fd) != 0)
-		return (file_read(path, KEYMAP_FILE_MAX, text, len, e));
-	if ((*text = malloc(KEYMAP_FILE_MAX)) == NULL)
-		return (err_set(e, ENOMEM, "cannot read it"));
-	if ((n = pread(fd, *text, KEYMAP_FILE_MAX, 0)) < 0)
-		return (err_set(e, errno, "cannot read it"));
-	*len = (size_t)n;
-	return (0);
-}
-
 /* -K: the layout built in, a name, a path or a descriptor. */
 static int
 load_layout(struct display *d, const char *layout, struct err *e)
@@ -121,7 +104,7 @@ load_layout(struct display *d, const char *layout, struct err *e)
 	    sizeof(path))
 		return (
 		    err_say(e, ENAMETOOLONG, "keyboard layout '%s': the name is too long", layout));
-	if ((rc = read_layout(path, &text, &len, e)) != 0 ||
+	if ((rc = file_read_named(path, KEYMAP_FILE_MAX, &text, &len, e)) != 0 ||
 	    (rc = keymap_parse(&d->map, text, len, e)) != 0)
 		return (err_ctx(e, "keyboard layout '%s'", layout));
 	return (0);

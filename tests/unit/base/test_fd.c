@@ -192,6 +192,33 @@ test_unix_listen(void **state)
 }
 
 static void
+test_read_named(void **state)
+{
+	char name[16], *text;
+	struct err e = { 0 };
+	size_t len;
+	int fd;
+
+	assert_int_equal(file_replace(at("named"), "text", 4, 0600, &e), 0);
+	assert_int_equal(file_read_named(at("named"), 4, &text, &len, &e), 0);
+	assert_string_equal(text, "text");
+	free(text);
+	fd = open(at("named"), O_RDONLY);
+	(void)snprintf(name, sizeof(name), "fd:%d", fd);
+	/* From the beginning, as often as it is asked for. */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(file_read_named(name, 4, &text, &len, &e), 0);
+		assert_int_equal(len, 4);
+		assert_string_equal(text, "text");
+		free(text);
+	}
+	assert_int_equal(file_read_named(name, 3, &text, &len, &e), -EFBIG);
+	(void)close(fd);
+	assert_int_equal(file_read_named(name, 4, &text, &len, &e), -EBADF);
+	assert_int_equal(file_read_named(at("unnamed"), 4, &text, &len, &e), -ENOENT);
+}
+
+static void
 test_tcp_listen(void **state)
 {
 	struct err e = { 0 };
@@ -250,6 +277,7 @@ main(void)
 		cmocka_unit_test(test_messages_with_fds),
 		cmocka_unit_test(test_memfd_sealed),
 		cmocka_unit_test(test_unix_listen),
+		cmocka_unit_test(test_read_named),
 		cmocka_unit_test(test_tcp_listen),
 		cmocka_unit_test(test_err),
 	};
