@@ -21,6 +21,7 @@
 #include "base/checked.h"
 #include "devices/ahci_regs.h"
 #include "devices/pci_regs.h"
+#include "medium.h"
 #include "pci_host.h"
 
 #define RAM   (8u << 20)
@@ -30,112 +31,12 @@
 #define FRAME 0x20000u
 #define TABLE 0x40000u /* + slot * 0x1000 */
 #define DATA  0x100000u
-#define DEPTH 32
-
-struct medium {
-	struct block_backend be;
-	uint8_t *bytes;
-	struct block_req *held[DEPTH];
-	unsigned nheld, kicks, flushes, discards;
-	int answer;
-	bool fua;
-};
 
 static uint8_t *ram;
 static struct gmem gm;
 static struct ahci ahci;
 static struct pci_bus *bus;
 static struct medium disk, disc;
-
-/* --- the machine --- */
-
-/* --- the media --- */
-
-static inline int
-mem_submit(struct block_backend *b, struct block_req *req)
-{
-	struct medium *m = b->softc;
-
-	assert_true(m->nheld < DEPTH);
-	assert_true(range_ok(req->offset, req->len, b->info.size));
-	assert_int_equal(req->offset % b->info.logical, 0);
-	m->held[m->nheld++] = req;
-	return (0);
-}
-
-static inline void
-mem_kick(struct block_backend *b)
-{
-	struct medium *m = b->softc;
-
-	m->kicks++;
-}
-
-static const struct block_ops mem_ops = { mem_submit, mem_kick };
-
-static inline void
-finish(struct medium *m, struct block_req *req)
-{
-	uint8_t *at = m->bytes + req->offset;
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < req->niov; i++) {
-		sum += req->iov[i].iov_len;
-		if (m->answer != 0)
-			continue;
-		if (req->op == BLOCK_READ)
-			memcpy(req->iov[i].iov_base, at, req->iov[i].iov_len);
-		else
-			memcpy(at, req->iov[i].iov_base, req->iov[i].iov_len);
-		at += req->iov[i].iov_len;
-	}
-	if (req->op == BLOCK_READ || req->op == BLOCK_WRITE)
-		assert_true(sum == req->len);
-	if (req->op == BLOCK_DISCARD) {
-		memset(m->bytes + req->offset, 0, req->len);
-		m->discards++;
-	}
-	m->flushes += req->op == BLOCK_FLUSH;
-	m->fua = req->fua;
-	req->done(req, m->answer);
-}
-
-/* One turn of the event loop: what was submitted comes back. */
-static inline void
-turn(struct medium *m)
-{
-	struct block_req *now[DEPTH];
-	unsigned n = m->nheld;
-
-	memcpy(now, m->held, sizeof(now));
-	m->nheld = 0;
-	for (unsigned i = 0; i < n; i++)
-		finish(m, now[i]);
-	m->be.batch_done(m->be.dev);
-}
-
-static inline void
-run(struct medium *m)
-{
-	while (m->nheld > 0)
-		turn(m);
-}
-
-static inline void
-medium_init(struct medium *m, uint64_t size)
-{
-	memset(m, 0, sizeof(*m));
-	m->bytes = malloc(size);
-	for (uint64_t i = 0; i < size; i++)
-		m->bytes[i] = (uint8_t)(i / 512 * 7 + i);
-	m->be = (struct block_backend){ .ops = &mem_ops,
-		.softc = m,
-		.info = { .size = size,
-		    .logical = 512,
-		    .physical = 4096,
-		    .can_discard = true,
-		    .queue_depth = 128 } };
-}
 
 /* --- the guest's driver --- */
 

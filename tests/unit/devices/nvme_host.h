@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The host's side of an NVMe controller for unit tests: RAM, a PCI bus whose interrupts are
- * counted, a disk in memory whose completions the test decides about, queues. Include after
- * cmocka.h.
+ * The host's side of an NVMe controller for unit tests: RAM, a PCI bus (pci_host.h), a disk
+ * (medium.h), queues. Include after cmocka.h.
  */
 #ifndef ZHYVE_TESTS_NVME_HOST_H
 #define ZHYVE_TESTS_NVME_HOST_H
@@ -11,6 +10,8 @@
 
 #include "base/checked.h"
 #include "devices/nvme.h"
+#include "medium.h"
+#include "pci_host.h"
 
 #define RAM_LEN     (4u << 20)
 #define DISK_LEN    (2u << 20)
@@ -33,98 +34,13 @@ struct cqe {
 static uint8_t *ram;
 static struct gmem gm;
 static struct pci_bus *bus;
-static uint8_t disk[DISK_LEN];
+static struct medium disk;
 static struct nvme nvme;
-static struct block_backend backend;
-static struct block_req *held[DEPTH];
-static unsigned nheld, kicks, flushes, discards, msis;
-static uint32_t msi_data;
-static bool intx, last_fua, last_unmap;
-static int answer;
 static struct {
 	uint64_t sq, cq;
 	uint32_t entries, tail, head;
 	bool phase;
 } hq[4];
-
-static int
-host_map(void *ctx, struct pci_dev *d, unsigned b, bool io, uint64_t addr, uint64_t len)
-{
-	return (0);
-}
-
-static void
-host_unmap(void *ctx, struct pci_dev *d, unsigned b, bool io, uint64_t addr, uint64_t len)
-{
-}
-
-static void
-host_msi(void *ctx, uint64_t addr, uint32_t data)
-{
-	msis++;
-	msi_data = data;
-}
-
-static void
-host_intx(void *ctx, unsigned gsi, bool level)
-{
-	intx = level;
-}
-
-static int
-mem_submit(struct block_backend *b, struct block_req *req)
-{
-	assert_true(nheld < DEPTH);
-	held[nheld++] = req;
-	return (0);
-}
-
-static void
-mem_kick(struct block_backend *b)
-{
-	kicks++;
-}
-
-static void
-finish(struct block_req *req)
-{
-	uint64_t at = req->offset, sum = 0;
-
-	for (unsigned i = 0; i < req->niov && (req->op == BLOCK_READ || req->op == BLOCK_WRITE);
-	     i++) {
-		assert_true(at + req->iov[i].iov_len <= DISK_LEN);
-		if (req->op == BLOCK_READ)
-			memcpy(req->iov[i].iov_base, disk + at, req->iov[i].iov_len);
-		else
-			memcpy(disk + at, req->iov[i].iov_base, req->iov[i].iov_len);
-		at += req->iov[i].iov_len;
-		sum += req->iov[i].iov_len;
-	}
-	assert_true((req->op != BLOCK_READ && req->op != BLOCK_WRITE) || sum == req->len);
-	if (req->op == BLOCK_WRITE_ZEROES || req->op == BLOCK_DISCARD)
-		memset(disk + req->offset, 0, req->len);
-	flushes += req->op == BLOCK_FLUSH;
-	discards += req->op == BLOCK_DISCARD;
-	last_fua = req->fua;
-	last_unmap = req->unmap;
-	req->done(req, answer);
-}
-
-/* What the event loop does: complete all that was submitted. */
-static void
-run(void)
-{
-	while (nheld > 0) {
-		struct block_req *now[DEPTH];
-		unsigned n = nheld;
-
-		memcpy(now, held, sizeof(now));
-		nheld = 0;
-		for (unsigned i = 0; i < n; i++)
-			finish(now[i]);
-		backend.batch_done(backend.dev);
-	}
-}
 
 static uint64_t
 rd(uint64_t off, unsigned size)
@@ -174,27 +90,18 @@ enable_controller(void)
 static void
 make(const struct nvme_options *opt, bool readonly, uint32_t logical)
 {
-	static const struct block_ops ops = { mem_submit, mem_kick };
-	const struct pci_host_ops host = { host_map, host_unmap, host_msi, host_intx, NULL };
 	struct err e = { 0 };
 
 	ram = aligned_alloc(4096, RAM_LEN);
 	memset(ram, 0, RAM_LEN);
 	gmem_wrap(&gm, ram, RAM_LEN);
-	for (unsigned i = 0; i < DISK_LEN; i++)
-		disk[i] = (uint8_t)(i / 512 * 7 + i);
-	backend = (struct block_backend){ .ops = &ops,
-		.info = { .size = DISK_LEN,
-		    .logical = logical,
-		    .physical = 4096,
-		    .readonly = readonly,
-		    .can_discard = true,
-		    .can_write_zeroes = !readonly,
-		    .queue_depth = DEPTH } };
-	nheld = kicks = flushes = discards = msis = 0;
-	answer = 0;
-	bus = pci_bus_create(&host, 0xc0000000, 0xe0000000, 1ull << 32, 1ull << 33);
-	assert_int_equal(nvme_init(&nvme, &gm, &backend, opt), 0);
+	medium_init(&disk, DISK_LEN);
+	disk.be.info.logical = logical;
+	disk.be.info.readonly = readonly;
+	disk.be.info.can_write_zeroes = !readonly;
+	disk.be.info.queue_depth = DEPTH;
+	bus = host_bus();
+	assert_int_equal(nvme_init(&nvme, &gm, &disk.be, opt), 0);
 	nvme.pci.bdf = PCI_BDF(0, 3, 0);
 	assert_int_equal(pci_attach(bus, &nvme.pci, &e), 0);
 	pci_cfg_write(bus, nvme.pci.bdf, 4, 2, 6);
@@ -205,6 +112,7 @@ unmake(void)
 {
 	nvme_destroy(&nvme);
 	pci_bus_destroy(bus);
+	free(disk.bytes);
 	free(ram);
 }
 
@@ -268,7 +176,7 @@ do_cmd(unsigned q, uint8_t opcode, uint32_t nsid, uint64_t prp1, uint64_t prp2, 
 
 	put_dw(put_cmd(q, opcode, ++cid, nsid, prp1, prp2), dw10, dw11, dw12);
 	ring(q);
-	run();
+	run(&disk);
 	assert_true(take(q, &e));
 	assert_int_equal(e.cid, cid);
 	assert_int_equal(e.sqid, q);
@@ -312,8 +220,8 @@ setup_up(void **state)
 static int
 teardown(void **state)
 {
-	answer = 0;
-	run();
+	disk.answer = 0;
+	run(&disk);
 	unmake();
 	return (0);
 }

@@ -85,12 +85,12 @@ test_bad_options(void **state)
 	struct nvme other;
 
 	o.queues = 0;
-	assert_int_equal(nvme_init(&other, &gm, &backend, &o), -EINVAL);
+	assert_int_equal(nvme_init(&other, &gm, &disk.be, &o), -EINVAL);
 	o.queues = NVME_IO_QUEUES_MAX + 1;
-	assert_int_equal(nvme_init(&other, &gm, &backend, &o), -EINVAL);
+	assert_int_equal(nvme_init(&other, &gm, &disk.be, &o), -EINVAL);
 	o = options;
 	o.entries = 1;
-	assert_int_equal(nvme_init(&other, &gm, &backend, &o), -EINVAL);
+	assert_int_equal(nvme_init(&other, &gm, &disk.be, &o), -EINVAL);
 }
 
 /* --- admin --- */
@@ -185,7 +185,7 @@ test_refused(void **state)
 	assert_true(take(1, &e));
 	assert_int_equal(e.status >> 1, DNR | 0x02);
 	ack(1);
-	assert_int_equal(nheld, 0);
+	assert_int_equal(disk.nheld, 0);
 }
 
 static void
@@ -404,8 +404,8 @@ test_backpressure(void **state)
 	for (uint16_t i = 0; i < ENTRIES - 1; i++)
 		(void)put_cmd(1, 2, i, 1, DATA, 0);
 	ring(1);
-	assert_int_equal(nheld, DEPTH - 1);
-	run();
+	assert_int_equal(disk.nheld, DEPTH - 1);
+	run(&disk);
 	while (take(1, &e))
 		assert_int_equal(e.cid, got++);
 	assert_int_equal(got, ENTRIES - 1);
@@ -426,9 +426,9 @@ test_full_cq(void **state)
 	for (uint16_t i = 0; i < 3; i++)
 		(void)put_cmd(2, 2, i, 1, DATA, 0);
 	ring(2);
-	assert_int_equal(nheld, 1);
-	run();
-	assert_int_equal(nheld, 0);
+	assert_int_equal(disk.nheld, 1);
+	run(&disk);
+	assert_int_equal(disk.nheld, 0);
 	assert_int_equal(io(2, DATA, 0, 0, 0), 0);
 	hq[2].entries = 2;
 	for (uint16_t i = 0; i < 3; i++) {
@@ -436,7 +436,7 @@ test_full_cq(void **state)
 		assert_int_equal(e.cid, i);
 		assert_false(take(2, &e));
 		ack(2);
-		run();
+		run(&disk);
 	}
 	/* The queue can go although its completions are not taken. */
 	hq[2].tail = 4;
@@ -455,8 +455,8 @@ test_duplicate_ids(void **state)
 	(void)put_cmd(1, 2, 5, 1, DATA, 0);
 	ring(1);
 	ring(1); /* ringing twice says nothing new */
-	assert_int_equal(nheld, 3);
-	run();
+	assert_int_equal(disk.nheld, 3);
+	run(&disk);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_true(take(1, &e));
 		assert_int_equal(e.cid, 5);
@@ -474,12 +474,12 @@ test_ring_changed(void **state)
 	ring(1);
 	memset(c, 0xff, 64);
 	memset(ram + CQ(1), 0xff, 64);
-	run();
+	run(&disk);
 	hq[1].phase = true;
 	assert_true(take(1, &e));
 	assert_int_equal(e.cid, 1);
 	assert_int_equal(e.status >> 1, 0);
-	assert_memory_equal(ram + DATA, disk, 512);
+	assert_memory_equal(ram + DATA, disk.bytes, 512);
 }
 
 static void
@@ -505,7 +505,7 @@ test_delete_waits(void **state)
 	assert_false(take(0, &e));
 	(void)put_cmd(1, 2, 3, 1, DATA, 0);
 	ring(1); /* too late */
-	run();
+	run(&disk);
 	assert_true(take(1, &e));
 	assert_true(take(1, &e));
 	assert_false(take(1, &e));
@@ -529,12 +529,12 @@ test_reset_in_flight(void **state)
 	assert_int_equal(rd(0x1c, 4) & 1, 1); /* not yet */
 	ring(1);
 	wr(DOORBELL(1) + 4, 4, 1);
-	run();
+	run(&disk);
 	assert_int_equal(rd(0x1c, 4), 0);
 	assert_int_equal(le64_get(ram + CQ(1) + 8), 0); /* nothing is told any more */
 	enable_controller();
 	wr(DOORBELL(1), 4, 1); /* the queues are gone */
-	assert_int_equal(nheld, 0);
+	assert_int_equal(disk.nheld, 0);
 	make_queue(1, ENTRIES);
 	assert_int_equal(io(2, DATA, 0, 0, 0), 0);
 }
@@ -548,13 +548,13 @@ test_reset_impatient(void **state)
 	wr(0x14, 4, 0x460000);
 	wr(0x14, 4, 0x460001);
 	queue_at(0, ASQ, ACQ, ENTRIES);
-	run();
+	run(&disk);
 	assert_int_equal(rd(0x1c, 4), 1);
 	make_queue(1, ENTRIES);
 	(void)put_cmd(1, 2, 1, 1, DATA, 0);
 	ring(1);
 	pci_reset(bus);
-	run();
+	run(&disk);
 	assert_int_equal(rd(0x1c, 4), 0);
 	assert_int_equal(rd(0x14, 4), 0);
 	assert_int_equal(rd(0x28, 8), 0);
@@ -569,8 +569,8 @@ test_reset_dsm(void **state)
 	put_dw(put_cmd(1, 9, 1, 1, DATA, 0), 15, 4, 0);
 	ring(1);
 	wr(0x14, 4, 0x460000);
-	run();
-	assert_int_equal(discards, 1); /* the rest is let go */
+	run(&disk);
+	assert_int_equal(disk.discards, 1); /* the rest is let go */
 	assert_int_equal(rd(0x1c, 4), 0);
 }
 
@@ -579,8 +579,8 @@ test_shutdown(void **state)
 {
 	wr(0x14, 4, 0x464001);
 	assert_int_equal(rd(0x1c, 4) >> 2 & 3, 1);
-	run();
-	assert_int_equal(flushes, 1);
+	run(&disk);
+	assert_int_equal(disk.flushes, 1);
 	assert_int_equal(rd(0x1c, 4) >> 2 & 3, 2);
 	wr(0x14, 4, 0x460000);
 	assert_int_equal(rd(0x1c, 4), 0);
@@ -588,7 +588,7 @@ test_shutdown(void **state)
 	wr(0x14, 4, 0x464001); /* and reset while it flushes */
 	wr(0x14, 4, 0x460000);
 	assert_int_equal(rd(0x1c, 4) & 1, 1);
-	run();
+	run(&disk);
 	assert_int_equal(rd(0x1c, 4), 0);
 }
 
@@ -600,9 +600,9 @@ test_bus_master(void **state)
 	pci_cfg_write(bus, nvme.pci.bdf, 4, 2, 2);
 	(void)put_cmd(1, 2, 1, 1, DATA, 0);
 	ring(1);
-	assert_int_equal(nheld, 0);
+	assert_int_equal(disk.nheld, 0);
 	pci_cfg_write(bus, nvme.pci.bdf, 4, 2, 6);
-	run();
+	run(&disk);
 	assert_true(take(1, &e));
 }
 
@@ -613,19 +613,19 @@ test_msix(void **state)
 {
 	struct cqe e;
 
-	msis = 0;
+	messages = 0;
 	(void)put_cmd(1, 2, 1, 1, DATA, 0);
 	(void)put_cmd(1, 2, 2, 1, DATA, 0);
 	ring(1);
-	assert_int_equal(msis, 0);
-	run();
-	assert_int_equal(msis, 1); /* one for both */
-	assert_int_equal(msi_data, 0x41);
+	assert_int_equal(messages, 0);
+	run(&disk);
+	assert_int_equal(messages, 1); /* one for both */
+	assert_int_equal(last_data, 0x41);
 	assert_true(take(1, &e) && take(1, &e));
 	ack(1);
-	assert_false(intx);
+	assert_false(line);
 	assert_int_equal(admin(0x06, DATA, 1, 0), 0);
-	assert_int_equal(msi_data, 0x40);
+	assert_int_equal(last_data, 0x40);
 }
 
 static void
@@ -636,34 +636,34 @@ test_intx(void **state)
 	enable_controller();
 	(void)put_cmd(0, 0x06, 1, 0, DATA, 0);
 	ring(0);
-	assert_true(intx);
+	assert_true(line);
 	wr(0x0c, 4, 1); /* masked */
-	assert_false(intx);
+	assert_false(line);
 	wr(0x10, 4, 1);
-	assert_true(intx);
+	assert_true(line);
 	assert_true(take(0, &e));
 	ack(0);
-	assert_false(intx);
+	assert_false(line);
 	queue_at(1, SQ(1), CQ(1), ENTRIES);
 	assert_int_equal(admin(0x05, CQ(1), 7 << 16 | 1, 1 << 16 | 3), DNR | 0x108); /* no MSI-X */
 	assert_int_equal(admin(0x05, CQ(1), 7 << 16 | 1, 1), 0);                     /* polled */
 	assert_int_equal(admin(0x01, SQ(1), 7 << 16 | 1, 1 << 16 | 1), 0);
 	(void)put_cmd(1, 2, 1, 1, DATA, 0);
 	ring(1);
-	run();
-	assert_false(intx);
+	run(&disk);
+	assert_false(line);
 	assert_true(take(1, &e));
 	(void)put_cmd(0, 0x06, 1, 0, DATA, 0);
 	ring(0);
-	assert_true(intx);
+	assert_true(line);
 	wr(0x14, 4, 0);
-	assert_false(intx);
+	assert_false(line);
 }
 
 static void
 test_resize(void **state)
 {
-	backend.info.size = DISK_LEN / 2;
+	disk.be.info.size = DISK_LEN / 2;
 	nvme_resized(&nvme);
 	assert_int_equal(do_cmd(0, 0x06, 1, DATA, 0, 0, 0, 0, NULL), 0);
 	assert_int_equal(le64_get(ram + DATA), DISK_LEN / 1024);

@@ -39,26 +39,26 @@ static void
 test_read_write(void **state)
 {
 	assert_int_equal(io(2, DATA, 0, 3, 0), 0);
-	assert_memory_equal(ram + DATA, disk + 3 * 512, 512);
+	assert_memory_equal(ram + DATA, disk.bytes + 3 * 512, 512);
 	memset(ram + DATA, 0x5a, 4096);
 	assert_int_equal(io(1, DATA, 0, 8, 7), 0);
-	assert_int_equal(disk[8 * 512], 0x5a);
-	assert_int_equal(disk[16 * 512 - 1], 0x5a);
-	assert_int_not_equal(disk[16 * 512], 0x5a);
-	assert_false(last_fua);
+	assert_int_equal(disk.bytes[8 * 512], 0x5a);
+	assert_int_equal(disk.bytes[16 * 512 - 1], 0x5a);
+	assert_int_not_equal(disk.bytes[16 * 512], 0x5a);
+	assert_false(disk.fua);
 	assert_int_equal(io(1, DATA, 0, 8, 1u << 30), 0);
-	assert_true(last_fua);
+	assert_true(disk.fua);
 	assert_int_equal(admin(0x09, 0, 6, 0), 0); /* no write cache */
 	assert_int_equal(io(1, DATA, 0, 8, 0), 0);
-	assert_true(last_fua);
+	assert_true(disk.fua);
 	assert_int_equal(io(2, DATA, 0, 3, 1u << 30), 0); /* first to stable storage, then read */
-	assert_int_equal(flushes, 1);
-	assert_memory_equal(ram + DATA, disk + 3 * 512, 512);
-	flushes = 0;
+	assert_int_equal(disk.flushes, 1);
+	assert_memory_equal(ram + DATA, disk.bytes + 3 * 512, 512);
+	disk.flushes = 0;
 	assert_int_equal(io(0, 0, 0, 0, 0), 0);
-	assert_int_equal(flushes, 1);
+	assert_int_equal(disk.flushes, 1);
 	assert_int_equal(do_cmd(1, 0, ~0u, 0, 0, 0, 0, 0, NULL), 0);
-	assert_int_equal(flushes, 2);
+	assert_int_equal(disk.flushes, 2);
 	/* The last block, and beyond. */
 	assert_int_equal(io(2, DATA, 0, DISK_LEN / 512 - 1, 0), 0);
 	assert_int_equal(io(2, DATA, 0, DISK_LEN / 512 - 1, 1), DNR | 0x80);
@@ -79,20 +79,20 @@ test_prp_lists(void **state)
 	for (unsigned i = 0; i < 16; i++)
 		le64_put(list + 8 * i, DATA + 0x20000 - 0x1000 * i);
 	assert_int_equal(io(2, DATA + 0x800, LIST, 0, 127), 0);
-	assert_memory_equal(ram + DATA + 0x800, disk, 0x800);
-	assert_memory_equal(ram + DATA + 0x20000, disk + 0x800, 0x1000);
-	assert_memory_equal(ram + DATA + 0x11000, disk + 0xf800, 0x800);
+	assert_memory_equal(ram + DATA + 0x800, disk.bytes, 0x800);
+	assert_memory_equal(ram + DATA + 0x20000, disk.bytes + 0x800, 0x1000);
+	assert_memory_equal(ram + DATA + 0x11000, disk.bytes + 0xf800, 0x800);
 	/* The largest: 512 KiB, the list begins with two entries before the page's end. */
 	le64_put(list + 0xff0, DATA + 0x40000);
 	le64_put(list + 0xff8, LIST + 0x3000);
 	for (unsigned i = 0; i < 127; i++)
 		le64_put(list + 0x3000 + 8 * i, DATA + 0x41000 + 0x1000 * i);
 	assert_int_equal(io(2, DATA + 0x3ffc0, LIST + 0xff0, 0, 1023), 0);
-	assert_memory_equal(ram + DATA + 0x3ffc0, disk, 512 << 10);
+	assert_memory_equal(ram + DATA + 0x3ffc0, disk.bytes, 512 << 10);
 	/* A first list page of nothing but the way on. */
 	le64_put(list + 0xff8, LIST + 0x3000);
 	assert_int_equal(io(2, DATA, LIST + 0xff8, 0, 127), 0);
-	assert_memory_equal(ram + DATA + 0x41000, disk + 0x1000, 0xf000);
+	assert_memory_equal(ram + DATA + 0x41000, disk.bytes + 0x1000, 0xf000);
 	/* Too large; crooked entries, lists, ways on; entries outside memory. */
 	assert_int_equal(io(2, DATA, LIST, 0, 1024), DNR | 0x02);
 	assert_int_equal(io(2, DATA, LIST, 0, 0xffff), DNR | 0x02);
@@ -106,7 +106,7 @@ test_prp_lists(void **state)
 	assert_int_equal(io(2, DATA, RAM_LEN, 0, 127), DNR | 0x04);
 	le64_put(ram + RAM_LEN - 8, RAM_LEN);
 	assert_int_equal(io(2, DATA, RAM_LEN - 8, 0, 127), DNR | 0x04); /* way on: into nothing */
-	assert_int_equal(nheld, 0);
+	assert_int_equal(disk.nheld, 0);
 }
 
 /* A list that leads back to itself ends with the transfer. */
@@ -127,13 +127,13 @@ test_zeroes_and_dsm(void **state)
 	uint8_t *r = ram + DATA;
 
 	assert_int_equal(io(8, 0, 0, 16, 3), 0);
-	assert_int_equal(disk[16 * 512] | disk[20 * 512 - 1], 0);
-	assert_false(last_unmap);
+	assert_int_equal(disk.bytes[16 * 512] | disk.bytes[20 * 512 - 1], 0);
+	assert_false(disk.unmap);
 	assert_int_equal(io(8, 0, 0, 16, 3 | 1u << 25), 0);
-	assert_true(last_unmap);
+	assert_true(disk.unmap);
 	assert_int_equal(io(8, 0, 0, DISK_LEN / 512 - 1, 1), DNR | 0x80);
 	/* Three ranges, one of them empty. */
-	memset(disk, 1, DISK_LEN);
+	memset(disk.bytes, 1, DISK_LEN);
 	memset(r, 0, 64);
 	le32_put(r + 4, 8);
 	le64_put(r + 8, 64);
@@ -141,13 +141,14 @@ test_zeroes_and_dsm(void **state)
 	le32_put(r + 36, 1);
 	le64_put(r + 40, DISK_LEN / 512 - 1);
 	assert_int_equal(do_cmd(1, 9, 1, DATA, 0, 2, 4, 0, NULL), 0);
-	assert_int_equal(discards, 2);
-	assert_int_equal(disk[64 * 512] | disk[72 * 512 - 1] | disk[DISK_LEN - 512], 0);
-	assert_int_equal(disk[72 * 512], 1);
+	assert_int_equal(disk.discards, 2);
+	assert_int_equal(
+	    disk.bytes[64 * 512] | disk.bytes[72 * 512 - 1] | disk.bytes[DISK_LEN - 512], 0);
+	assert_int_equal(disk.bytes[72 * 512], 1);
 	/* One bad range: nothing is done. */
 	le64_put(r + 40, DISK_LEN / 512);
 	assert_int_equal(do_cmd(1, 9, 1, DATA, 0, 2, 4, 0, NULL), DNR | 0x80);
-	assert_int_equal(discards, 2);
+	assert_int_equal(disk.discards, 2);
 	assert_int_equal(do_cmd(1, 9, 1, DATA, 0, 2, 0, 0, NULL), 0); /* hints */
 	assert_int_equal(do_cmd(1, 9, 1, RAM_LEN, 0, 2, 4, 0, NULL), DNR | 0x04);
 	/* A page of ranges, from an offset. */
@@ -156,7 +157,7 @@ test_zeroes_and_dsm(void **state)
 		le64_put(r + 0x800 + 16 * i + 8, i * 2);
 	}
 	assert_int_equal(do_cmd(1, 9, 1, DATA + 0x800, DATA + 0x1000, 255, 4, 0, NULL), 0);
-	assert_int_equal(discards, 258);
+	assert_int_equal(disk.discards, 258);
 }
 
 static void
@@ -166,25 +167,25 @@ test_dsm_errors(void **state)
 
 	le32_put(r + 4, 8);
 	le32_put(r + 20, 8);
-	answer = -EOPNOTSUPP; /* advice that could not be taken */
+	disk.answer = -EOPNOTSUPP; /* advice that could not be taken */
 	assert_int_equal(do_cmd(1, 9, 1, DATA, 0, 1, 4, 0, NULL), 0);
-	assert_int_equal(discards, 2);
-	answer = -EIO;
+	assert_int_equal(disk.discards, 2);
+	disk.answer = -EIO;
 	assert_int_equal(do_cmd(1, 9, 1, DATA, 0, 1, 4, 0, NULL), 0x06);
-	assert_int_equal(discards, 3); /* the second range is not tried */
+	assert_int_equal(disk.discards, 3); /* the second range is not tried */
 }
 
 static void
 test_io_errors(void **state)
 {
-	answer = -EIO;
+	disk.answer = -EIO;
 	assert_int_equal(io(2, DATA, 0, 0, 0), 0x281);
 	assert_int_equal(io(1, DATA, 0, 0, 0), 0x280);
 	assert_int_equal(io(8, DATA, 0, 0, 0), 0x280);
 	assert_int_equal(io(0, DATA, 0, 0, 0), 0x06);
-	answer = -ENOSPC;
+	disk.answer = -ENOSPC;
 	assert_int_equal(io(1, DATA, 0, 0, 0), DNR | 0x81);
-	answer = 0;
+	disk.answer = 0;
 	assert_int_equal(io(2, DATA, 0, 0, 0), 0);
 	assert_int_equal(admin(0x02, DATA, 127u << 16 | 2, 0), 0);
 	assert_int_equal(le64_get(ram + DATA + 160), 2);
@@ -209,10 +210,10 @@ test_sectors_4k(void **state)
 	assert_int_equal(ram[DATA + 130], 12);
 	assert_int_equal(le64_get(ram + DATA), DISK_LEN / 4096);
 	assert_int_equal(io(2, DATA, DATA + 0x1000, 1, 1), 0);
-	assert_memory_equal(ram + DATA, disk + 4096, 8192);
+	assert_memory_equal(ram + DATA, disk.bytes + 4096, 8192);
 	assert_int_equal(io(2, DATA, 0, DISK_LEN / 4096, 0), DNR | 0x80);
 	assert_int_equal(io(2, DATA, LIST, 0, 128), DNR | 0x02);
-	assert_true(intx || hq[1].head == hq[1].tail);
+	assert_true(line || hq[1].head == hq[1].tail);
 }
 
 #define T(f, s) cmocka_unit_test_setup_teardown(f, s, teardown)

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "vq_guest.h"
+#include "vd_guest.h"
 
 #define RAM  (4u << 20)
 #define LIST 0x80000u
@@ -20,7 +20,7 @@ static uint8_t *ram;
 static struct gmem gm;
 static struct virtio_balloon b;
 static struct vq_guest q[5];
-static unsigned config_interrupts, calls;
+static unsigned calls;
 static struct {
 	size_t at, len;
 } gone[32];
@@ -38,59 +38,19 @@ discard(void *ctx, void *p, size_t len)
 }
 
 static void
-t_interrupt(struct virtio_dev *vd, unsigned queue)
-{
-}
-
-static void
-t_config(struct virtio_dev *vd)
-{
-	config_interrupts++;
-}
-
-static void
-t_nothing(struct virtio_dev *vd)
-{
-}
-
-static bool
-t_again(struct virtio_dev *vd, unsigned queue)
-{
-	return (true);
-}
-
-static const struct virtio_transport_ops transport = {
-	.queue_interrupt = t_interrupt,
-	.config_interrupt = t_config,
-	.was_reset = t_nothing,
-	.again = t_again,
-};
-
-static void
 bring_up(uint64_t features)
 {
-	virtio_set_status(&b.vd, 3);
-	virtio_propose(&b.vd, 0, (uint32_t)features);
-	virtio_propose(&b.vd, 1, 1);
-	virtio_set_status(&b.vd, 0xb);
-	for (unsigned i = 0; i < 5; i++) {
-		g_init(&q[i], ram, 0x10000u * (i + 1), 16);
-		assert_int_equal(g_attach(&q[i], &b.vd.queue[i]), 0);
-	}
-	virtio_set_status(&b.vd, 0xf);
-	assert_int_equal(b.vd.status, 0xf);
+	vd_up(&b.vd, features, q, NITEMS(q), ram, 16);
 }
 
 static int
 setup(void **state)
 {
-	ram = aligned_alloc(4096, RAM);
-	memset(ram, 0, RAM);
-	gmem_wrap(&gm, ram, RAM);
-	calls = config_interrupts = 0;
+	ram = vd_ram(&gm, RAM);
+	calls = 0;
 	result = 0;
 	assert_int_equal(virtio_balloon_init(&b, &gm, discard, NULL), 0);
-	b.vd.transport = &transport;
+	vd_listen(&b.vd);
 	return (0);
 }
 
@@ -207,11 +167,11 @@ static void
 test_target(void **state)
 {
 	virtio_balloon_set_target(&b, RAM - (1u << 20));
-	assert_int_equal(config_interrupts, 0);
+	assert_int_equal(told.configs, 0);
 	assert_int_equal(le32_get(b.vd.config), 256);
 	bring_up(0);
 	virtio_balloon_set_target(&b, RAM - (2u << 20));
-	assert_int_equal(config_interrupts, 1);
+	assert_int_equal(told.configs, 1);
 	assert_int_equal(le32_get(b.vd.config), 512);
 	assert_int_equal(virtio_balloon_memory(&b), RAM);
 	config_write(4, 512, 4);

@@ -9,10 +9,10 @@
 #include <cmocka.h>
 
 #include "devices/virtio/blk.h"
-#include "vq_guest.h"
+#include "medium.h"
+#include "vd_guest.h"
 
 #define RAM    (4u << 20)
-#define RING   0x10000u
 #define HDR    0x100000u
 #define DATA   0x200000u
 #define STATUS 0x180000u
@@ -21,125 +21,28 @@
 
 static uint8_t *ram;
 static struct gmem gm;
-static uint8_t disk[DISK];
+static struct medium disk;
 static struct virtio_blk blk;
 static struct vq_guest g;
-static struct block_req *held[DEPTH];
-static unsigned nheld, kicks, flushes, interrupts, configs, resets;
-static bool last_fua;
-static int answer;
-
-static void
-finish(struct block_req *req)
-{
-	uint64_t at = req->offset;
-
-	if (answer == 0)
-		for (unsigned i = 0; i < req->niov; i++) {
-			if (req->op == BLOCK_READ)
-				memcpy(req->iov[i].iov_base, disk + at, req->iov[i].iov_len);
-			else
-				memcpy(disk + at, req->iov[i].iov_base, req->iov[i].iov_len);
-			at += req->iov[i].iov_len;
-		}
-	if (req->op == BLOCK_WRITE_ZEROES || req->op == BLOCK_DISCARD)
-		memset(disk + req->offset, 0, req->len);
-	flushes += req->op == BLOCK_FLUSH;
-	last_fua = req->fua;
-	req->done(req, answer);
-}
-
-static int
-mem_submit(struct block_backend *b, struct block_req *req)
-{
-	assert_true(nheld < DEPTH);
-	assert_true(req->offset + req->len <= DISK);
-	held[nheld++] = req;
-	return (0);
-}
-
-static void
-mem_kick(struct block_backend *b)
-{
-	kicks++;
-}
-
-/* What the event loop does: complete all that was submitted. */
-static void
-run(struct block_backend *b)
-{
-	struct block_req *now[DEPTH];
-	unsigned n = nheld;
-
-	memcpy(now, held, sizeof(now));
-	nheld = 0;
-	for (unsigned i = 0; i < n; i++)
-		finish(now[i]);
-	b->batch_done(b->dev);
-}
-
-static const struct block_ops mem_ops = { mem_submit, mem_kick };
-static struct block_backend backend;
-
-static void
-t_interrupt(struct virtio_dev *vd, unsigned queue)
-{
-	interrupts++;
-}
-
-static void
-t_config(struct virtio_dev *vd)
-{
-	configs++;
-}
-
-static void
-t_reset(struct virtio_dev *vd)
-{
-	resets++;
-}
-
-static bool
-t_again(struct virtio_dev *vd, unsigned queue)
-{
-	return (false);
-}
-
-static const struct virtio_transport_ops transport = { t_interrupt, t_config, t_reset, t_again };
 
 static void
 bring_up(uint64_t features)
 {
-	virtio_set_status(&blk.vd, 3);
-	virtio_propose(&blk.vd, 0, (uint32_t)features);
-	virtio_propose(&blk.vd, 1, 1);
-	virtio_set_status(&blk.vd, 0xb);
-	assert_int_equal(blk.vd.status, 0xb);
-	g_init(&g, ram, RING, 64);
-	assert_int_equal(g_attach(&g, &blk.vd.queue[0]), 0);
-	virtio_set_status(&blk.vd, 0xf);
+	vd_up(&blk.vd, features, &g, 1, ram, 64);
 }
 
 static int
 setup_with(bool readonly, uint32_t logical)
 {
-	ram = aligned_alloc(4096, RAM);
-	memset(ram, 0, RAM);
-	gmem_wrap(&gm, ram, RAM);
-	for (unsigned i = 0; i < DISK; i++)
-		disk[i] = (uint8_t)(i / 512 * 7 + i);
-	backend = (struct block_backend){ .ops = &mem_ops,
-		.info = { .size = DISK,
-		    .logical = logical,
-		    .physical = 4096,
-		    .readonly = readonly,
-		    .can_discard = true,
-		    .can_write_zeroes = true,
-		    .queue_depth = DEPTH } };
-	nheld = kicks = flushes = interrupts = resets = 0;
-	answer = 0;
-	assert_int_equal(virtio_blk_init(&blk, &gm, &backend, "SERIAL-1", 2), 0);
-	blk.vd.transport = &transport;
+	ram = vd_ram(&gm, RAM);
+	medium_init(&disk, DISK);
+	disk.be.info.logical = logical;
+	disk.be.info.readonly = readonly;
+	disk.be.info.can_write_zeroes = true;
+	disk.be.info.queue_depth = DEPTH;
+	assert_int_equal(virtio_blk_init(&blk, &gm, &disk.be, "SERIAL-1", 2), 0);
+	vd_listen(&blk.vd);
+	told.no_again = true;
 	return (0);
 }
 
@@ -155,6 +58,7 @@ static int
 teardown(void **state)
 {
 	virtio_blk_destroy(&blk);
+	free(disk.bytes);
 	free(ram);
 	return (0);
 }
@@ -185,8 +89,8 @@ static int
 outcome(unsigned slot, uint32_t *len)
 {
 	virtio_notify(&blk.vd, 0);
-	while (nheld > 0)
-		run(&backend);
+	while (disk.nheld > 0)
+		turn(&disk);
 	assert_int_equal(g_take(&g, len), (int)slot * 4);
 	return (ram[STATUS + slot]);
 }
@@ -215,17 +119,17 @@ test_read_write(void **state)
 	request(0, 0, 3, 1024, true);
 	assert_int_equal(outcome(0, &len), 0);
 	assert_int_equal(len, 1025);
-	assert_memory_equal(ram + DATA, disk + 3 * 512, 1024);
+	assert_memory_equal(ram + DATA, disk.bytes + 3 * 512, 1024);
 	memset(ram + DATA + 0x10000, 0x5a, 4096);
 	g_set_used_event(&g, 1);
 	request(1, 1, 100, 4096, false);
 	assert_int_equal(outcome(1, &len), 0);
 	assert_int_equal(len, 1);
-	assert_int_equal(disk[100 * 512], 0x5a);
-	assert_int_equal(disk[100 * 512 + 4095], 0x5a);
-	assert_int_not_equal(disk[100 * 512 + 4096], 0x5a);
-	assert_false(last_fua);
-	assert_int_equal(interrupts, 2);
+	assert_int_equal(disk.bytes[100 * 512], 0x5a);
+	assert_int_equal(disk.bytes[100 * 512 + 4095], 0x5a);
+	assert_int_not_equal(disk.bytes[100 * 512 + 4096], 0x5a);
+	assert_false(disk.fua);
+	assert_int_equal(told.interrupts[0], 2);
 }
 
 /* The driver may cut a request as it likes: header in two, data and status in one. */
@@ -243,11 +147,11 @@ test_framing(void **state)
 	ram[DATA + 512] = 0xee;
 	g_offer(&g, 0);
 	virtio_notify(&blk.vd, 0);
-	run(&backend);
+	turn(&disk);
 	assert_int_equal(g_take(&g, &len), 0);
 	assert_int_equal(len, 513);
 	assert_int_equal(ram[DATA + 512], 0);
-	assert_memory_equal(ram + DATA, disk + 5 * 512, 512);
+	assert_memory_equal(ram + DATA, disk.bytes + 5 * 512, 512);
 }
 
 static void
@@ -300,17 +204,17 @@ test_errors(void **state)
 {
 	uint32_t len;
 
-	answer = -EIO;
+	disk.answer = -EIO;
 	request(0, 0, 0, 512, true);
 	assert_int_equal(outcome(0, &len), 1);
 	assert_int_equal(len, 0);
-	answer = -ENOSPC;
+	disk.answer = -ENOSPC;
 	request(0, 1, 0, 512, false);
 	assert_int_equal(outcome(0, &len), 1);
-	answer = -EOPNOTSUPP;
+	disk.answer = -EOPNOTSUPP;
 	request(0, 4, 0, 0, false);
 	assert_int_equal(outcome(0, &len), 2);
-	answer = 0;
+	disk.answer = 0;
 	request(0, 99, 0, 512, true);
 	assert_int_equal(outcome(0, &len), 2);
 	request(0, 2, 0, 512, true); /* SCSI pass-through of old: no */
@@ -325,7 +229,7 @@ test_flush_and_id(void **state)
 
 	request(0, 4, 0, 0, false);
 	assert_int_equal(outcome(0, &len), 0);
-	assert_int_equal(flushes, 1);
+	assert_int_equal(disk.flushes, 1);
 	memset(ram + DATA, 0xff, 20);
 	request(0, 8, 0, 20, true);
 	assert_int_equal(outcome(0, &len), 0);
@@ -355,12 +259,12 @@ test_ranges(void **state)
 	put_range(0, 8, 8, 0);
 	request(0, 11, 0, 16, false);
 	assert_int_equal(outcome(0, &len), 0);
-	assert_int_equal(disk[8 * 512], 0);
-	assert_int_not_equal(disk[16 * 512 + 1], 0);
+	assert_int_equal(disk.bytes[8 * 512], 0);
+	assert_int_not_equal(disk.bytes[16 * 512 + 1], 0);
 	put_range(0, 16, 8, 1);
 	request(0, 13, 0, 16, false);
 	assert_int_equal(outcome(0, &len), 0);
-	assert_int_equal(disk[16 * 512 + 1], 0);
+	assert_int_equal(disk.bytes[16 * 512 + 1], 0);
 	put_range(0, 8, 8, 1); /* discard knows no flag */
 	request(0, 11, 0, 16, false);
 	assert_int_equal(outcome(0, &len), 2);
@@ -391,7 +295,7 @@ test_readonly(void **state)
 	memset(ram + DATA, 0xff, 512);
 	request(0, 1, 0, 512, false);
 	assert_int_equal(outcome(0, &len), 1);
-	assert_int_not_equal(disk[0], 0xff);
+	assert_int_not_equal(disk.bytes[0], 0xff);
 	put_range(0, 0, 8, 0);
 	request(0, 11, 0, 16, false);
 	assert_int_equal(outcome(0, &len), 2);
@@ -410,7 +314,7 @@ test_write_through(void **state)
 	bring_up(blk.vd.offered & ~(1ull << 9));
 	request(0, 1, 0, 512, false);
 	assert_int_equal(outcome(0, &len), 0);
-	assert_true(last_fua);
+	assert_true(disk.fua);
 }
 
 /* One request with 512 bytes to or from the first slot; its status. */
@@ -431,16 +335,16 @@ test_write_cache(void **state)
 
 	assert_int_equal(blk.config[32], 1);
 	assert_int_equal(one(1, 8), 0);
-	assert_false(last_fua);
+	assert_false(disk.fua);
 	blk.vd.ops->config_write(&blk.vd, 32, &off, 1);
 	assert_int_equal(blk.config[32], 0);
 	assert_int_equal(one(1, 8), 0);
-	assert_true(last_fua);
+	assert_true(disk.fua);
 	assert_int_equal(one(0, 8), 0);
-	assert_false(last_fua);
+	assert_false(disk.fua);
 	blk.vd.ops->config_write(&blk.vd, 32, &on, 1);
 	assert_int_equal(one(1, 8), 0);
-	assert_false(last_fua);
+	assert_false(disk.fua);
 	/* Nothing else can be set, and not by more than a byte. */
 	blk.vd.ops->config_write(&blk.vd, 0, &off, 1);
 	assert_int_equal(le64_get(blk.config), DISK / 512);
@@ -460,10 +364,10 @@ test_resize(void **state)
 {
 	uint8_t gen = blk.vd.config_gen;
 
-	backend.info.size = DISK / 2;
-	configs = 0;
+	disk.be.info.size = DISK / 2;
+	told.configs = 0;
 	virtio_blk_resized(&blk);
-	assert_int_equal(configs, 1);
+	assert_int_equal(told.configs, 1);
 	assert_int_not_equal(blk.vd.config_gen, gen);
 	assert_int_equal(le64_get(blk.config), DISK / 1024);
 	assert_int_equal(one(0, DISK / 1024), 1);
@@ -481,15 +385,15 @@ test_backpressure(void **state)
 
 	for (unsigned i = 0; i < 12; i++)
 		request(i, 0, i, 512, true);
-	kicks = 0;
+	disk.kicks = 0;
 	virtio_notify(&blk.vd, 0);
-	assert_int_equal(nheld, DEPTH);
-	assert_int_equal(kicks, 1);
-	run(&backend);
-	assert_int_equal(nheld, DEPTH);
-	run(&backend);
-	run(&backend);
-	assert_int_equal(nheld, 0);
+	assert_int_equal(disk.nheld, DEPTH);
+	assert_int_equal(disk.kicks, 1);
+	turn(&disk);
+	assert_int_equal(disk.nheld, DEPTH);
+	turn(&disk);
+	turn(&disk);
+	assert_int_equal(disk.nheld, 0);
 	for (unsigned i = 0; i < 12; i++) {
 		assert_int_equal(g_take(&g, &len), (int)i * 4);
 		assert_int_equal(ram[STATUS + i], 0);
@@ -506,12 +410,12 @@ test_same_head(void **state)
 {
 	request(0, 0, 0, 512, true);
 	virtio_notify(&blk.vd, 0);
-	assert_int_equal(nheld, 1);
+	assert_int_equal(disk.nheld, 1);
 	g_offer(&g, 0);
 	virtio_notify(&blk.vd, 0);
 	assert_int_equal(blk.vd.status, 0x4f);
-	assert_int_equal(nheld, 1);
-	run(&backend);
+	assert_int_equal(disk.nheld, 1);
+	turn(&disk);
 	assert_int_equal(g_used_idx(&g), 0); /* the device stands still */
 	virtio_set_status(&blk.vd, 0);
 	assert_int_equal(blk.vd.status, 0);
@@ -527,10 +431,10 @@ test_reset_in_flight(void **state)
 	virtio_notify(&blk.vd, 0);
 	virtio_set_status(&blk.vd, 0);
 	assert_int_equal(blk.vd.status, 0xf);
-	assert_int_equal(resets, 0);
-	run(&backend);
+	assert_int_equal(told.resets, 0);
+	turn(&disk);
 	assert_int_equal(blk.vd.status, 0);
-	assert_int_equal(resets, 1);
+	assert_int_equal(told.resets, 1);
 	assert_int_equal(g_used_idx(&g), 0);
 	assert_int_equal(ram[STATUS], 0xee);
 	bring_up(blk.vd.offered);
@@ -596,13 +500,13 @@ test_noise(void **state)
 			le64_put(ram + HDR + i * 64 + 8, g_random(&seed) % (DISK / 256));
 		}
 		virtio_notify(&blk.vd, 0);
-		ios += nheld;
-		if (g_random(&seed) % 3 != 0 && nheld > 0)
-			run(&backend);
+		ios += disk.nheld;
+		if (g_random(&seed) % 3 != 0 && disk.nheld > 0)
+			turn(&disk);
 		if (blk.vd.status == 0x4f || g_random(&seed) % 50 == 0) {
 			virtio_set_status(&blk.vd, 0);
-			if (nheld > 0)
-				run(&backend);
+			if (disk.nheld > 0)
+				turn(&disk);
 			assert_int_equal(blk.vd.status, 0);
 			bring_up(blk.vd.offered);
 			resets_seen++;
@@ -610,8 +514,8 @@ test_noise(void **state)
 	}
 	assert_true(ios > 1000);
 	assert_true(resets_seen > 1000);
-	while (nheld > 0)
-		run(&backend);
+	while (disk.nheld > 0)
+		turn(&disk);
 	virtio_set_status(&blk.vd, 0);
 	bring_up(blk.vd.offered);
 	request(0, 0, 3, 512, true);

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "vq_guest.h"
+#include "vd_guest.h"
 
 #define RAM    (2u << 20)
 #define PORTS  2u
@@ -21,7 +21,6 @@ static uint8_t *ram;
 static struct gmem gm;
 static struct virtio_console con;
 static struct vq_guest q[QUEUES];
-static unsigned interrupts[QUEUES];
 
 /* The other side of a port. */
 static struct peer {
@@ -53,42 +52,9 @@ p_room(struct chardev *c, size_t n)
 static const struct chardev_ops peer_ops = { p_write, p_room };
 
 static void
-t_interrupt(struct virtio_dev *vd, unsigned queue)
-{
-	interrupts[queue]++;
-}
-
-static void
-t_nothing(struct virtio_dev *vd)
-{
-}
-
-static bool
-t_again(struct virtio_dev *vd, unsigned queue)
-{
-	return (true);
-}
-
-static const struct virtio_transport_ops transport = {
-	.queue_interrupt = t_interrupt,
-	.config_interrupt = t_nothing,
-	.was_reset = t_nothing,
-	.again = t_again,
-};
-
-static void
 bring_up(uint64_t features)
 {
-	virtio_set_status(&con.vd, 3);
-	virtio_propose(&con.vd, 0, (uint32_t)features);
-	virtio_propose(&con.vd, 1, 1);
-	virtio_set_status(&con.vd, 0xb);
-	for (unsigned i = 0; i < QUEUES; i++) {
-		g_init(&q[i], ram, 0x10000u * (i + 1), 16);
-		assert_int_equal(g_attach(&q[i], &con.vd.queue[i]), 0);
-	}
-	virtio_set_status(&con.vd, 0xf);
-	assert_int_equal(con.vd.status, 0xf);
+	vd_up(&con.vd, features, q, QUEUES, ram, 16);
 }
 
 static int
@@ -96,17 +62,14 @@ setup(void **state)
 {
 	static const char *const names[PORTS] = { "org.zhyve.a", "b" };
 
-	ram = aligned_alloc(4096, RAM);
-	memset(ram, 0, RAM);
-	gmem_wrap(&gm, ram, RAM);
-	memset(interrupts, 0, sizeof(interrupts));
+	ram = vd_ram(&gm, RAM);
 	assert_int_equal(virtio_console_init(&con, &gm, PORTS, true, 80, 25), 0);
 	for (unsigned i = 0; i < PORTS; i++) {
 		peer[i] = (struct peer){ .c = { .ops = &peer_ops, .softc = &peer[i] } };
 		peer[i].space = sizeof(peer[i].got);
 		assert_int_equal(virtio_console_port(&con, i, names[i], &peer[i].c), 0);
 	}
-	con.vd.transport = &transport;
+	vd_listen(&con.vd);
 	return (0);
 }
 
@@ -193,7 +156,7 @@ test_hello(void **state)
 	assert_int_equal(heard(1, 7, 1), 1);
 	assert_int_equal(heard(1, 6, 1), 0); /* somebody is there */
 	assert_int_equal(g_take(&q[VIRTIO_CONSOLE_CTRL_RX], NULL), -1);
-	assert_true(interrupts[VIRTIO_CONSOLE_CTRL_RX] > 0);
+	assert_true(told.interrupts[VIRTIO_CONSOLE_CTRL_RX] > 0);
 	say_control(77, 3, 1); /* no such port, no such event: nothing */
 	say_control(1, 99, 1);
 	assert_int_equal(con.vd.status, 0xf);

@@ -9,10 +9,9 @@
 
 #include <cmocka.h>
 
-#include "vq_guest.h"
+#include "vd_guest.h"
 
 #define RAM  (1u << 20)
-#define RING 0x10000u
 #define DATA 0x80000u
 
 static uint8_t *ram;
@@ -20,44 +19,16 @@ static struct gmem gm;
 static struct virtio_input in;
 static struct input_sink sink;
 static struct vq_guest g[2];
-static unsigned interrupts;
-
-static void
-t_interrupt(struct virtio_dev *vd, unsigned queue)
-{
-	interrupts++;
-}
-
-static void
-t_nothing(struct virtio_dev *vd)
-{
-}
-
-static const struct virtio_transport_ops transport = {
-	.queue_interrupt = t_interrupt,
-	.config_interrupt = t_nothing,
-	.was_reset = t_nothing,
-};
 
 static void
 make(enum virtio_input_kind kind)
 {
-	ram = aligned_alloc(4096, RAM);
-	memset(ram, 0, RAM);
-	gmem_wrap(&gm, ram, RAM);
-	interrupts = 0;
+	ram = vd_ram(&gm, RAM);
 	assert_int_equal(virtio_input_init(&in, &gm, kind), 0);
 	virtio_input_sink(&in, &sink);
-	in.vd.transport = &transport;
+	vd_listen(&in.vd);
 	assert_false(sink.ready(sink.dev));
-	virtio_set_status(&in.vd, 3);
-	virtio_propose(&in.vd, 1, 1);
-	virtio_set_status(&in.vd, 0xb);
-	for (unsigned q = 0; q < 2; q++) {
-		g_init(&g[q], ram, RING + q * 0x10000, 64);
-		assert_int_equal(g_attach(&g[q], &in.vd.queue[q]), 0);
-	}
-	virtio_set_status(&in.vd, 0xf);
+	vd_up(&in.vd, 0, g, 2, ram, 64);
 	assert_true(sink.ready(sink.dev));
 }
 
@@ -142,7 +113,7 @@ test_events(void **state)
 	offer(3, 5);
 	expect(2, 8, 0xffffffff);
 	expect(0, 0, 0);
-	assert_true(interrupts >= 2);
+	assert_true(told.interrupts[0] >= 2);
 	sink.pointer(sink.dev, &p); /* the button is down already */
 	expect(3, 0, 5);
 	assert_int_equal(in.count, 1); /* the end of the group has no buffer yet */

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "devices/virtio/net.h"
-#include "vq_guest.h"
+#include "vd_guest.h"
 
 #define RAM     (8u << 20)
 #define RX_RING 0x10000u
@@ -22,7 +22,6 @@ static uint8_t *ram;
 static struct gmem gm;
 static struct virtio_net net;
 static struct vq_guest rx, tx, ct;
-static unsigned interrupts;
 
 /* The link: one frame to be received (as often as `frames` says), the last one sent. */
 static uint8_t in[70000], out[70000];
@@ -73,25 +72,7 @@ static const struct net_ops link_ops = { link_send, link_recv, link_want_read, l
 	link_set_offload };
 static struct net_backend nic;
 
-static void
-t_interrupt(struct virtio_dev *vd, unsigned queue)
-{
-	interrupts++;
-}
-
-static void
-t_nothing(struct virtio_dev *vd)
-{
-}
-
-static unsigned rung[3], lent_count;
-
-static bool
-t_again(struct virtio_dev *vd, unsigned queue)
-{
-	rung[queue]++;
-	return (true);
-}
+static unsigned lent_count;
 
 static int
 t_lend(struct virtio_dev *vd, unsigned queue, bool on, int *kick, int *call)
@@ -102,27 +83,16 @@ t_lend(struct virtio_dev *vd, unsigned queue, bool on, int *kick, int *call)
 	return (0);
 }
 
-static const struct virtio_transport_ops transport = { t_interrupt, t_nothing, t_nothing, t_again,
-	t_lend };
-
-static void
-attach(struct vq_guest *g, unsigned queue, uint64_t at, uint16_t size)
-{
-	g_init(g, ram, at, size);
-	assert_int_equal(g_attach(g, &net.vd.queue[queue]), 0);
-}
+static const struct virtio_transport_ops transport = { told_interrupt, told_config, told_reset,
+	told_again, t_lend };
 
 static void
 bring_up(uint64_t features)
 {
-	virtio_set_status(&net.vd, 3);
-	virtio_propose(&net.vd, 0, (uint32_t)features);
-	virtio_propose(&net.vd, 1, 1);
-	virtio_set_status(&net.vd, 0xb);
-	assert_int_equal(net.vd.status, 0xb);
-	attach(&rx, 0, RX_RING, 256);
-	attach(&tx, 1, TX_RING, 64);
-	attach(&ct, 2, CT_RING, 16);
+	vd_begin(&net.vd, features);
+	vd_queue(&net.vd, &rx, 0, ram, 256);
+	vd_queue(&net.vd, &tx, 1, ram, 64);
+	vd_queue(&net.vd, &ct, 2, ram, 16);
 	virtio_set_status(&net.vd, 0xf);
 }
 
@@ -135,21 +105,19 @@ bring_up(uint64_t features)
 static int
 setup_with(struct virtio_extern *x)
 {
-	ram = aligned_alloc(4096, RAM);
-	memset(ram, 0, RAM);
-	gmem_wrap(&gm, ram, RAM);
+	ram = vd_ram(&gm, RAM);
 	nic = (struct net_backend){ .ops = &link_ops,
 		.mac = { 2, 8, 0x20, 1, 2, 3 },
 		.mtu = 1400,
 		.offload_features = VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 |
 		    VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_ECN,
 		.vhost_tap_fd = -1 };
-	frames = sent = interrupts = lent_count = 0;
-	memset(rung, 0, sizeof(rung));
+	frames = sent = lent_count = 0;
 	full = want_read = want_write = false;
 	for (unsigned i = 0; i < sizeof(in); i++)
 		in[i] = i < NET_HDR_LEN ? 0 : (uint8_t)(i * 13 >> 2);
 	assert_int_equal(virtio_net_init(&net, &gm, &nic, x), 0);
+	vd_listen(&net.vd);
 	net.vd.transport = &transport;
 	return (0);
 }
@@ -236,7 +204,7 @@ test_receive(void **state)
 	assert_int_equal(le16_get(ram + RX_BUF + 10), 1);
 	assert_memory_equal(ram + RX_BUF + 12, in + 12, 988);
 	assert_int_equal(g_take(&rx, &len), -1);
-	assert_int_equal(interrupts, 1);
+	assert_int_equal(told.interrupts[0], 1);
 	frames = 2; /* one more than there are buffers */
 	nic.readable(nic.dev);
 	assert_int_equal(g_take(&rx, &len), 1);
@@ -581,10 +549,10 @@ test_extern(void **state)
 	assert_int_equal(x_queue[1].kick_fd, 101);
 	assert_int_equal(x_queue[1].call_fd, 201);
 	/* Kicks that come to us are passed on; we do not touch the rings. */
-	memset(rung, 0, sizeof(rung));
+	memset(told.again, 0, sizeof(told.again));
 	offer_tx(0, 60);
 	virtio_notify(&net.vd, 1);
-	assert_int_equal(rung[1], 1);
+	assert_int_equal(told.again[1], 1);
 	assert_int_equal(sent, 0);
 	assert_int_equal(control(0, 0), 0);
 	virtio_set_status(&net.vd, 0);

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "devices/virtio/net.h"
-#include "vq_guest.h"
+#include "vd_guest.h"
 
 #define RAM   (4u << 20)
 #define PAIRS 3u
@@ -21,7 +21,6 @@ static uint8_t *ram;
 static struct gmem gm;
 static struct virtio_net net;
 static struct vq_guest q[PAIRS * 2 + 1];
-static unsigned interrupts[PAIRS * 2 + 1];
 
 static struct nic {
 	struct net_backend be;
@@ -81,43 +80,9 @@ static const struct net_ops ops = { l_send, l_recv, l_want_read, l_want_write, l
 	l_set_active };
 
 static void
-t_interrupt(struct virtio_dev *vd, unsigned queue)
-{
-	interrupts[queue]++;
-}
-
-static void
-t_nothing(struct virtio_dev *vd)
-{
-}
-
-static bool
-t_again(struct virtio_dev *vd, unsigned queue)
-{
-	return (true);
-}
-
-static const struct virtio_transport_ops transport = { t_interrupt, t_nothing, t_nothing, t_again,
-	NULL };
-
-static void
-attach(unsigned i)
-{
-	g_init(&q[i], ram, 0x10000u * (i + 1), 16);
-	assert_int_equal(g_attach(&q[i], &net.vd.queue[i]), 0);
-}
-
-static void
 bring_up(uint64_t features)
 {
-	virtio_set_status(&net.vd, 3);
-	virtio_propose(&net.vd, 0, (uint32_t)features);
-	virtio_propose(&net.vd, 1, (uint32_t)(features >> 32) | 1);
-	virtio_set_status(&net.vd, 0xb);
-	assert_int_equal(net.vd.status, 0xb);
-	for (unsigned i = 0; i < PAIRS * 2 + 1; i++)
-		attach(i);
-	virtio_set_status(&net.vd, 0xf);
+	vd_up(&net.vd, features, q, NITEMS(q), ram, 16);
 }
 
 static int
@@ -127,17 +92,14 @@ setup(void **state)
 		.npairs = PAIRS, .rx_size = 64, .tx_size = 32, .speed = 2500
 	};
 
-	ram = aligned_alloc(4096, RAM);
-	memset(ram, 0, RAM);
-	gmem_wrap(&gm, ram, RAM);
-	memset(interrupts, 0, sizeof(interrupts));
+	ram = vd_ram(&gm, RAM);
 	for (unsigned i = 0; i < PAIRS; i++) {
 		nic[i] =
 		    (struct nic){ .be = { .ops = &ops, .softc = &nic[i], .vhost_tap_fd = -1 } };
 		s.backend[i] = &nic[i].be;
 	}
 	assert_int_equal(virtio_net_init_pairs(&net, &gm, &s), 0);
-	net.vd.transport = &transport;
+	vd_listen(&net.vd);
 	return (0);
 }
 
@@ -211,7 +173,7 @@ test_pairs(void **state)
 	assert_true(nic[1].active && !nic[2].active);
 	assert_int_equal(g_take(&q[2], NULL), 0);
 	assert_int_equal(g_take(&q[4], NULL), -1);
-	assert_true(interrupts[2] == 1 && interrupts[4] == 0);
+	assert_true(told.interrupts[2] == 1 && told.interrupts[4] == 0);
 	offer(3, 0, 100, 0);
 	assert_int_equal(nic[1].sent, 1);
 	assert_int_equal(nic[0].sent, 0);
@@ -307,7 +269,7 @@ test_noise(void **state)
 		if (r % 16 == 0)
 			virtio_queue_reset(&net.vd, i);
 		if (virtio_queue_open(&net.vd, i))
-			attach(i);
+			vd_queue(&net.vd, &q[i], i, ram, 16);
 		nic[r % PAIRS].be.readable(nic[r % PAIRS].be.dev);
 		nic[r % PAIRS].be.writable(nic[r % PAIRS].be.dev);
 	}

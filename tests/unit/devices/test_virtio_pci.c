@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "devices/virtio/virtio_pci.h"
+#include "pci_host.h"
 #include "vq_guest.h"
 
 #define RAM    (1u << 20)
@@ -33,13 +34,12 @@ static struct virtio_dev vd;
 static struct virtio_pci vp;
 static struct vq_guest ring;
 static uint8_t toy_config[12];
-static unsigned msis, notified, started, stopped, moved;
-static uint32_t msi_data;
-static bool intx, stop_at_once, no_msix;
+static unsigned notified, started, stopped, moved;
+static bool stop_at_once, no_msix;
 static uint64_t bar;
 
 static int
-host_map(void *ctx, struct pci_dev *d, unsigned b, bool io, uint64_t addr, uint64_t len)
+decode(void *ctx, struct pci_dev *d, unsigned b, bool io, uint64_t addr, uint64_t len)
 {
 	struct bus_region r = { .base = addr, .len = len, .ops = &pci_bar_ops[b], .dev = d };
 
@@ -47,22 +47,9 @@ host_map(void *ctx, struct pci_dev *d, unsigned b, bool io, uint64_t addr, uint6
 }
 
 static void
-host_unmap(void *ctx, struct pci_dev *d, unsigned b, bool io, uint64_t addr, uint64_t len)
+undecode(void *ctx, struct pci_dev *d, unsigned b, bool io, uint64_t addr, uint64_t len)
 {
 	assert_int_equal(bus_remove(&mem_bus, addr), 0);
-}
-
-static void
-host_msi(void *ctx, uint64_t addr, uint32_t data)
-{
-	msis++;
-	msi_data = data;
-}
-
-static void
-host_intx(void *ctx, unsigned gsi, bool level)
-{
-	intx = level;
 }
 
 static int
@@ -137,15 +124,15 @@ static int
 setup(void **state)
 {
 	static const struct pci_host_ops host = {
-		.map = host_map, .unmap = host_unmap, .msi = host_msi, .intx = host_intx
+		.map = decode, .unmap = undecode, .msi = host_msi, .intx = host_intx
 	};
 
 	ram = aligned_alloc(4096, RAM);
 	memset(ram, 0, RAM);
 	gmem_wrap(&gm, ram, RAM);
 	mem_bus = (struct bus){ 0 };
-	msis = notified = started = stopped = moved = 0;
-	intx = false;
+	messages = notified = started = stopped = moved = 0;
+	line = false;
 	stop_at_once = true;
 	pci = pci_bus_create(&host, 0xc0000000, 0xe0000000, 0x800000000, 0x900000000);
 	assert_non_null(pci);
@@ -372,8 +359,8 @@ test_interrupt_msix(void **state)
 	assert_int_equal(moved, 2);
 	bring_up();
 	virtio_pci_interrupt(&vp, 0);
-	assert_int_equal(msis, 1);
-	assert_int_equal(msi_data, 0x41);
+	assert_int_equal(messages, 1);
+	assert_int_equal(last_data, 0x41);
 	assert_true(virtio_pci_queue_msi(&vp, 0, &addr, &data));
 	assert_int_equal(addr, 0xfee00000);
 	assert_int_equal(data, 0x41);
@@ -382,14 +369,14 @@ test_interrupt_msix(void **state)
 	assert_false(virtio_pci_queue_msi(&vp, 0, &addr, &data));
 	assert_int_equal(moved, 3);
 	virtio_pci_interrupt(&vp, 0);
-	assert_int_equal(msis, 1);
+	assert_int_equal(messages, 1);
 	wr(TABLE + 16 + 12, 4, 0);
-	assert_int_equal(msis, 2);
+	assert_int_equal(messages, 2);
 	virtio_config_changed(&vd);
-	assert_int_equal(msi_data, 0x42);
+	assert_int_equal(last_data, 0x42);
 	assert_int_equal(rd(COMMON + 0x15, 1), 1);
 	virtio_pci_interrupt(&vp, 1); /* no vector */
-	assert_int_equal(msis, 3);
+	assert_int_equal(messages, 3);
 	assert_int_equal(rd(ISR, 1), 0);
 }
 
@@ -398,12 +385,12 @@ test_interrupt_line(void **state)
 {
 	bring_up();
 	virtio_pci_interrupt(&vp, 0);
-	assert_true(intx);
+	assert_true(line);
 	virtio_config_changed(&vd);
 	assert_int_equal(rd(ISR, 1), 3);
-	assert_false(intx);
+	assert_false(line);
 	assert_int_equal(rd(ISR, 1), 0);
-	assert_int_equal(msis, 0);
+	assert_int_equal(messages, 0);
 }
 
 static int
@@ -424,17 +411,17 @@ test_msi(void **state)
 	wr(COMMON + 0x10, 2, 0);
 	assert_int_equal(rd(COMMON + 0x10, 2), VIRTIO_MSI_NO_VECTOR);
 	virtio_pci_interrupt(&vp, 0);
-	assert_true(intx);
+	assert_true(line);
 	assert_int_equal(rd(ISR, 1), 1);
 	pci_cfg_write(pci, BDF, vp.pci.msi_off + 4, 4, 0xfee00000);
 	pci_cfg_write(pci, BDF, vp.pci.msi_off + 12, 2, 0x55);
 	pci_cfg_write(pci, BDF, vp.pci.msi_off + 2, 2, 1);
 	virtio_pci_interrupt(&vp, 0);
-	assert_false(intx);
-	assert_int_equal(msis, 1);
-	assert_int_equal(msi_data, 0x55);
+	assert_false(line);
+	assert_int_equal(messages, 1);
+	assert_int_equal(last_data, 0x55);
 	virtio_config_changed(&vd);
-	assert_int_equal(msis, 2);
+	assert_int_equal(messages, 2);
 	assert_int_equal(rd(ISR, 1), 3);
 }
 
@@ -595,8 +582,8 @@ test_needs_reset(void **state)
 		vq_chain_destroy(&c);
 	}
 	assert_int_equal(rd(COMMON + 0x14, 1), 0x4f);
-	assert_int_equal(msis, 1);
-	assert_int_equal(msi_data, 0x40);
+	assert_int_equal(messages, 1);
+	assert_int_equal(last_data, 0x40);
 	assert_false(virtio_running(&vd));
 	wr(NOTIFY, 2, 0);
 	assert_int_equal(notified, 1);

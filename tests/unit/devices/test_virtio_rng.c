@@ -10,17 +10,16 @@
 
 #include <cmocka.h>
 
-#include "vq_guest.h"
+#include "vd_guest.h"
 
 #define RAM  (1u << 20)
-#define RING 0x10000u
 #define DATA 0x80000u
 
 static uint8_t *ram;
 static struct gmem gm;
 static struct virtio_rng rng;
 static struct vq_guest g;
-static unsigned calls, put_off, interrupts;
+static unsigned calls;
 static long limit;
 static bool greedy;
 
@@ -40,48 +39,16 @@ fill(void *ctx, void *buf, size_t len)
 	return (n);
 }
 
-static void
-t_interrupt(struct virtio_dev *vd, unsigned queue)
-{
-	interrupts++;
-}
-
-static void
-t_nothing(struct virtio_dev *vd)
-{
-}
-
-static bool
-t_again(struct virtio_dev *vd, unsigned queue)
-{
-	put_off++;
-	return (true);
-}
-
-static const struct virtio_transport_ops transport = {
-	.queue_interrupt = t_interrupt,
-	.config_interrupt = t_nothing,
-	.was_reset = t_nothing,
-	.again = t_again,
-};
-
 static int
 setup(void **state)
 {
-	ram = aligned_alloc(4096, RAM);
-	memset(ram, 0, RAM);
-	gmem_wrap(&gm, ram, RAM);
-	calls = put_off = interrupts = 0;
+	ram = vd_ram(&gm, RAM);
+	calls = 0;
 	limit = 1 << 20;
 	greedy = false;
 	assert_int_equal(virtio_rng_init(&rng, &gm, fill, NULL), 0);
-	rng.vd.transport = &transport;
-	virtio_set_status(&rng.vd, 3);
-	virtio_propose(&rng.vd, 1, 1);
-	virtio_set_status(&rng.vd, 0xb);
-	g_init(&g, ram, RING, 8);
-	assert_int_equal(g_attach(&g, &rng.vd.queue[0]), 0);
-	virtio_set_status(&rng.vd, 0xf);
+	vd_listen(&rng.vd);
+	vd_up(&rng.vd, 0, &g, 1, ram, 8);
 	return (0);
 }
 
@@ -107,7 +74,7 @@ test_fill(void **state)
 	assert_int_equal(ram[DATA + 9], 0x5a);
 	assert_int_equal(ram[DATA + 10], 0);
 	assert_int_equal(ram[DATA + 119], 0x5a);
-	assert_int_equal(interrupts, 1);
+	assert_int_equal(told.interrupts[0], 1);
 }
 
 static void
@@ -148,12 +115,12 @@ test_greedy(void **state)
 	g_desc(&g, 0, DATA, 64, G_WRITE, 0);
 	g_offer(&g, 0);
 	virtio_notify(&rng.vd, 0);
-	assert_int_equal(put_off, 1);
+	assert_int_equal(told.again[0], 1);
 	assert_true(calls <= 8 * VIRTIO_ROUNDS);
 	/* The next turn goes on where this one ended. */
 	greedy = false;
 	virtio_notify(&rng.vd, 0);
-	assert_int_equal(put_off, 1);
+	assert_int_equal(told.again[0], 1);
 	assert_int_equal(g_used_idx(&g), calls);
 	assert_false(virtq_has_work(&rng.vd.queue[0]));
 }

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "vq_guest.h"
+#include "vd_guest.h"
 
 #define RAM  (2u << 20)
 #define DATA 0x100000u
@@ -21,7 +21,6 @@ static struct gmem gm;
 static struct virtio_vsock vs;
 static struct vq_guest rx, tx, ev;
 static uint64_t now, timer_at;
-static unsigned put_off;
 
 /* What the host did, and what it has for each connection. */
 static struct {
@@ -116,42 +115,12 @@ arm(void *ctx, uint64_t at)
 }
 
 static void
-t_queue(struct virtio_dev *vd, unsigned queue)
-{
-}
-
-static void
-t_nothing(struct virtio_dev *vd)
-{
-}
-
-static bool
-t_again(struct virtio_dev *vd, unsigned queue)
-{
-	put_off |= 1u << queue;
-	return (true);
-}
-
-static const struct virtio_transport_ops transport = {
-	.queue_interrupt = t_queue,
-	.config_interrupt = t_nothing,
-	.was_reset = t_nothing,
-	.again = t_again,
-};
-
-static void
 bring_up(void)
 {
-	virtio_set_status(&vs.vd, 3);
-	virtio_propose(&vs.vd, 0, 1);
-	virtio_propose(&vs.vd, 1, 1);
-	virtio_set_status(&vs.vd, 0xb);
-	g_init(&rx, ram, 0x10000, 64);
-	g_init(&tx, ram, 0x20000, 64);
-	g_init(&ev, ram, 0x30000, 16);
-	assert_int_equal(g_attach(&rx, &vs.vd.queue[0]), 0);
-	assert_int_equal(g_attach(&tx, &vs.vd.queue[1]), 0);
-	assert_int_equal(g_attach(&ev, &vs.vd.queue[2]), 0);
+	vd_begin(&vs.vd, 1);
+	vd_queue(&vs.vd, &rx, 0, ram, 64);
+	vd_queue(&vs.vd, &tx, 1, ram, 64);
+	vd_queue(&vs.vd, &ev, 2, ram, 16);
 	virtio_set_status(&vs.vd, 0xf);
 	assert_int_equal(vs.vd.status, 0xf);
 }
@@ -159,16 +128,14 @@ bring_up(void)
 static int
 setup(void **state)
 {
-	ram = aligned_alloc(4096, RAM);
-	memset(ram, 0, RAM);
-	gmem_wrap(&gm, ram, RAM);
+	ram = vd_ram(&gm, RAM);
 	memset(&host, 0, sizeof(host));
 	host.space = SIZE_MAX;
 	now = 1000;
-	timer_at = put_off = 0;
+	timer_at = 0;
 	assert_int_equal(virtio_vsock_init(&vs, &gm, CID, &backend, &clk), 0);
 	vs.timer.arm = arm;
-	vs.vd.transport = &transport;
+	vd_listen(&vs.vd);
 	bring_up();
 	return (0);
 }
@@ -453,15 +420,16 @@ test_nonsense(void **state)
 		put(i, CID, 1, 2, VSOCK_OP_RW, 0, 0);
 	virtio_notify(&vs.vd, VIRTIO_VSOCK_TX);
 	assert_int_equal((uint16_t)(g_used_idx(&tx) - tx.seen), VSOCK_RESETS);
-	assert_int_equal(put_off, 1u << VIRTIO_VSOCK_TX); /* 13 of them are out */
+	assert_true(told.again[VIRTIO_VSOCK_TX] > 0 &&
+	    told.again[VIRTIO_VSOCK_RX] == 0); /* 13 of them are out */
 	virtio_notify(&vs.vd, VIRTIO_VSOCK_TX);
 	assert_int_equal(vs.nresets, VSOCK_RESETS);
 	assert_int_equal((uint16_t)(g_used_idx(&tx) - tx.seen), 13 + VSOCK_RESETS);
-	put_off = 0;
+	memset(told.again, 0, sizeof(told.again));
 	for (unsigned i = 0; i < 13; i++)
 		(void)heard(2, 1, VSOCK_OP_RST);
 	buffers(60);
-	assert_int_equal(put_off, 1u << VIRTIO_VSOCK_TX);
+	assert_true(told.again[VIRTIO_VSOCK_TX] > 0 && told.again[VIRTIO_VSOCK_RX] == 0);
 	virtio_notify(&vs.vd, VIRTIO_VSOCK_TX);
 	assert_int_equal((uint16_t)(g_used_idx(&tx) - tx.seen), 60);
 	assert_int_equal((uint16_t)(g_used_idx(&rx) - rx.seen), 47);
