@@ -31,12 +31,16 @@ struct net_emul {
 	struct virtio_glue glue;
 };
 
-/* The n-th (from 0) of texts joined by '+'; the only one there is serves all. False: there is none. */
+/*
+ * The n-th (from 0) of texts joined by '+'; the only one there is serves all, unless it is a
+ * descriptor, which serves one. False: there is none.
+ */
 static bool
 nth(const char *list, unsigned n, char *out, size_t size)
 {
 	if (strchr(list, '+') == NULL)
-		return (snprintf(out, size, "%s", list) < (int)size);
+		return ((n == 0 || strncmp(list, "fd:", 3) != 0) &&
+		    snprintf(out, size, "%s", list) < (int)size);
 	for (; n > 0; n--) {
 		list = strchr(list, '+');
 		if (list == NULL)
@@ -58,8 +62,7 @@ open_vhost(struct net_emul *n, struct config_node *cfg, unsigned pair, struct er
 			return (0);
 		where = "/dev/vhost-net";
 	}
-	if (!nth(where, pair, one, sizeof(one)) ||
-	    (pair > 0 && strncmp(where, "fd:", 3) == 0 && strchr(where, '+') == NULL))
+	if (!nth(where, pair, one, sizeof(one)))
 		return (
 		    err_say(e, EINVAL, "vhost: '%s' names none for queue pair %u", where, pair));
 	return (vhost_net_open(
@@ -76,8 +79,7 @@ open_links(struct net_emul *n, struct machine *m, struct config_node *cfg, struc
 	if (vnic == NULL)
 		return (err_say(e, EINVAL, "no vnic is given, as in -s 4,virtio-net-viona,tap0"));
 	for (unsigned i = 0; i < n->setup.npairs; i++) {
-		if (!nth(vnic, i, one, sizeof(one)) ||
-		    (i > 0 && strncmp(vnic, "fd:", 3) == 0 && strchr(vnic, '+') == NULL))
+		if (!nth(vnic, i, one, sizeof(one)))
 			return (err_say(e, EINVAL,
 			    "vnic '%s' names none for queue pair %u, as in fd:4+fd:5", vnic, i));
 		rc = n->setup.npairs > 1
