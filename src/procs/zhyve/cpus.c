@@ -12,6 +12,7 @@
 
 #include "base/checked.h"
 #include "base/parse.h"
+#include "procs/zhyve/firmware.h"
 #include "procs/zhyve/machine.h"
 #include "procs/zhyve/options.h"
 
@@ -92,8 +93,7 @@ static int
 configure_irqchip(struct machine *m, struct err *e)
 {
 	const char *chip = config_get(m->config, "x86.irqchip");
-	bool rom = config_find(m->config, "bootrom") != NULL ||
-	    config_find(m->config, "lpc.bootrom") != NULL;
+	bool rom = firmware_rom(m) != NULL;
 
 	if (chip == NULL)
 		m->vm_config.irqchip = m->vm_config.max_apic_id >= XAPIC_IDS && !rom

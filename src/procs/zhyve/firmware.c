@@ -21,17 +21,23 @@
 #define HOST_BRIDGE PCI_BDF(0, 0, 0)
 #define I440FX      0x12378086u /* device and vendor */
 
-/* bhyve has the variables under two names. */
+/* Both are asked for, so that neither counts as one without effect. */
 static const char *
 rom_variable(struct machine *m, const char *name, const char *alias)
 {
 	return (config_text(m->config, name, config_get(m->config, alias)));
 }
 
+const char *
+firmware_rom(struct machine *m)
+{
+	return (rom_variable(m, "bootrom", "lpc.bootrom"));
+}
+
 int
 firmware_open(struct machine *m, struct err *e)
 {
-	const char *rom = rom_variable(m, "bootrom", "lpc.bootrom");
+	const char *rom = firmware_rom(m);
 	const char *vars = rom_variable(m, "bootvars", "lpc.bootvars");
 	const char *kind = config_text(m->config, "lpc.fwcfg", NULL);
 	bool user = config_find(m->config, "fwcfg") != NULL;

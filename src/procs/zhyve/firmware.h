@@ -47,6 +47,11 @@ int fwcfg_file(struct machine *m, const char *name, const void *data, uint32_t l
 
 /* --- for main.c and kernel.c --- */
 
+/*
+ * The boot ROM that the configuration names, or NULL; known from the beginning. bhyve has the
+ * variable under two names.
+ */
+const char *firmware_rom(struct machine *m);
 /* Stage 2: open ROM and variable store where they are asked for. */
 int firmware_open(struct machine *m, struct err *e);
 /* Before any device is made: fw_cfg, where there is a ROM or it was asked for. */
