@@ -16,9 +16,9 @@
 #include "base/log.h"
 #include "vmm/vm.h"
 
-#define VM_TSS_ADDR 0xfeffd000ul /* three pages for VT-x without unrestricted guest (4.36) */
-#define VM_IDENTITY_ADDR \
-	0xfeffc000ul /* one page (4.69); both above the local APICs, below any boot ROM */
+/* KVM's own pages: one for the identity map (4.69), three for VT-x without unrestricted guest (4.36). */
+#define IDENTITY_ADDR VM_KVM_PAGES_BASE
+#define TSS_ADDR      (VM_KVM_PAGES_BASE + 0x1000ul)
 
 /* A message's address as the PCI bus has it. */
 #define MSI_WINDOW      0xfee00000u
@@ -179,10 +179,10 @@ int
 vm_irqchip_create(struct vm *vm, struct err *e)
 {
 	bool split = vm->config.irqchip == VM_IRQCHIP_SPLIT;
-	uint64_t identity = VM_IDENTITY_ADDR, flags = 0;
+	uint64_t identity = IDENTITY_ADDR, flags = 0;
 	int rc;
 
-	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, VM_TSS_ADDR) != 0 ||
+	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, TSS_ADDR) != 0 ||
 	    ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) != 0)
 		return (err_set(e, errno, "cannot place KVM's own pages"));
 	if ((rc = split ? create_split(vm, e) : create_in_kernel(vm, e)) != 0)

@@ -25,6 +25,13 @@
 #define VM_MSI_ROUTES   512 /* message routes for irqfds; devices in zhyve need none */
 
 /*
+ * Guest-physical memory that KVM keeps to itself: above the local APICs, below any boot ROM. Not
+ * RAM to the guest.
+ */
+#define VM_KVM_PAGES_BASE 0xfeffc000u
+#define VM_KVM_PAGES_LEN  0x4000u
+
+/*
  * Where the interrupt controllers are. KERNEL: all of a PC's, with the PIT. SPLIT: the local APICs
  * in the kernel, the I/O APIC here (devices/ioapic.h); there are no 8259s and no PIT. Only SPLIT
  * reaches local APICs with identifiers above 254 from every device: message interrupts and I/O

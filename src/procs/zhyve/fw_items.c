@@ -23,8 +23,6 @@
 
 #define E820_ENTRY     20 /* address (8), length (8), type (4) */
 #define E820_MAX       4
-#define KVM_PAGES_BASE 0xFEFFC000u /* KVM's own pages, see vmm/vm.c */
-#define KVM_PAGES_LEN  0x4000u
 #define FOREVER        0xFFFFFFFFu
 #define USER_FILE_MAX  (16u * 1024 * 1024)
 #define USER_FILES_MAX 32
@@ -63,7 +61,7 @@ add_memory_map(struct machine *m, struct items *it, struct err *e)
 	for (unsigned i = 0; i < m->gm.nranges; i++)
 		n = put_e820(it->e820, n, m->gm.range[i].gpa, m->gm.range[i].len, BOOT_E820_RAM);
 	n = put_e820(it->e820, n, PCI_ECAM_BASE, PCI_ECAM_SIZE, BOOT_E820_RESERVED);
-	n = put_e820(it->e820, n, KVM_PAGES_BASE, KVM_PAGES_LEN, BOOT_E820_RESERVED);
+	n = put_e820(it->e820, n, VM_KVM_PAGES_BASE, VM_KVM_PAGES_LEN, BOOT_E820_RESERVED);
 	return (fwcfg_file(m, "etc/e820", it->e820, n, e));
 }
 
