@@ -206,6 +206,7 @@ vm_destroy(struct vm *vm)
 	vm->routes = NULL;
 	(void)pthread_mutex_destroy(&vm->routes_mutex);
 	(void)pthread_mutex_destroy(&vm->slots_mutex);
+	(void)pthread_mutex_destroy(&vm->ioapic_lock.mutex);
 }
 
 static int
