@@ -58,7 +58,6 @@ static int
 read_options(struct config_node *cfg, struct nvme_options *o, struct err *e)
 {
 	const char *eui64 = config_get(cfg, "eui64");
-	char *end;
 	int rc;
 
 	if ((rc = config_number(
@@ -68,13 +67,9 @@ read_options(struct config_node *cfg, struct nvme_options *o, struct err *e)
 	    (rc = config_number(cfg, "ioslots", 1, UINT16_MAX, 0, &o->slots, e)) != 0 ||
 	    (rc = dsm_of(config_text(cfg, "dsm", "auto"), &o->dsm, e)) != 0)
 		return (rc);
-	if (eui64 != NULL) {
-		errno = 0;
-		o->eui64 = strtoull(eui64, &end, 0);
-		if (errno != 0 || *end != '\0' || o->eui64 == 0)
-			return (
-			    err_say(e, EINVAL, "eui64: '%s' is not a number of 64 bits", eui64));
-	}
+	/* 0 is what stands for none (nvme.h). */
+	if (eui64 != NULL && (parse_u64(eui64, &o->eui64) != 0 || o->eui64 == 0))
+		return (err_say(e, EINVAL, "eui64: '%s' is not a number of 64 bits", eui64));
 	return (0);
 }
 
