@@ -5,29 +5,15 @@
  */
 #include "devices/hpet.h"
 #include "devices/ioapic.h"
+#include "../unit/devices/host_time.h"
 #include "fuzz.h"
 
 static struct {
 	struct ioapic io;
 	struct hpet hpet;
 	struct dev_timer timer;
-	uint64_t now, at;
 	unsigned messages;
 } w;
-
-static uint64_t
-now_ns(void *ctx)
-{
-	(void)ctx;
-	return (w.now);
-}
-
-static void
-arm(void *ctx, uint64_t at)
-{
-	(void)ctx;
-	w.at = at;
-}
 
 static void
 line(void *ctx, unsigned gsi, bool level)
@@ -59,16 +45,10 @@ watch(void *ctx, unsigned pin, uint64_t addr, uint32_t data)
 static void
 pass(uint64_t ns)
 {
-	uint64_t end = w.now + ns, most = ns / 1000000 * HPET_TIMERS * 20 + 1000;
+	uint64_t most = ns / 1000000 * HPET_TIMERS * 20 + 1000;
 
-	while (w.at != 0 && w.at <= end) {
-		w.now = w.at > w.now ? w.at : w.now;
-		w.at = 0;
-		w.timer.fire(w.timer.dev);
-		if (most-- == 0)
-			__builtin_trap();
-	}
-	w.now = end;
+	if (host_pass(&w.timer, ns, most) == most)
+		__builtin_trap();
 }
 
 int
@@ -76,12 +56,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct ioapic_ops io = { .msi = msi, .watch = watch };
 	const struct hpet_ops hp = { .line = line, .msi = msi };
-	const struct clock clock = { .now_ns = now_ns };
+	const struct clock clock = { .now_ns = host_now };
 	struct fuzz f = { data, size };
 
 	memset(&w, 0, sizeof(w));
-	w.timer.arm = arm;
-	w.now = 1;
+	w.timer.arm = host_arm;
+	now = 1;
+	armed = 0;
 	ioapic_init(&w.io, &io);
 	hpet_init(&w.hpet, &hp, &clock, &w.timer);
 	while (f.left > 0) {

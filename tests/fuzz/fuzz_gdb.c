@@ -6,48 +6,11 @@
 #include <errno.h>
 
 #include "fuzz.h"
-#include "vmm/gdb_server.h"
 
-static uint8_t mem[4096];
-static struct gdb_regs regs[2];
-
-static int
-read_regs(void *ctx, unsigned cpu, struct gdb_regs *r)
-{
-	(void)ctx;
-	*r = regs[cpu];
-	return (0);
-}
-
-static int
-write_regs(void *ctx, unsigned cpu, const struct gdb_regs *r)
-{
-	(void)ctx;
-	regs[cpu] = *r;
-	return (0);
-}
-
-static int
-read_mem(void *ctx, unsigned cpu, uint64_t addr, void *buf, size_t len)
-{
-	(void)ctx;
-	(void)cpu;
-	if (addr >= sizeof(mem) || len > sizeof(mem) - addr)
-		return (-EFAULT);
-	memcpy(buf, mem + addr, len);
-	return (0);
-}
-
-static int
-write_mem(void *ctx, unsigned cpu, uint64_t addr, const void *buf, size_t len)
-{
-	(void)ctx;
-	(void)cpu;
-	if (addr >= sizeof(mem) || len > sizeof(mem) - addr)
-		return (-EFAULT);
-	memcpy(mem + addr, buf, len);
-	return (0);
-}
+#define TOY_CPUS 2
+#define TOY_BASE 0
+#define TOY_LEN  4096
+#include "../unit/vmm/gdb_toy.h"
 
 static int
 breakpoint(void *ctx, enum gdb_break kind, uint64_t addr, uint64_t len, bool insert)
@@ -77,8 +40,8 @@ nothing(void *ctx)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct gdb_ops ops = { read_regs, write_regs, read_mem, write_mem, breakpoint, action,
-		nothing, nothing, nothing, nothing, NULL };
+	const struct gdb_ops ops = { toy_read_regs, toy_write_regs, toy_read_mem, toy_write_mem,
+		breakpoint, action, nothing, nothing, nothing, nothing, NULL };
 	static struct gdb_server g;
 	struct fuzz f = { data, size };
 	char frame[260];

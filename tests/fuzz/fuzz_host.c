@@ -330,6 +330,19 @@ fuzz_disk_init(struct fuzz_disk *d)
 	};
 }
 
+void
+fuzz_disk_kind(struct fuzz_disk *d, uint8_t how)
+{
+	d->be.info.readonly = (how & 4) != 0;
+	d->be.info.logical = (how & 8) != 0 ? 4096 : 512;
+}
+
+void
+fuzz_disk_resize(struct fuzz_disk *d, struct fuzz *in)
+{
+	d->be.info.size = (uint64_t)(fuzz_u8(in) + 1) * 4096;
+}
+
 static void
 end(struct fuzz_disk *d, unsigned i, int result)
 {

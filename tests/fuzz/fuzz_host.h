@@ -68,6 +68,10 @@ struct fuzz_disk {
 	unsigned nwaiting;
 };
 void fuzz_disk_init(struct fuzz_disk *d);
+/* By bits of the input: 2 read-only, 3 sectors of 4 KiB. */
+void fuzz_disk_kind(struct fuzz_disk *d, uint8_t how);
+/* Another size, never larger than what the disk has; the device is to be told. */
+void fuzz_disk_resize(struct fuzz_disk *d, struct fuzz *in);
 /* End one request, which one and how the input says. */
 void fuzz_disk_step(struct fuzz_disk *d, struct fuzz *in);
 /* End all of them, with success. */

@@ -112,8 +112,7 @@ own(struct fuzz_host *h, struct fuzz *in, void *ctx)
 			pci_reset(h->pci);
 			break;
 		}
-		/* Another size, never larger than what the disk has. */
-		t->disk.be.info.size = (uint64_t)(fuzz_u8(in) + 1) * 4096;
+		fuzz_disk_resize(&t->disk, in);
 		nvme_resized(&t->nvme);
 	}
 }
@@ -131,8 +130,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	t.host.own = own;
 	t.host.ctx = &t;
 	fuzz_disk_init(&t.disk);
-	t.disk.be.info.readonly = (how & 4) != 0;
-	t.disk.be.info.logical = (how & 8) != 0 ? 4096 : 512;
+	fuzz_disk_kind(&t.disk, how);
 	rc = nvme_init(&t.nvme, &t.host.gm, &t.disk.be, &opt);
 	assert(rc == 0);
 	fuzz_host_attach(&t.host, &t.nvme.pci);

@@ -63,8 +63,7 @@ own(struct fuzz_host *h, struct fuzz *in, void *ctx)
 			pci_reset(h->pci);
 			break;
 		}
-		/* Another size, never larger than what the disk has. */
-		t->disk.be.info.size = (uint64_t)(fuzz_u8(in) + 1) * 4096;
+		fuzz_disk_resize(&t->disk, in);
 		virtio_blk_resized(&t->blk);
 	}
 }
@@ -82,8 +81,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	t.host.ctx = &t;
 	t.avail = 0;
 	fuzz_disk_init(&t.disk);
-	t.disk.be.info.readonly = (how & 4) != 0;
-	t.disk.be.info.logical = (how & 8) != 0 ? 4096 : 512;
+	fuzz_disk_kind(&t.disk, how);
 	rc = virtio_blk_init(&t.blk, &t.host.gm, &t.disk.be, "FUZZ", 1 + (how >> 4) % 3);
 	assert(rc == 0);
 	rc = virtio_pci_init(&t.vp, &t.blk.vd);

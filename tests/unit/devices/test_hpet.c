@@ -9,31 +9,17 @@
 #include <cmocka.h>
 
 #include "devices/hpet.h"
+#include "host_time.h"
 
 #define S 1000000000ull
 
 static struct {
 	struct hpet h;
 	struct dev_timer timer;
-	uint64_t now, at;
 	unsigned edges, messages, level;
 	uint64_t addr;
 	uint32_t data;
 } w;
-
-static uint64_t
-now_ns(void *ctx)
-{
-	(void)ctx;
-	return (w.now);
-}
-
-static void
-arm(void *ctx, uint64_t at)
-{
-	(void)ctx;
-	w.at = at;
-}
 
 static void
 line(void *ctx, unsigned gsi, bool level)
@@ -57,28 +43,21 @@ static int
 setup(void **state)
 {
 	const struct hpet_ops ops = { .line = line, .msi = msi };
-	const struct clock clock = { .now_ns = now_ns };
+	const struct clock clock = { .now_ns = host_now };
 
 	(void)state;
 	memset(&w, 0, sizeof(w));
-	w.now = 5 * S;
-	w.timer.arm = arm;
+	armed = 0;
+	now = 5 * S;
+	w.timer.arm = host_arm;
 	hpet_init(&w.h, &ops, &clock, &w.timer);
 	return (0);
 }
 
-/* Let time pass, the timer firing when it is due. */
 static void
 pass(uint64_t ns)
 {
-	uint64_t end = w.now + ns;
-
-	while (w.at != 0 && w.at <= end) {
-		w.now = w.at > w.now ? w.at : w.now;
-		w.at = 0;
-		w.timer.fire(w.timer.dev);
-	}
-	w.now = end;
+	(void)host_pass(&w.timer, ns, UINT64_MAX);
 }
 
 static void
@@ -142,7 +121,7 @@ test_once(void **state)
 	pass(1);
 	assert_int_equal(w.messages, 3);
 	put(0x100, 0);
-	assert_int_equal(w.at, 0);
+	assert_int_equal(armed, 0);
 }
 
 static void
@@ -159,7 +138,7 @@ test_periodic(void **state)
 	assert_int_equal(w.edges, 11);
 	assert_int_equal(w.level, 0);
 	/* Missed periods come as one. */
-	w.now += 3 * S;
+	now += 3 * S;
 	pass(1);
 	assert_int_equal(w.edges, 12);
 	/* A period of one tick is no storm. */

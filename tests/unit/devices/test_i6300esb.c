@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "host_time.h"
 #include "pci_host.h"
 
 #define MS   1000000ull
@@ -18,20 +19,7 @@
 static struct pci_bus *pci;
 static struct i6300esb dev;
 static struct dev_timer timer;
-static uint64_t now, armed;
 static unsigned expired;
-
-static uint64_t
-now_ns(void *ctx)
-{
-	return (now);
-}
-
-static void
-arm(void *ctx, uint64_t at)
-{
-	armed = at;
-}
 
 static void
 on_expired(void *ctx)
@@ -42,12 +30,12 @@ on_expired(void *ctx)
 static int
 setup(void **state)
 {
-	const struct clock clock = { .now_ns = now_ns };
+	const struct clock clock = { .now_ns = host_now };
 
 	now = 1;
 	armed = 0;
 	expired = 0;
-	timer = (struct dev_timer){ .arm = arm };
+	timer = (struct dev_timer){ .arm = host_arm };
 	pci = host_bus();
 	i6300esb_init(&dev, &clock, &timer, on_expired, NULL);
 	dev.pci.bdf = BDF;

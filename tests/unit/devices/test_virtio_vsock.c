@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "host_time.h"
 #include "vd_guest.h"
 
 #define RAM  (2u << 20)
@@ -20,7 +21,6 @@ static uint8_t *ram;
 static struct gmem gm;
 static struct virtio_vsock vs;
 static struct vq_guest rx, tx, ev;
-static uint64_t now, timer_at;
 
 /* What the host did, and what it has for each connection. */
 static struct {
@@ -101,18 +101,7 @@ static const struct vsock_backend_ops h_ops = { h_connect, h_accepted, h_send, h
 	h_shut, h_close };
 static struct vsock_backend backend = { .ops = &h_ops };
 
-static uint64_t
-c_now(void *ctx)
-{
-	return (now);
-}
-static const struct clock clk = { .now_ns = c_now };
-
-static void
-arm(void *ctx, uint64_t at)
-{
-	timer_at = at;
-}
+static const struct clock host_clock = { .now_ns = host_now };
 
 static void
 bring_up(void)
@@ -132,9 +121,9 @@ setup(void **state)
 	memset(&host, 0, sizeof(host));
 	host.space = SIZE_MAX;
 	now = 1000;
-	timer_at = 0;
-	assert_int_equal(virtio_vsock_init(&vs, &gm, CID, &backend, &clk), 0);
-	vs.timer.arm = arm;
+	armed = 0;
+	assert_int_equal(virtio_vsock_init(&vs, &gm, CID, &backend, &host_clock), 0);
+	vs.timer.arm = host_arm;
 	vd_listen(&vs.vd);
 	bring_up();
 	return (0);
@@ -311,14 +300,14 @@ test_no_answer(void **state)
 	now += VSOCK_ANSWER_NS / 2;
 	(void)incoming(23);
 	(void)heard(vs.conn[1].host_port, 23, VSOCK_OP_REQUEST);
-	assert_int_equal(timer_at, 1000 + VSOCK_ANSWER_NS);
-	now = timer_at;
+	assert_int_equal(armed, 1000 + VSOCK_ANSWER_NS);
+	now = armed;
 	vs.timer.fire(vs.timer.dev);
 	(void)heard(vs.conn[0].host_port, 22, VSOCK_OP_RST);
 	silence();
-	assert_true(timer_at > now); /* for the other */
+	assert_true(armed > now); /* for the other */
 	for (unsigned i = 0; i < 20 && host.closes < 2; i++) {
-		now = timer_at;
+		now = armed;
 		vs.timer.fire(vs.timer.dev);
 	}
 	(void)heard(vs.conn[1].host_port, 23, VSOCK_OP_RST);
@@ -500,7 +489,7 @@ test_noise(void **state)
 		if (r % 7 == 0)
 			(void)incoming(r / 8 % 3);
 		now += r % 64 == 0 ? VSOCK_ANSWER_NS : 1;
-		if (timer_at != 0 && timer_at <= now)
+		if (armed != 0 && armed <= now)
 			vs.timer.fire(vs.timer.dev);
 	}
 }

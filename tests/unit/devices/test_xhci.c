@@ -15,6 +15,7 @@
 
 #include "base/checked.h"
 #include "devices/usb_hid.h"
+#include "host_time.h"
 #include "pci_host.h"
 
 #define RAM      (1u << 20)
@@ -46,22 +47,9 @@ static struct xhci x;
 static struct usb_hid tablet;
 static struct input_sink sink;
 static struct dev_timer timer;
-static uint64_t now, armed;
 static unsigned n_commands, n_ep0, n_ep1; /* TRBs put so far */
 static uint64_t event_at;                 /* where the next one is looked for */
 static uint32_t event_cycle;
-
-static uint64_t
-now_ns(void *ctx)
-{
-	return (now);
-}
-
-static void
-arm(void *ctx, uint64_t at)
-{
-	armed = at;
-}
 
 static void
 w32(unsigned off, uint32_t val)
@@ -137,7 +125,7 @@ ep0_trb(uint64_t param, uint32_t status, uint32_t control)
 static int
 setup(void **state)
 {
-	const struct clock clock = { .now_ns = now_ns };
+	const struct clock clock = { .now_ns = host_now };
 
 	ram = aligned_alloc(4096, RAM);
 	memset(ram, 0, RAM);
@@ -145,7 +133,7 @@ setup(void **state)
 	now = 1;
 	armed = 0;
 	n_commands = n_ep0 = n_ep1 = 0;
-	timer = (struct dev_timer){ .arm = arm };
+	timer = (struct dev_timer){ .arm = host_arm };
 	pci = host_bus();
 	assert_int_equal(xhci_init(&x, &gm, &clock, &timer), 0);
 	usb_hid_init(&tablet, USB_HID_TABLET);

@@ -11,63 +11,19 @@
 #include <cmocka.h>
 
 #include "vmm/gdb_regs.h"
-#include "vmm/gdb_server.h"
 
-#define CPUS 3
+#define CPUS     3
+#define TOY_CPUS CPUS
+#define TOY_BASE 0x1000
+#define TOY_LEN  64
+#include "gdb_toy.h"
 
 static struct {
 	struct gdb_server g;
-	struct gdb_regs regs[CPUS];
-	uint8_t mem[64]; /* at 0x1000 */
 	enum gdb_action action[CPUS];
 	unsigned went, interrupted, detached, killed, breaks;
 	enum gdb_break kind;
 } w;
-
-static int
-read_regs(void *ctx, unsigned cpu, struct gdb_regs *r)
-{
-	(void)ctx;
-	*r = w.regs[cpu];
-	return (0);
-}
-
-static int
-write_regs(void *ctx, unsigned cpu, const struct gdb_regs *r)
-{
-	(void)ctx;
-	w.regs[cpu] = *r;
-	return (0);
-}
-
-static bool
-outside(uint64_t addr, size_t len)
-{
-	return (addr < 0x1000 || addr - 0x1000 > sizeof(w.mem) ||
-	    len > sizeof(w.mem) - (addr - 0x1000));
-}
-
-static int
-read_mem(void *ctx, unsigned cpu, uint64_t addr, void *buf, size_t len)
-{
-	(void)ctx;
-	(void)cpu;
-	if (outside(addr, len))
-		return (-EFAULT);
-	memcpy(buf, w.mem + (addr - 0x1000), len);
-	return (0);
-}
-
-static int
-write_mem(void *ctx, unsigned cpu, uint64_t addr, const void *buf, size_t len)
-{
-	(void)ctx;
-	(void)cpu;
-	if (outside(addr, len))
-		return (-EFAULT);
-	memcpy(w.mem + (addr - 0x1000), buf, len);
-	return (0);
-}
 
 static int
 breakpoint(void *ctx, enum gdb_break kind, uint64_t addr, uint64_t len, bool insert)
@@ -126,11 +82,12 @@ kill_it(void *ctx)
 static int
 setup(void **state)
 {
-	const struct gdb_ops ops = { read_regs, write_regs, read_mem, write_mem, breakpoint, action,
-		go, interrupt, detach, kill_it, NULL };
+	const struct gdb_ops ops = { toy_read_regs, toy_write_regs, toy_read_mem, toy_write_mem,
+		breakpoint, action, go, interrupt, detach, kill_it, NULL };
 
 	(void)state;
 	memset(&w, 0, sizeof(w));
+	memset(&toy, 0, sizeof(toy));
 	gdb_server_init(&w.g, &ops, CPUS);
 	return (0);
 }
@@ -236,12 +193,12 @@ test_registers(void **state)
 	char all[GDB_OUT_MAX];
 
 	(void)state;
-	w.regs[0].gpr[0] = 0x1122334455667788;
-	w.regs[0].cr3 = 0x5000;
+	toy.regs[0].gpr[0] = 0x1122334455667788;
+	toy.regs[0].cr3 = 0x5000;
 	ASK("p0", "8877665544332211");
 	ASK("p10=", "E16");
 	ASK("P10=0010000000000000", "OK");
-	assert_int_equal(w.regs[0].rip, 0x1000);
+	assert_int_equal(toy.regs[0].rip, 0x1000);
 	ASK("P10=00", "E16");
 	ASK("P12=08000000", "E0d"); /* cs */
 	ASK("pffff", "E16");
@@ -253,8 +210,8 @@ test_registers(void **state)
 	all[2] = '1';
 	send(all, strlen(all));
 	assert_string_equal(said(), "OK");
-	assert_int_equal(w.regs[0].gpr[0], 0x1122334455667701);
-	assert_int_equal(w.regs[0].cr3, 0x5000);
+	assert_int_equal(toy.regs[0].gpr[0], 0x1122334455667701);
+	assert_int_equal(toy.regs[0].cr3, 0x5000);
 	all[strlen(all) - 1] = '\0';
 	send(all, strlen(all));
 	assert_string_equal(said(), "E16");
@@ -264,7 +221,7 @@ static void
 test_memory(void **state)
 {
 	(void)state;
-	memcpy(w.mem, "\x01\x02\x03}", 4);
+	memcpy(toy.mem, "\x01\x02\x03}", 4);
 	ASK("m1000,4", "0102037d");
 	ASK("m1000,0", "");
 	ASK("m0,4", "E0e");
@@ -272,13 +229,13 @@ test_memory(void **state)
 	ASK("mffffffffffffffff,4", "E0e");
 	ASK("m10000000000000000,4", "E16");
 	ASK("M1000,2:aabb", "OK");
-	assert_int_equal(w.mem[1], 0xbb);
+	assert_int_equal(toy.mem[1], 0xbb);
 	ASK("M1000,2:aab", "E16");
 	ASK("M1000,2:aaxx", "E16");
 	ASK("M1000,fffffffffffffff:aa", "E16");
 	ASK("M1000,8000000000000001:aabb", "E16");
 	ASK("X1000,3:\x01}\x03\x00", "OK"); /* 01, escaped 23, 00 */
-	assert_memory_equal(w.mem, "\x01\x23\x00", 3);
+	assert_memory_equal(toy.mem, "\x01\x23\x00", 3);
 	ASK("X1000,0:", "OK");
 }
 
