@@ -290,8 +290,10 @@ capped_check(const struct zc_session *z, struct err *e)
 	return (zc_fail(e, "at least one of physical, swap and locked must be set"));
 }
 
+/* Tell `one` each alias of the resource that is set, and its value. */
 static void
-capped_info(FILE *f, const struct zconf *c, const char *resource)
+capped_each(FILE *f, const struct zconf *c, const char *resource,
+    void (*one)(FILE *f, const char *name, const char *value))
 {
 	char text[ZRCTL_TEXT_MAX];
 	uint64_t limit;
@@ -300,46 +302,44 @@ capped_info(FILE *f, const struct zconf *c, const char *resource)
 		if (!capped_get(c, a, resource, &limit))
 			continue;
 		zrctl_alias_format(a, limit, text);
-		(void)fprintf(f, "\t[%s: %s]\n", a->name, text);
+		one(f, a->name, text);
 	}
+}
+
+static void
+info_one(FILE *f, const char *name, const char *value)
+{
+	(void)fprintf(f, "\t[%s: %s]\n", name, value);
+}
+
+static void
+export_one(FILE *f, const char *name, const char *value)
+{
+	zc_print_set(f, "", name, value);
 }
 
 static void
 cpu_info(FILE *f, const struct zconf *c, size_t i)
 {
-	capped_info(f, c, "capped-cpu");
+	capped_each(f, c, "capped-cpu", info_one);
 }
 
 static void
 memory_info(FILE *f, const struct zconf *c, size_t i)
 {
-	capped_info(f, c, "capped-memory");
-}
-
-static void
-capped_export(FILE *f, const struct zconf *c, const char *resource)
-{
-	char text[ZRCTL_TEXT_MAX];
-	uint64_t limit;
-
-	for (const struct zrctl_alias *a = zrctl_aliases; a->name != NULL; a++) {
-		if (!capped_get(c, a, resource, &limit))
-			continue;
-		zrctl_alias_format(a, limit, text);
-		zc_print_set(f, "", a->name, text);
-	}
+	capped_each(f, c, "capped-memory", info_one);
 }
 
 static void
 cpu_export(FILE *f, const struct zconf *c, size_t i)
 {
-	capped_export(f, c, "capped-cpu");
+	capped_each(f, c, "capped-cpu", export_one);
 }
 
 static void
 memory_export(FILE *f, const struct zconf *c, size_t i)
 {
-	capped_export(f, c, "capped-memory");
+	capped_each(f, c, "capped-memory", export_one);
 }
 
 static const char *const cpu_properties[] = { "ncpus", NULL };

@@ -27,10 +27,11 @@
 #include "zone/paths.h"
 #include "zone/zconf.h"
 
+#include "../zone/sandbox.h"
+
 #define MAX_ARGS 8
 #define DEADLINE 20000 /* ms, for one run */
 
-static char root[64];
 static char out[32768], errors[8192]; /* of the last run */
 static rlim_t file_limit = RLIM_INFINITY;
 
@@ -132,7 +133,7 @@ script_file(const char *text)
 {
 	static char path[128];
 
-	(void)snprintf(path, sizeof(path), "%s/script.cfg", root);
+	(void)snprintf(path, sizeof(path), "%s/script.cfg", sandbox_root);
 	assert_int_equal(file_replace(path, text, strlen(text), 0600, NULL), 0);
 	return (path);
 }
@@ -471,7 +472,7 @@ test_export_to_file(void **state)
 	char path[128], command[160], *text = NULL;
 
 	expect(run("-z", "z1", "-f", script_file(full)), 0, "");
-	(void)snprintf(path, sizeof(path), "%s/export.cfg", root);
+	(void)snprintf(path, sizeof(path), "%s/export.cfg", sandbox_root);
 	(void)snprintf(command, sizeof(command), "export -f %s", path);
 	expect(run("-z", "z1", command), 0, "");
 	assert_string_equal(out, "");
@@ -616,38 +617,11 @@ test_prompt(void **state)
 static int
 setup(void **state)
 {
-	char path[PATH_MAX];
-
 	file_limit = RLIM_INFINITY;
-	(void)strcpy(root, "/tmp/test_zonecfg.XXXXXX");
-	if (mkdtemp(root) == NULL || setenv("ZHYVE_ROOT", root, 1) != 0)
-		return (-1);
-	return (dir_make(path_etc(path, "%s", ""), 0755, NULL));
+	return (sandbox_make(state));
 }
 
-static int
-teardown(void **state)
-{
-	static const char *const files[] = { "script.cfg", "export.cfg" };
-	char path[PATH_MAX];
-	DIR *dir = opendir(path_etc(path, "%s", ""));
-	struct dirent *d;
-
-	while (dir != NULL && (d = readdir(dir)) != NULL)
-		(void)unlinkat(dirfd(dir), d->d_name, 0);
-	if (dir != NULL)
-		(void)closedir(dir);
-	(void)rmdir(path);
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", root, files[i]);
-		(void)unlink(path);
-	}
-	(void)snprintf(path, sizeof(path), "%s/etc", root);
-	(void)rmdir(path);
-	return (rmdir(root));
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, sandbox_remove)
 
 int
 main(void)

@@ -18,20 +18,17 @@
 #include "base/checked.h"
 #include "devices/pci.h"
 #include "devices/pm.h"
+#include "tables.h"
 
 #define RAM (16 * MIB)
 
-static uint8_t *ram;
-static struct gmem gm;
 static struct acpi_place where;
 static struct acpi_config config;
 
 static int
 setup(void **state)
 {
-	ram = calloc(1, RAM);
-	assert_non_null(ram);
-	gmem_wrap(&gm, ram, RAM);
+	tables_ram(RAM);
 	config = (struct acpi_config){
 		.ncpus = 2,
 		.mem32_base = 0xC0000000,
@@ -43,23 +40,6 @@ setup(void **state)
 		.spcr = true,
 	};
 	return (0);
-}
-
-static int
-teardown(void **state)
-{
-	free(ram);
-	return (0);
-}
-
-static uint8_t
-sum(const uint8_t *p, size_t len)
-{
-	uint8_t s = 0;
-
-	while (len-- > 0)
-		s += *p++;
-	return (s);
 }
 
 /* A table at a guest address, after a check of its length and sum. */

@@ -14,38 +14,18 @@
 #include <cmocka.h>
 
 #include "base/checked.h"
+#include "tables.h"
 
 #define RAM MIB
 
-static uint8_t *ram;
-static struct gmem gm;
 static struct smbios_config config;
 
 static int
 setup(void **state)
 {
-	ram = calloc(1, RAM);
-	assert_non_null(ram);
-	gmem_wrap(&gm, ram, RAM);
+	tables_ram(RAM);
 	config = (struct smbios_config){ .sockets = 1, .cores = 1, .threads = 1, .lowmem = GIB };
 	return (0);
-}
-
-static int
-teardown(void **state)
-{
-	free(ram);
-	return (0);
-}
-
-static uint8_t
-sum(const uint8_t *p, size_t len)
-{
-	uint8_t s = 0;
-
-	while (len-- > 0)
-		s += *p++;
-	return (s);
 }
 
 /* The table, by the 64-bit entry point; the 32-bit one has to say the same. */

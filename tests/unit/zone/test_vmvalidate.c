@@ -14,25 +14,8 @@
 
 #include "zone/vmvalidate.h"
 
+#include "quoted.h"
 #include "vm_images.h"
-
-static json_t *
-parse(const char *text)
-{
-	char buf[2048];
-	json_error_t je;
-	json_t *v;
-
-	assert_true(strlen(text) < sizeof(buf));
-	strcpy(buf, text);
-	for (char *p = buf; *p != '\0'; p++)
-		if (*p == '\'')
-			*p = '"';
-	v = json_loads(buf, 0, &je);
-	if (v == NULL)
-		fail_msg("%s: %s", buf, je.text);
-	return (v);
-}
 
 /* "values|properties|missing", each with commas; "" when valid. */
 static const char *

@@ -28,7 +28,7 @@
 #include "zone/zconf_field.h"
 #include "zone/zconf_json.h"
 
-static char root[64];
+#include "sandbox.h"
 
 static void
 set(struct zconf *c, const char *name, const char *value)
@@ -403,34 +403,6 @@ test_lock_between_processes(void **state)
 	zconf_free(c);
 }
 
-static int
-setup(void **state)
-{
-	char path[PATH_MAX];
-
-	(void)strcpy(root, "/tmp/test_zconf.XXXXXX");
-	if (mkdtemp(root) == NULL || setenv("ZHYVE_ROOT", root, 1) != 0)
-		return (-1);
-	return (dir_make(path_etc(path, "%s", ""), 0755, NULL));
-}
-
-static int
-teardown(void **state)
-{
-	char path[PATH_MAX];
-	DIR *dir = opendir(path_etc(path, "%s", ""));
-	struct dirent *d;
-
-	while (dir != NULL && (d = readdir(dir)) != NULL)
-		(void)unlinkat(dirfd(dir), d->d_name, 0);
-	if (dir != NULL)
-		(void)closedir(dir);
-	(void)rmdir(path);
-	(void)snprintf(path, sizeof(path), "%s/etc", root);
-	(void)rmdir(path);
-	return (rmdir(root));
-}
-
 int
 main(void)
 {
@@ -438,13 +410,15 @@ main(void)
 		cmocka_unit_test(test_states_and_names),
 		cmocka_unit_test(test_dup_equal_change),
 		cmocka_unit_test(test_rctl_values),
-		cmocka_unit_test_setup_teardown(test_store_and_load, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_identities, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_broken_files, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_not_storable, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_no_space, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_leftovers_are_swept, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_lock_between_processes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_store_and_load, sandbox_make, sandbox_remove),
+		cmocka_unit_test_setup_teardown(test_identities, sandbox_make, sandbox_remove),
+		cmocka_unit_test_setup_teardown(test_broken_files, sandbox_make, sandbox_remove),
+		cmocka_unit_test_setup_teardown(test_not_storable, sandbox_make, sandbox_remove),
+		cmocka_unit_test_setup_teardown(test_no_space, sandbox_make, sandbox_remove),
+		cmocka_unit_test_setup_teardown(
+		    test_leftovers_are_swept, sandbox_make, sandbox_remove),
+		cmocka_unit_test_setup_teardown(
+		    test_lock_between_processes, sandbox_make, sandbox_remove),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
