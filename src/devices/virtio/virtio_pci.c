@@ -401,7 +401,9 @@ bar_write(struct pci_dev *d, unsigned bar, uint64_t off, unsigned size, uint64_t
 			common_write(vp, in, size, val);
 		break;
 	case OFF_DEVICE:
-		if (range_ok(in, size, vp->vd->config_len) && vp->vd->ops->config_write != NULL)
+		/* What is written while a reset waits would outlive it: the reset asks for it back. */
+		if (range_ok(in, size, vp->vd->config_len) && !vp->vd->resetting &&
+		    vp->vd->ops->config_write != NULL)
 			vp->vd->ops->config_write(vp->vd, (uint32_t)in, &val, size);
 		break;
 	case OFF_NOTIFY:

@@ -544,6 +544,8 @@ test_reset(void **state)
 	assert_int_equal(notified, 1);
 	propose(0);
 	assert_true(vd.queue[0].enabled);
+	wr(DEVCFG + 1, 1, 0x77); /* the next driver must not find it */
+	assert_int_equal(rd(DEVCFG, 4), 0x04030201);
 	virtio_stopped(&vd);
 	assert_int_equal(rd(COMMON + 0x14, 1), 0);
 	assert_false(vd.queue[0].enabled);
