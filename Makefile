@@ -2,7 +2,7 @@
 # zhyve: the short front of meson. `make help` lists what there is.
 BUILD ?= build
 
-.PHONY: all help demo check check-unit check-style check-guest check-sanitize check-fuzz check-host fuzz bench host-shell install clean
+.PHONY: all help demo check check-unit check-style check-guest check-sanitize check-sim check-fuzz check-host fuzz sim bench host-shell install clean
 
 all: deps-build
 	@ninja -C $(BUILD)
@@ -16,8 +16,10 @@ help:
 	@echo '  make check-sanitize  the unit tests under ASan and UBSan'
 	@echo '  make check-guest   bare-metal payloads on this machine'\''s /dev/kvm (root)'
 	@echo '  make check-host    end to end, in the virtual host (root)'
+	@echo '  make check-sim     the device models driven by seeds, half a minute'
 	@echo '  make check-fuzz    the fuzz targets, a minute of all of them'
 	@echo 'make fuzz          fuzz all targets for SECONDS=N together (600)'
+	@echo 'make sim           drive the device models by seeds for SECONDS=N (600)'
 	@echo 'make bench         measure against QEMU (root)'
 	@echo 'make host-shell    a shell in the virtual host (root)'
 	@echo 'make install       install; DESTDIR is honoured'
@@ -34,7 +36,7 @@ demo:
 	@tools/demo
 
 check: deps-build-check-host-image-demo
-	@tests/check unit style guest sanitize fuzz host
+	@tests/check unit style guest sanitize sim fuzz host
 
 check-host: deps-build-check-host-image-demo
 	@tests/check host
@@ -43,12 +45,15 @@ check-host: deps-build-check-host-image-demo
 check-unit: deps-build-check
 	@tests/check unit
 
-check-style check-sanitize check-guest check-fuzz: check-%: deps-build-check
+check-style check-sanitize check-guest check-sim check-fuzz: check-%: deps-build-check
 	@tests/check $*
 
 SECONDS ?= 600
 fuzz: deps-build-check
 	@tests/fuzz/run -s $(SECONDS)
+
+sim: deps-build-check
+	@tests/sim/run -s $(SECONDS)
 
 bench: deps-build-host-bench
 	@ninja -C $(BUILD)
