@@ -249,6 +249,7 @@ run_guest(struct vcpu *v)
 			continue;
 		}
 		if (ioctl(v->fd, KVM_RUN, 0) == 0) {
+			v->exits++;
 			handle_exit(v);
 			continue;
 		}
@@ -262,6 +263,8 @@ run_guest(struct vcpu *v)
 		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 		if (atomic_exchange(&v->look, false))
 			vcpu_look(v);
+		if (atomic_exchange(&v->sample_asked, false))
+			vcpu_sample_take(v);
 	}
 }
 

@@ -43,6 +43,20 @@ enum vcpu_seen {
 	SEEN_DEAD, /* halted with interrupts off, or waiting for INIT or SIPI */
 };
 
+/* What a vCPU does at one moment (sample.c). */
+enum vcpu_state {
+	VCPU_RUNNING, /* executes, or waits for a device */
+	VCPU_HALTED,
+	VCPU_OFFLINE, /* waits for INIT or SIPI */
+};
+struct vcpu_sample {
+	enum vcpu_state state;
+	uint64_t rip, rsp, rflags, cr3;
+	uint64_t exits; /* that we have served, since the start */
+	uint16_t cs;
+	uint8_t cpl;
+};
+
 struct vcpus;
 struct vcpu {
 	struct vcpus *set;
@@ -58,6 +72,10 @@ struct vcpu {
 	struct kvm_debug_exit_arch debug; /* the last */
 	_Atomic bool look;                /* the halt watch wants to know its state */
 	_Atomic enum vcpu_seen seen;
+	uint64_t exits;            /* served: its thread's count */
+	_Atomic bool sample_asked; /* sample.c wants to know its registers */
+	bool sampled;              /* they are below; both under the set's mutex */
+	struct vcpu_sample sample;
 	uint64_t cpu_ns; /* the halt watch's: processor time used, when last looked at */
 };
 
@@ -121,6 +139,16 @@ struct halt_watch {
 	bool looking, dead_before;
 };
 bool vcpus_all_halted(struct vcpus *s, struct halt_watch *w);
+
+/*
+ * sample.c: ask all vCPUs what they are doing. Each answers itself, taken out of KVM_RUN for a
+ * moment, so that it works whatever the guest does, and changes nothing for it. One thread asks.
+ */
+void vcpus_sample_start(struct vcpus *s);
+/* The answer of one: false when it has not come yet (nor will, from one that a debugger holds). */
+bool vcpu_sample_get(struct vcpu *v, struct vcpu_sample *out);
+/* vcpu.c's service to sample.c, on the vCPU's own thread. */
+void vcpu_sample_take(struct vcpu *v);
 
 /* vcpu.c's service to halt.c: look at oneself, on the vCPU's own thread. */
 void vcpu_look(struct vcpu *v);

@@ -16,8 +16,8 @@
 static bool
 type_known(uint16_t type)
 {
-	return ((type >= WIRE_HW_READY && type <= WIRE_MEMORY) ||
-	    (type >= WIRE_RUN && type <= WIRE_BALLOON));
+	return ((type >= WIRE_HW_READY && type <= WIRE_VCPU) ||
+	    (type >= WIRE_RUN && type <= WIRE_VCPUS));
 }
 
 /* The highest value of `stop` that a message of this type may have. */
@@ -42,7 +42,8 @@ wire_send(int sock, struct wire_msg *msg)
 	msg->magic = WIRE_MAGIC;
 	msg->version = WIRE_VERSION;
 	msg->mono_ns = mono_now();
-	msg->text[WIRE_TEXT_MAX - 1] = '\0';
+	if (msg->type != WIRE_VCPU)
+		msg->text[WIRE_TEXT_MAX - 1] = '\0';
 	return (fd_send_msg(sock, msg, sizeof(*msg), NULL, 0));
 }
 
@@ -78,7 +79,10 @@ wire_recv(int sock, struct wire_msg *msg)
 	if ((size_t)n != sizeof(*msg) || msg->magic != WIRE_MAGIC || msg->version != WIRE_VERSION ||
 	    !type_known(msg->type) || msg->stop > stop_max(msg->type))
 		return (-EPROTO);
-	make_printable(msg->text);
+	if (msg->type != WIRE_VCPU)
+		make_printable(msg->text);
+	else if (msg->vcpu.state >= WIRE_VCPU_STATES || msg->vcpu.cpl > 3)
+		return (-EPROTO);
 	return (1);
 }
 
@@ -95,6 +99,19 @@ wire_stop_name(enum wire_stop stop)
 	};
 
 	return ((size_t)stop < NITEMS(names) ? names[stop] : "unknown");
+}
+
+const char *
+wire_vcpu_state_name(enum wire_vcpu_state state)
+{
+	static const char *const names[] = {
+		[WIRE_VCPU_SILENT] = "silent",
+		[WIRE_VCPU_RUNNING] = "running",
+		[WIRE_VCPU_HALTED] = "halted",
+		[WIRE_VCPU_OFFLINE] = "offline",
+	};
+
+	return ((size_t)state < NITEMS(names) ? names[state] : "unknown");
 }
 
 const char *

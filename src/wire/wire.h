@@ -23,6 +23,7 @@ enum wire_type {
 	WIRE_FAILED,       /* could not be built; text says why; exit status 4 */
 	WIRE_NOTE, /* what happened in a guest that goes on, or is about to stop: enum wire_note */
 	WIRE_MEMORY, /* answer to WIRE_BALLOON: memory is what the guest has now; statistics in text */
+	WIRE_VCPU, /* answer to WIRE_VCPUS: one of as many as there are vCPUs, in their order */
 	/* zoneadmd -> child */
 	WIRE_RUN = 64,
 	WIRE_POWER_BUTTON,
@@ -34,6 +35,11 @@ enum wire_type {
 	 * and may refuse: ask again. Statistics are those of the question before.
 	 */
 	WIRE_BALLOON,
+	/*
+	 * What is each vCPU doing? Answered within about a second, whatever the guest does; not to be
+	 * asked again before all have been answered.
+	 */
+	WIRE_VCPUS,
 };
 
 enum wire_stop {
@@ -52,15 +58,37 @@ enum wire_note {
 	WIRE_NOTES
 };
 
+enum wire_vcpu_state {
+	WIRE_VCPU_SILENT,  /* did not answer in time; nothing is known of it */
+	WIRE_VCPU_RUNNING, /* executes, or waits for a device */
+	WIRE_VCPU_HALTED,
+	WIRE_VCPU_OFFLINE, /* waits for INIT or SIPI */
+	WIRE_VCPU_STATES
+};
+
+/* One vCPU at one moment. */
+struct wire_vcpu {
+	uint32_t index;
+	uint32_t state; /* enum wire_vcpu_state */
+	uint64_t rip, rsp, rflags, cr3;
+	uint64_t exits; /* that zhyve has served, since the machine's start */
+	uint16_t cs;
+	uint8_t cpl; /* 0-3 */
+	uint8_t zero[5];
+};
+
 struct wire_msg {
 	uint32_t magic;
 	uint16_t version;
-	uint16_t type;            /* enum wire_type */
-	uint32_t stop;            /* WIRE_STOPPED: enum wire_stop; WIRE_NOTE: enum wire_note */
-	uint32_t vcpus;           /* for WIRE_HW_READY */
-	uint64_t memory;          /* bytes, for WIRE_HW_READY, WIRE_MEMORY, WIRE_BALLOON */
-	uint64_t mono_ns;         /* CLOCK_MONOTONIC when it was sent */
-	char text[WIRE_TEXT_MAX]; /* NUL-terminated; detail for people, not to be parsed */
+	uint16_t type;    /* enum wire_type */
+	uint32_t stop;    /* WIRE_STOPPED: enum wire_stop; WIRE_NOTE: enum wire_note */
+	uint32_t vcpus;   /* for WIRE_HW_READY */
+	uint64_t memory;  /* bytes, for WIRE_HW_READY, WIRE_MEMORY, WIRE_BALLOON */
+	uint64_t mono_ns; /* CLOCK_MONOTONIC when it was sent */
+	union {
+		char text[WIRE_TEXT_MAX]; /* NUL-terminated; for people, not to be parsed */
+		struct wire_vcpu vcpu;    /* WIRE_VCPU */
+	};
 };
 
 /* Send; fills magic, version and mono_ns. 0 or -errno. Never raises SIGPIPE. */
@@ -68,12 +96,15 @@ int wire_send(int sock, struct wire_msg *msg);
 /*
  * Receive one message and check it: 1 received, 0 the peer is gone, -EAGAIN, -EPROTO (malformed:
  * the text is made safe, do not go on with this child), -errno. Descriptors that come along are
- * refused (closed). Text is NUL-terminated and printable after.
+ * refused (closed). Text is NUL-terminated and printable after; a WIRE_VCPU's state and cpl are in
+ * their range.
  */
 int wire_recv(int sock, struct wire_msg *msg);
 
 const char *wire_stop_name(
     enum wire_stop stop); /* "reset", "power-off", "halt", "triple-fault", "error", "panic" */
+const char *wire_vcpu_state_name(
+    enum wire_vcpu_state state); /* "silent", "running", "halted", "offline" */
 /* The name of zoneadmd's event: "guest-panic", "guest-crashloaded", "watchdog". */
 const char *wire_note_name(enum wire_note note);
 

@@ -364,6 +364,30 @@ zone_display_get(const char *name, json_t **out, struct err *e)
 }
 
 int
+zone_vcpus_get(const char *name, json_t **out, struct err *e)
+{
+	json_t *list = json_array(), *params, *reply;
+	size_t first, n;
+	int rc;
+
+	do {
+		first = json_array_size(list);
+		params = json_pack("{s:I}", "first", (json_int_t)first);
+		reply = NULL;
+		rc = call_running(name, "GetVcpus", params, &reply, e);
+		n = json_array_size(json_object_get(reply, "vcpus"));
+		(void)json_array_extend(list, json_object_get(reply, "vcpus"));
+		json_decref(reply);
+		json_decref(params);
+	} while (rc == 0 && n == ZONE_VCPUS_MAX && first < UINT16_MAX);
+	if (rc == 0)
+		*out = list;
+	else
+		json_decref(list);
+	return (rc == -ENOTCONN ? err_say(e, EINVAL, "not running") : rc);
+}
+
+int
 zone_screenshot_take(const char *name, char path[PATH_MAX], struct err *e)
 {
 	json_t *reply = NULL;

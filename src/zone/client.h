@@ -64,6 +64,9 @@ int zone_devices_get(const char *name, json_t **out, struct err *e);
 int zone_memory_get(const char *name, json_t **out, struct err *e);
 int zone_balloon_set(const char *name, uint64_t target, struct err *e);
 int zone_refresh_disks(const char *name, struct err *e);
+#define ZONE_VCPUS_MAX 256 /* of one answer, which must fit into VARLINK_MSG_MAX */
+/* What its vCPUs do: the list of GetVcpus of org.zhyve.Zone; *out is the caller's. */
+int zone_vcpus_get(const char *name, json_t **out, struct err *e);
 /* Where a live zone's display is, as GetDisplay of org.zhyve.Zone says; *out is the caller's. */
 int zone_display_get(const char *name, json_t **out, struct err *e);
 

@@ -10,6 +10,7 @@
  *	zoneadmd_rom.c   of these, the boot ROM and the zone's own variable store
  *	zoneadmd_socket.c  of these, the sockets of devices
  *	zoneadmd_tpm.c   swtpm beside zhyve
+ *	zoneadmd_vcpus.c what zhyve's vCPUs do, when an operator asks
  *	zoneadmd_vm.c    one life of zhyve: started in the jail, its wire, its end
  */
 #ifndef ZHYVE_ZONE_ZONEADMD_H
@@ -76,6 +77,8 @@ struct zone_vm {
 	unsigned asked;          /* WIRE_BALLOON without an answer yet */
 	bool told;               /* WIRE_STOPPED came */
 	enum wire_stop stop;     /* what it said */
+	struct wire_vcpu *vcpu;  /* WIRE_VCPU that came, of res.plan->vcpus; NULL: not asked */
+	unsigned nvcpu;          /* so many */
 	char text[ERR_TEXT_MAX]; /* of WIRE_FAILED, WIRE_STOPPED, or why we killed it */
 };
 
@@ -91,11 +94,13 @@ enum waiter_kind {
 	WAIT_HALTED,   /* halt */
 	WAIT_SHUTDOWN, /* shutdown: has a time limit */
 	WAIT_MEMORY,   /* what zhyve says of the guest's memory; has one too */
+	WAIT_VCPUS,    /* what zhyve says of its vCPUs; has one too */
 };
 struct waiter {
 	struct varlink_conn *conn; /* NULL: free */
 	enum waiter_kind kind;
 	int64_t deadline_ns; /* CLOCK_MONOTONIC, 0: none */
+	unsigned first;      /* WAIT_VCPUS: from this vCPU on */
 };
 
 /* The display, from ready to halt (zoneadmd_display.c); mem -1: there is none. */
@@ -181,6 +186,12 @@ void vm_kill(struct zoneadmd *z, const char *why);
 int vm_wire_tell(struct zoneadmd *z, enum wire_type type, uint64_t memory, struct err *e);
 void vm_init(struct zone_vm *vm);
 
+/* zoneadmd_vcpus.c: ask zhyve what its vCPUs do; op_vcpus_told when it has said so of each. */
+int vcpus_ask(struct zoneadmd *z, struct err *e);
+/* Take one answer; false when it has no place here. */
+bool vcpus_answer(struct zoneadmd *z, const struct wire_vcpu *v);
+void vcpus_forget(struct zone_vm *vm);
+
 /* zoneadmd_op.c: called by the control interface … */
 void op_ready(struct zoneadmd *z, struct varlink_conn *conn);
 /* `start` is copied. */
@@ -192,9 +203,13 @@ void op_nmi(struct zoneadmd *z, struct varlink_conn *conn);
 void op_refresh_disks(struct zoneadmd *z, struct varlink_conn *conn);
 /* Set the balloon's target (bytes, 0: leave it), and answer with what the guest has. */
 void op_balloon(struct zoneadmd *z, struct varlink_conn *conn, uint64_t target);
+/* Answers with ZONE_VCPUS_MAX of them at most. */
+void op_vcpus(struct zoneadmd *z, struct varlink_conn *conn, unsigned first);
 void op_conn_closed(struct zoneadmd *z, struct varlink_conn *conn);
 /* … by the machine: it runs; it has ended (wait status, and why as recorded in z->vm) … */
 void op_vm_running(struct zoneadmd *z);
+/* What its vCPUs do: a list, borrowed. */
+void op_vcpus_told(struct zoneadmd *z, json_t *list);
 /* WIRE_MEMORY; false: nobody asked. */
 bool op_vm_memory(struct zoneadmd *z, uint64_t memory, const char *text);
 void op_vm_ended(struct zoneadmd *z, int wait_status, enum vm_phase reached);

@@ -53,6 +53,14 @@ static const char interface_text[] =
     "method GetDisplay() -> (path: ?string, host: ?string, port: ?int)\n"
     "# The display's picture as a PNG file in the zone path.\n"
     "method Screenshot() -> (path: string)\n"
+    "type Vcpu (\n"
+    "  id: int, state: string,    # running, halted, offline, or silent: it did not answer\n"
+    "  rip: ?string, rsp: ?string, rflags: ?string, cr3: ?string, cs: ?string,  # 0x...\n"
+    "  cpl: ?int, exits: ?int\n"
+    ")\n"
+    "# What each vCPU does at this moment, which does not disturb it: 256 at most, from `first` "
+    "on.\n"
+    "method GetVcpus(first: ?int) -> (vcpus: []Vcpu)\n"
     "# A volume has been made larger: the guest is told of its disks' sizes.\n"
     "method RefreshDisks() -> ()\n"
     "# What the guest has of its memory, in bytes, and what its balloon says of it, for people. "
@@ -200,6 +208,20 @@ screenshot(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_c
 }
 
 static void
+get_vcpus(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	json_t *j = json_object_get(call->parameters, "first");
+	json_int_t first = json_integer_value(j);
+
+	if ((j != NULL && !json_is_null(j) && !json_is_integer(j)) || first < 0 ||
+	    first > UINT16_MAX)
+		varlink_error(conn, "org.varlink.service.InvalidParameter",
+		    json_pack("{s:s}", "parameter", "first"));
+	else
+		op_vcpus(z, conn, (unsigned)first);
+}
+
+static void
 refresh_disks(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
 {
 	op_refresh_disks(z, conn);
@@ -319,6 +341,7 @@ static const struct {
 	{ "org.zhyve.Zone.Nmi", nmi },
 	{ "org.zhyve.Zone.GetDisplay", get_display },
 	{ "org.zhyve.Zone.Screenshot", screenshot },
+	{ "org.zhyve.Zone.GetVcpus", get_vcpus },
 	{ "org.zhyve.Zone.RefreshDisks", refresh_disks },
 	{ "org.zhyve.Zone.GetMemory", get_memory },
 	{ "org.zhyve.Zone.SetBalloon", set_balloon },

@@ -25,6 +25,7 @@
 #define IDLE_FIRST_NS  (5 * NS_PER_S) /* who started us connects within */
 #define IDLE_NS        (50 * NS_PER_MS)
 #define MEMORY_WAIT_NS (5 * NS_PER_S)  /* for zhyve's answer */
+#define VCPUS_WAIT_NS  (10 * NS_PER_S) /* the same, which takes it a second at worst */
 #define BRAKE_WINDOW   (10 * NS_PER_S) /* so many resets (reset_times) within this: */
 #define BRAKE_DELAY_NS (1 * NS_PER_S)  /* wait before the next start */
 
@@ -88,7 +89,7 @@ on_waiters_timer(int fd, enum mevent_type type, void *arg)
 		if (w->deadline_ns <= now) {
 			struct varlink_conn *conn = w->conn;
 			w->conn = NULL;
-			ctl_fail(conn, w->kind == WAIT_MEMORY ? &silent : &e);
+			ctl_fail(conn, w->kind == WAIT_SHUTDOWN ? &e : &silent);
 		} else if (next == 0 || w->deadline_ns < next) {
 			next = w->deadline_ns;
 		}
@@ -393,6 +394,7 @@ op_vm_ended(struct zoneadmd *z, int status, enum vm_phase reached)
 
 	(void)err_say(&e, EINVAL, "not running");
 	waiters_answer(z, WAIT_MEMORY, &e);
+	waiters_answer(z, WAIT_VCPUS, &e);
 	err_clear(&e);
 	if (intent == INTENT_NONE) {
 		zone_ended(z, status, reached);
@@ -594,6 +596,41 @@ op_vm_memory(struct zoneadmd *z, uint64_t memory, const char *text)
 		ctl_memory(conn, memory, text);
 	}
 	return (true);
+}
+
+void
+op_vcpus(struct zoneadmd *z, struct varlink_conn *conn, unsigned first)
+{
+	struct err e = { 0 };
+	struct waiter *w;
+
+	if (z->vm.phase != VM_RUNNING) {
+		refuse(conn, EINVAL, "not running");
+	} else if (vcpus_ask(z, &e) != 0) {
+		ctl_fail(conn, &e);
+	} else if ((w = waiter_add(z, conn, WAIT_VCPUS)) != NULL) {
+		w->first = first;
+		w->deadline_ns = clock_mono_ns() + VCPUS_WAIT_NS;
+		on_waiters_timer(-1, EVF_TIMER, z);
+	}
+}
+
+void
+op_vcpus_told(struct zoneadmd *z, json_t *list)
+{
+	for (size_t i = 0; i < NITEMS(z->waiter); i++) {
+		struct varlink_conn *conn = z->waiter[i].conn;
+		size_t first = z->waiter[i].first;
+		json_t *some;
+
+		if (conn == NULL || z->waiter[i].kind != WAIT_VCPUS)
+			continue;
+		z->waiter[i].conn = NULL;
+		some = json_array();
+		for (size_t k = first; k < first + ZONE_VCPUS_MAX && k < json_array_size(list); k++)
+			(void)json_array_append(some, json_array_get(list, k));
+		varlink_reply(conn, json_pack("{s:o}", "vcpus", some), false);
+	}
 }
 
 void

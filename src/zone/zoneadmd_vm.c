@@ -140,6 +140,10 @@ on_message(struct zoneadmd *z, const struct wire_msg *m)
 		if (vm->phase == VM_RUNNING && op_vm_memory(z, m->memory, m->text))
 			return;
 		break;
+	case WIRE_VCPU:
+		if (vm->phase == VM_RUNNING && vcpus_answer(z, &m->vcpu))
+			return;
+		break;
 	case WIRE_FAILED:
 		if (vm->phase == VM_BUILDING || vm->phase == VM_STARTING) {
 			brand_name_fds(z->res.plan, m->text, vm->text, sizeof(vm->text));
@@ -246,6 +250,7 @@ vm_clear(struct zoneadmd *z)
 	mevent_delete(vm->log_ev);
 	mevent_delete(vm->log_resume);
 	mevent_delete(vm->deadline);
+	vcpus_forget(vm);
 	fd_close(&vm->pidfd);
 	fd_close(&vm->wire);
 	fd_close(&vm->log);

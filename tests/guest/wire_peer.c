@@ -5,7 +5,7 @@
  * Stands in zoneadmd's place: starts zhyve with every file as a descriptor and speaks the wire
  * to it. Scenarios: run, failed (with a setting that makes it so), quit (before it runs),
  * quit-running, gone (the wire is closed while the guest runs), garbage (a malformed message),
- * button, refresh (pci.0.5.0.path is a file of 1 MiB, which grows to two), balloon (with one: its
+ * button, vcpus (of a guest that spins with interrupts off), vcpus-idle (of one that sleeps), refresh (pci.0.5.0.path is a file of 1 MiB, which grows to two), balloon (with one: its
  * target is set). Exit status 0 when all came as wire.h says; else says what did not (159: zhyve
  * was killed by SIGSYS).
  */
@@ -64,8 +64,8 @@ tell(enum wire_type type)
 		bad("cannot send a message of type %d", (int)type);
 }
 
-/* Read the console until `text` has come. */
-static void
+/* Read the console until `text` has come; what there is so far. */
+static const char *
 console_says(const char *text)
 {
 	static char buf[4096];
@@ -78,6 +78,7 @@ console_says(const char *text)
 		len += (size_t)n;
 		buf[len] = '\0';
 	}
+	return (strstr(buf, text));
 }
 
 static void
@@ -163,6 +164,73 @@ go(void)
 	expect(WIRE_RUNNING, &msg);
 }
 
+static struct wire_vcpu
+ask_one(unsigned index)
+{
+	struct wire_msg msg;
+
+	expect(WIRE_VCPU, &msg);
+	if (msg.vcpu.index != index)
+		bad("vCPU %u came, not %u", msg.vcpu.index, index);
+	return (msg.vcpu);
+}
+
+/* The first vCPU is as it should be; the second was never started. */
+static void
+ask(enum wire_vcpu_state state, bool interrupts, struct wire_vcpu *v)
+{
+	tell(WIRE_VCPUS);
+	*v = ask_one(0);
+	if (v->state != state || v->cpl != 0 || v->cs == 0 || v->cr3 == 0 || v->rsp == 0 ||
+	    ((v->rflags & 0x200) != 0) != interrupts)
+		bad("vCPU 0 is %s, cpl %u, cs 0x%x, cr3 0x%llx, rsp 0x%llx, rflags 0x%llx",
+		    wire_vcpu_state_name((enum wire_vcpu_state)v->state), v->cpl, v->cs,
+		    (unsigned long long)v->cr3, (unsigned long long)v->rsp,
+		    (unsigned long long)v->rflags);
+	if (ask_one(1).state != WIRE_VCPU_OFFLINE)
+		bad("vCPU 1 is not offline");
+}
+
+static void
+vcpus(void)
+{
+	unsigned long begin, end;
+	struct wire_vcpu v;
+	uint64_t exits = 0;
+	char *at;
+
+	go();
+	(void)console_says("\n");
+	begin = strtoul(console_says("ready ") + 6, &at, 16);
+	end = strtoul(at, NULL, 16);
+	for (unsigned i = 0; i < 20; i++) {
+		ask(WIRE_VCPU_RUNNING, false, &v);
+		if (v.rip < begin || v.rip > end || v.exits <= exits)
+			bad("at 0x%llx, not in 0x%lx-0x%lx; %llu exits", (unsigned long long)v.rip,
+			    begin, end, (unsigned long long)v.exits);
+		exits = v.exits;
+		(void)usleep(10000);
+	}
+	tell(WIRE_POWER_BUTTON);
+	(void)console_says("ok\n");
+	stopped(WIRE_STOP_POWEROFF, 1);
+}
+
+static void
+vcpus_idle(void)
+{
+	struct wire_vcpu v;
+
+	go();
+	(void)usleep(500000);
+	for (unsigned i = 0; i < 5; i++) {
+		ask(WIRE_VCPU_HALTED, true, &v);
+		(void)usleep(100000);
+	}
+	(void)console_says("ok\n");
+	stopped(WIRE_STOP_POWEROFF, 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -202,6 +270,10 @@ main(int argc, char **argv)
 		tell(WIRE_POWER_BUTTON);
 		console_says("ok\n");
 		stopped(WIRE_STOP_POWEROFF, 1);
+	} else if (strcmp(scenario, "vcpus") == 0) {
+		vcpus();
+	} else if (strcmp(scenario, "vcpus-idle") == 0) {
+		vcpus_idle();
 	} else if (strcmp(scenario, "refresh") == 0) {
 		go();
 		console_says("ready\n");

@@ -150,6 +150,13 @@ tpm(const struct source *s, json_t **out, struct err *e)
 	return (0);
 }
 
+/* What each vCPU does at this moment: [{id, state, rip, ...}]. */
+static int
+vcpus(const struct source *s, json_t **out, struct err *e)
+{
+	return (zone_vcpus_get(s->vm->c->name, out, e));
+}
+
 /* In the order in which they are printed. */
 static const struct {
 	const char *name;
@@ -159,6 +166,7 @@ static const struct {
 	{ "block", block },
 	{ "chardev", chardev },
 	{ "tpm", tpm },
+	{ "vcpus", vcpus },
 	{ "vnc", vnc },
 	{ "vsock", vsock },
 };

@@ -19,11 +19,16 @@
 #include "procs/zhyve/machine.h"
 #include "wire/wire.h"
 
-#define NOTES_MAX     100
-#define HALT_ROUND_NS 1000000000u
+#define NOTES_MAX       100
+#define HALT_ROUND_NS   1000000000u
+
+#define SAMPLE_ROUND_NS 5000000u
+#define SAMPLE_ROUNDS   200 /* then a vCPU that has not answered is silent */
 
 static struct halt_watch halt_watch; /* one machine per process */
 static unsigned interrupts;
+static struct mevent *sample_timer;
+static unsigned sample_rounds; /* left; 0: nobody has asked */
 
 /* zoneadmd asks for the guest's memory, or sets it: the answer comes at once. */
 static void
@@ -36,6 +41,64 @@ on_balloon(struct machine *m, uint64_t target)
 	else
 		(void)snprintf(msg.text, sizeof(msg.text), "the machine has no virtio-balloon");
 	(void)wire_send(m->wire, &msg);
+}
+
+static void
+ask_vcpus(struct machine *m)
+{
+	if (sample_rounds != 0)
+		return;
+	sample_rounds = SAMPLE_ROUNDS;
+	vcpus_sample_start(&m->vcpus);
+	(void)mevent_timer_set(sample_timer, SAMPLE_ROUND_NS, SAMPLE_ROUND_NS);
+}
+
+static void
+tell_vcpu(struct machine *m, struct vcpu *v)
+{
+	static const enum wire_vcpu_state states[] = {
+		[VCPU_RUNNING] = WIRE_VCPU_RUNNING,
+		[VCPU_HALTED] = WIRE_VCPU_HALTED,
+		[VCPU_OFFLINE] = WIRE_VCPU_OFFLINE,
+	};
+	struct wire_msg msg = { .type = WIRE_VCPU };
+	struct vcpu_sample s;
+
+	msg.vcpu = (struct wire_vcpu){ .index = v->id, .state = WIRE_VCPU_SILENT };
+	if (vcpu_sample_get(v, &s))
+		msg.vcpu = (struct wire_vcpu){
+			.index = v->id,
+			.state = states[s.state],
+			.rip = s.rip,
+			.rsp = s.rsp,
+			.rflags = s.rflags,
+			.cr3 = s.cr3,
+			.exits = s.exits,
+			.cs = s.cs,
+			.cpl = s.cpl,
+		};
+	(void)wire_send(m->wire, &msg);
+}
+
+/* The vCPUs' answers: told when all have come, or time is up. */
+static void
+on_sample_round(int fd, enum mevent_type type, void *arg)
+{
+	struct machine *m = arg;
+	struct vcpu_sample s;
+
+	(void)fd;
+	(void)type;
+	if (sample_rounds == 0)
+		return;
+	sample_rounds--;
+	for (unsigned i = 0; i < m->vcpus.n && sample_rounds > 0; i++)
+		if (!vcpu_sample_get(&m->vcpus.cpu[i], &s))
+			return;
+	sample_rounds = 0;
+	(void)mevent_timer_set(sample_timer, 0, 0);
+	for (unsigned i = 0; i < m->vcpus.n; i++)
+		tell_vcpu(m, &m->vcpus.cpu[i]);
 }
 
 static void
@@ -65,6 +128,9 @@ on_wire(int fd, enum mevent_type type, void *arg)
 		break;
 	case WIRE_BALLOON:
 		on_balloon(m, msg.memory);
+		break;
+	case WIRE_VCPUS:
+		ask_vcpus(m);
 		break;
 	case WIRE_QUIT:
 		machine_stop(m, MACHINE_POWEROFF, "halted by zoneadmd");
@@ -172,6 +238,9 @@ control_create(struct machine *m, struct err *e)
 		return (err_set(e, errno, "cannot watch signals"));
 	if (mevent_add_timer(m->loop, HALT_ROUND_NS, HALT_ROUND_NS, on_halt_round, m) == NULL)
 		return (err_set(e, errno, "cannot watch for halted vCPUs"));
+	sample_timer = mevent_add_timer(m->loop, 0, 0, on_sample_round, m);
+	if (sample_timer == NULL)
+		return (err_set(e, errno, "cannot watch the vCPUs"));
 	return (0);
 }
 

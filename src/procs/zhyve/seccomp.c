@@ -91,8 +91,8 @@ static const struct {
 	{ KVM_IRQFD, M | V },              /* interrupts by eventfd follow their vector ... */
 	{ KVM_SET_GSI_ROUTING, M | V },    /* ... which the guest programs */
 	{ KVM_SET_USER_MEMORY_REGION, V }, /* a framebuffer follows its BAR, flash its mode */
-	{ KVM_GET_MP_STATE, V },           /* the halt watch */
-	{ KVM_GET_REGS, V },               /* the halt watch; registers for the log */
+	{ KVM_GET_MP_STATE, V },           /* the halt watch; what a vCPU does, when asked */
+	{ KVM_GET_REGS, V },               /* the same; registers for the log */
 	{ KVM_GET_SREGS, V },
 	/* The debugger reads and writes the vCPUs while they are parked. */
 	{ KVM_GET_REGS, G },

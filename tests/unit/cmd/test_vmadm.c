@@ -496,6 +496,12 @@ test_wrong_state(void **state)
 		   "\"stopping\".\n");
 	assert_int_equal(RUN("info", UUID1, "spice"), 1);
 	expect_err("Unable to get info for VM " UUID1 ": unknown info type spice\n");
+	assert_int_equal(RUN("info", UUID1, "vcpus,cpus"), 1);
+	expect_err("Unable to get info for VM " UUID1 ": unknown info type cpus\n");
+	assert_int_equal(RUN("info", UUID1, "vcpus"), 1);
+	expect_err("Unable to get info for VM " UUID1
+		   ": Unable to get info for vm from state \"stopped\", must be \"running\" or "
+		   "\"stopping\".\n");
 	assert_int_equal(RUN("info", UUID1, "vnc"), 1);
 	expect_err("Unable to get info for VM " UUID1
 		   ": Unable to get info for vm from state \"stopped\", must be \"running\" or "

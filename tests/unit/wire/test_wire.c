@@ -96,6 +96,29 @@ test_malformed(void **state)
 }
 
 static void
+test_a_vcpu(void **state)
+{
+	struct wire_msg m = { .type = WIRE_VCPU }, r;
+
+	m.vcpu = (struct wire_vcpu){
+		.index = 3,
+		.state = WIRE_VCPU_HALTED,
+		.rip = 0xffffffff81a18749,
+		.cpl = 3,
+	};
+	assert_int_equal(wire_send(sv[0], &m), 0);
+	assert_int_equal(wire_recv(sv[1], &r), 1);
+	assert_memory_equal(&r.vcpu, &m.vcpu, sizeof(m.vcpu)); /* no text: nothing made safe */
+	assert_string_equal(wire_vcpu_state_name((enum wire_vcpu_state)r.vcpu.state), "halted");
+	r.vcpu.cpl = 4;
+	refused(&r, sizeof(r));
+	r.vcpu.cpl = 0;
+	r.vcpu.state = WIRE_VCPU_STATES;
+	refused(&r, sizeof(r));
+	assert_string_equal(wire_vcpu_state_name(WIRE_VCPU_STATES), "unknown");
+}
+
+static void
 test_text_is_made_safe(void **state)
 {
 	struct wire_msg m = good(), r;
@@ -144,6 +167,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_round_trip),
 		T(test_malformed),
+		T(test_a_vcpu),
 		T(test_text_is_made_safe),
 		T(test_descriptors_are_refused),
 		T(test_names),
