@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A create payload into the model of a zone: see vmobj.h. The payload has been checked and
- * normalised by then (vmcreate.h); what is unset stays unset in the model. Pure; tools.
+ * Payloads of create and update into the model of a zone: see vmobj.h. They have been checked and
+ * normalised by then (vmvalidate.h); what is unset stays unset in the model. Pure; tools.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -54,11 +54,9 @@ set_rctl(const struct vmprop *p, const json_t *v, struct zconf *c)
 	uint64_t unit = p->unit != 0 ? p->unit : 1, limit;
 	int64_t n;
 
-	if (vmprop_integer(v, &n) < 0 || n < 0)
-		return (0);
 	/* cpu_cap 0 means no cap. */
-	if (n == 0 && strcmp(p->name, "cpu_cap") == 0)
-		return (0);
+	if (vmprop_integer(v, &n) < 0 || n < 0 || (n == 0 && strcmp(p->name, "cpu_cap") == 0))
+		return (zconf_rctl_clear(c, p->key));
 	if (__builtin_mul_overflow((uint64_t)n, unit, &limit))
 		return (-ERANGE);
 	return (zconf_rctl_set(c, p->key, "privileged", limit, p->action));
@@ -158,6 +156,85 @@ vmobj_apply(const json_t *payload, struct zconf *c, struct err *e)
 		if ((rc = add_nic(o, c)) < 0)
 			return (err_set(e, -rc, "cannot store nic %zu", i));
 	return (0);
+}
+
+/* ---- update ---- */
+
+static struct zdevice *
+find_disk(struct zconf *c, const char *path)
+{
+	for (size_t i = 0; path != NULL && i < c->ndevice; i++) {
+		if (c->device[i].match != NULL && strcmp(c->device[i].match, path) == 0)
+			return (&c->device[i]);
+	}
+	return (NULL);
+}
+
+static int
+update_disk(const json_t *o, struct zconf *c)
+{
+	const struct vmprop *p = vmprop_find("disks", "size");
+	struct zdevice *d = find_disk(c, json_string_value(json_object_get(o, "path")));
+	CLEANUP_FREE char *text = NULL;
+	int rc;
+
+	if (d == NULL)
+		return (-ENOENT);
+	if ((rc = vmprop_to_text(p, json_object_get(o, "size"), &text)) < 0 || text == NULL)
+		return (rc);
+	return (zprop_set(&d->prop, &d->nprop, p->key, text));
+}
+
+int
+vmobj_update(const json_t *payload, struct zconf *c, struct err *e)
+{
+	const json_t *o;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < nvmprops; i++) {
+		const struct vmprop *p = &vmprops[i];
+		const json_t *v = p->of == NULL && (p->flags & VMF_UPDATE) != 0
+		    ? json_object_get(payload, p->name)
+		    : NULL;
+
+		if (v != NULL && (rc = set_one(p, v, c)) < 0)
+			return (err_set(e, -rc, "cannot store property '%s'", p->name));
+	}
+	json_array_foreach (json_object_get(payload, "update_disks"), i, o)
+		if ((rc = update_disk(o, c)) < 0)
+			return (err_set(e, -rc, "cannot store disk '%s'",
+			    json_string_value(json_object_get(o, "path"))));
+	return (0);
+}
+
+/* remove_NAME, then set_NAME. */
+static int
+update_object(const json_t *payload, const char *name, json_t *object)
+{
+	char key[48];
+	json_t *v;
+	size_t i;
+
+	(void)snprintf(key, sizeof(key), "remove_%s", name);
+	json_array_foreach (json_object_get(payload, key), i, v)
+		if (json_is_string(v))
+			(void)json_object_del(object, json_string_value(v));
+	(void)snprintf(key, sizeof(key), "set_%s", name);
+	v = json_object_get(payload, key);
+	return (v != NULL && json_object_update(object, v) != 0 ? -ENOMEM : 0);
+}
+
+int
+vmobj_update_config(const json_t *payload, struct vmconfig *vc)
+{
+	int rc;
+
+	if ((rc = update_object(payload, "customer_metadata", vc->customer_metadata)) < 0 ||
+	    (rc = update_object(payload, "internal_metadata", vc->internal_metadata)) < 0 ||
+	    (rc = update_object(payload, "tags", vc->tags)) < 0)
+		return (rc);
+	return (update_object(payload, "routes", vc->routes));
 }
 
 void

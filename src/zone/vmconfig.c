@@ -193,6 +193,28 @@ vmconfig_set(
 	return (rc);
 }
 
+int
+vmconfig_change(const char *zone, vmconfig_change_fn *change, void *ctx, struct err *e)
+{
+	CLEANUP_FD int lock = -1;
+	struct vmconfig c;
+	char dir[PATH_MAX];
+	int rc;
+
+	if ((rc = dir_make(path_zones(dir, "%s/config", zone), 0755, e)) < 0)
+		return (rc);
+	if ((lock = lock_folder(zone, e)) < 0)
+		return (lock);
+	if ((rc = vmconfig_load(zone, &c, e)) < 0)
+		return (rc);
+	if ((rc = change(&c, ctx)) < 0)
+		rc = err_set(e, -rc, "cannot change the metadata of %s", zone);
+	else
+		rc = vmconfig_store(zone, &c, e);
+	vmconfig_free(&c);
+	return (rc);
+}
+
 int64_t
 vmconfig_mtime(const char *zone)
 {

@@ -38,6 +38,10 @@ int vmconfig_store(const char *zone, const struct vmconfig *c, struct err *e);
 int vmconfig_set(
     const char *zone, const char *object, const char *key, const char *value, struct err *e);
 
+/* Load all, have them changed, write them, under the lock. */
+typedef int vmconfig_change_fn(struct vmconfig *c, void *ctx);
+int vmconfig_change(const char *zone, vmconfig_change_fn *change, void *ctx, struct err *e);
+
 /* Newest modification of the three, seconds since the epoch; 0 when there is none. */
 int64_t vmconfig_mtime(const char *zone);
 

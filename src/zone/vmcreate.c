@@ -39,12 +39,22 @@ is_unset(const json_t *v)
 
 /* ---- types ---- */
 
+/* The array whose members a row of the table is about; update has them in another. */
+static json_t *
+members(const json_t *payload, const struct vmprop *p, unsigned action)
+{
+	char name[40];
+
+	(void)snprintf(name, sizeof(name), "%s%s", action == VMF_UPDATE ? "update_" : "", p->of);
+	return (json_object_get(payload, name));
+}
+
 /*
  * A value of another type that means the same becomes one of the property's type; "" and null
- * become unset.
+ * become unset, which in an update they say.
  */
 static int
-mend(json_t *o, const struct vmprop *p, struct err *e)
+mend(json_t *o, const struct vmprop *p, unsigned action, struct err *e)
 {
 	json_t *v = json_object_get(o, p->name);
 	int64_t n;
@@ -53,7 +63,10 @@ mend(json_t *o, const struct vmprop *p, struct err *e)
 		return (0);
 	if (is_unset(v) &&
 	    (p->type == VMP_INTEGER || p->type == VMP_LIST || p->type == VMP_STRING)) {
-		(void)json_object_del(o, p->name);
+		if (action == VMF_UPDATE)
+			(void)json_object_set_new(o, p->name, json_null());
+		else
+			(void)json_object_del(o, p->name);
 	} else if (p->type == VMP_INTEGER && json_is_string(v)) {
 		if (vmprop_integer(v, &n) < 0)
 			return (err_say(e, EINVAL, "Invalid value for %s: \"%s\"", p->name,
@@ -71,8 +84,8 @@ mend(json_t *o, const struct vmprop *p, struct err *e)
 	return (0);
 }
 
-static int
-mend_types(json_t *payload, struct err *e)
+int
+vmpayload_mend(json_t *payload, unsigned action, struct err *e)
 {
 	json_t *o;
 	size_t i, k;
@@ -82,13 +95,14 @@ mend_types(json_t *payload, struct err *e)
 		const struct vmprop *p = &vmprops[i];
 
 		if (p->of == NULL) {
-			if ((rc = mend(payload, p, e)) < 0)
+			if ((rc = mend(payload, p, action, e)) < 0)
 				return (rc);
 			continue;
 		}
 		/* A nic's flags keep their value for the messages of vmnic.c. */
-		json_array_foreach (json_object_get(payload, p->of), k, o)
-			if (p->type != VMP_BOOLEAN && json_is_object(o) && (rc = mend(o, p, e)) < 0)
+		json_array_foreach (members(payload, p, action), k, o)
+			if (p->type != VMP_BOOLEAN && json_is_object(o) &&
+			    (rc = mend(o, p, action, e)) < 0)
 				return (err_ctx(e, "%s.%zu", p->of, k));
 	}
 	return (0);
@@ -191,30 +205,45 @@ joined(const json_t *list, char *buf, size_t size)
 	return (buf);
 }
 
-/* Take "prop", "disks.*.prop" or "disks.0.prop" out of the payload. */
+/* Take `leaf` out of the members of an array: of the i-th, or of all when it may not stand there. */
+static void
+remove_leaf(json_t *payload, const char *prefix, const char *kind, size_t i, const char *leaf)
+{
+	unsigned flag = strcmp(prefix, "update_") == 0 ? VMF_UPDATE : VMF_CREATE;
+	const struct vmprop *p = vmprop_find(kind, leaf);
+	char array[48];
+	json_t *o;
+	size_t k;
+
+	(void)snprintf(array, sizeof(array), "%s%s", prefix, kind);
+	json_array_foreach (json_object_get(payload, array), k, o)
+		if (i != SIZE_MAX ? i == k : p == NULL || (p->flags & flag) == 0)
+			(void)json_object_del(o, leaf);
+}
+
+/* Take "prop", "disks.*.prop" (of update_disks, too) or "disks.0.prop" out of the payload. */
 static void
 remove_named(json_t *payload, const char *name)
 {
+	static const char *const prefixes[] = { "", "add_", "update_" };
 	const char *dot = strchr(name, '.'), *leaf;
-	char array[32];
-	json_t *o;
-	size_t i;
+	char kind[32];
 
 	if (json_object_del(payload, name) == 0 || dot == NULL ||
 	    (leaf = strchr(dot + 1, '.')) == NULL)
 		return;
-	(void)snprintf(array, sizeof(array), "%.*s", (int)(dot - name), name);
-	json_array_foreach (json_object_get(payload, array), i, o)
-		if (dot[1] == '*' || strtoul(dot + 1, NULL, 10) == i)
-			(void)json_object_del(o, leaf + 1);
+	(void)snprintf(kind, sizeof(kind), "%.*s", (int)(dot - name), name);
+	if (dot[1] != '*')
+		remove_leaf(payload, "", kind, strtoul(dot + 1, NULL, 10), leaf + 1);
+	for (size_t i = 0; dot[1] == '*' && i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		remove_leaf(payload, prefixes[i], kind, SIZE_MAX, leaf + 1);
 }
 
-static int
-validate(json_t *payload, vm_image_get *images,
+int
+vmpayload_validate(json_t *payload, unsigned action, const char *brand, vm_image_get *images,
     void (*warn)(const char *property, const char *what), struct err *e)
 {
-	const char *brand = json_string_value(json_object_get(payload, "brand"));
-	json_t *errors = vmvalidate(payload, VMF_CREATE, brand, images);
+	json_t *errors = vmvalidate(payload, action, brand, images);
 	const json_t *x;
 	char names[512];
 	size_t i;
@@ -264,7 +293,7 @@ check_doubles(json_t *payload, struct err *e)
 static bool
 asks(const struct vmprop *p, const json_t *v)
 {
-	if (v == NULL)
+	if (v == NULL || json_is_null(v))
 		return (false);
 	if (p->type == VMP_BOOLEAN)
 		return (vmprop_truth(v));
@@ -275,8 +304,9 @@ asks(const struct vmprop *p, const json_t *v)
  * What is accepted for the sake of SmartOS's payloads, but not acted on: refused where that
  * would break a promise.
  */
-static int
-check_promises(json_t *payload, void (*warn)(const char *property, const char *what), struct err *e)
+int
+vmpayload_promises(json_t *payload, unsigned action,
+    void (*warn)(const char *property, const char *what), struct err *e)
 {
 	for (size_t i = 0; i < nvmprops; i++) {
 		const struct vmprop *p = &vmprops[i];
@@ -285,7 +315,7 @@ check_promises(json_t *payload, void (*warn)(const char *property, const char *w
 		bool hit = p->of == NULL && asks(p, json_object_get(payload, p->name));
 		char name[80];
 
-		json_array_foreach (json_object_get(payload, p->of != NULL ? p->of : ""), k, o)
+		json_array_foreach (p->of != NULL ? members(payload, p, action) : NULL, k, o)
 			hit = hit || asks(p, json_object_get(o, p->name));
 		if (!hit)
 			continue;
@@ -301,8 +331,8 @@ check_promises(json_t *payload, void (*warn)(const char *property, const char *w
 	return (0);
 }
 
-static int
-check_rest(const json_t *payload, struct err *e)
+int
+vmpayload_rest(const json_t *payload, struct err *e)
 {
 	const char *password = json_string_value(json_object_get(payload, "vnc_password"));
 	int64_t recsize = number(payload, "zfs_root_recsize", 512);
@@ -325,16 +355,18 @@ vmcreate_prepare(json_t *payload, vm_image_get *images,
 	int rc;
 
 	rename_old(payload);
-	if ((rc = mend_types(payload, e)) < 0)
+	if ((rc = vmpayload_mend(payload, VMF_CREATE, e)) < 0)
 		return (rc);
 	set_defaults(payload);
-	if ((rc = check_doubles(payload, e)) < 0 || (rc = validate(payload, images, warn, e)) < 0 ||
-	    (rc = check_promises(payload, warn, e)) < 0)
+	if ((rc = check_doubles(payload, e)) < 0 ||
+	    (rc = vmpayload_validate(payload, VMF_CREATE,
+		 json_string_value(json_object_get(payload, "brand")), images, warn, e)) < 0 ||
+	    (rc = vmpayload_promises(payload, VMF_CREATE, warn, e)) < 0)
 		return (rc);
 	set_memory(payload);
 	if (json_object_get(payload, "zonename") == NULL)
 		(void)json_object_set(payload, "zonename", json_object_get(payload, "uuid"));
 	if ((rc = vmnic_prepare(payload, e)) < 0 || (rc = vmdisk_prepare(payload, e)) < 0)
 		return (rc);
-	return (check_rest(payload, e));
+	return (vmpayload_rest(payload, e));
 }

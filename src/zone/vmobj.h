@@ -28,6 +28,13 @@ const char *vmobj_state(const struct zconf *c, enum zone_state zs);
  * vmobj_payload_config's.
  */
 int vmobj_apply(const json_t *payload, struct zconf *c, struct err *e);
+/*
+ * Write an update payload (checked and normalised) into a configuration: what stands in it is set,
+ * null clears. Of disks it is the size; -ENOENT for one that is not there. And into metadata, tags
+ * and routes: keys are removed, then set.
+ */
+int vmobj_update(const json_t *payload, struct zconf *c, struct err *e);
+int vmobj_update_config(const json_t *payload, struct vmconfig *vc);
 /* References to the payload's metadata, tags and routes; free with vmconfig_free. */
 void vmobj_payload_config(const json_t *payload, struct vmconfig *out);
 

@@ -44,7 +44,7 @@ enum vmprop_flag {
 	VMF_COLUMN = 1 << 3,   /* column of list, key of lookup */
 	VMF_ALWAYS = 1 << 4,   /* shown by get also when unset, as the empty value of its type */
 	VMF_TEXT = 1 << 5,     /* a list that get shows as one text */
-	VMF_REFUSE = 1 << 6,   /* create refuses a true value: what it promises is not built yet */
+	VMF_REFUSE = 1 << 6,   /* a value that asks for something is refused: it is not built yet */
 	VMF_NOEFFECT = 1 << 7, /* accepted, but nothing here acts on it: create says so */
 	VMF_LIVE = 1 << 8, /* an update has effect on the running VM, not only on its next boot */
 };

@@ -34,6 +34,25 @@ json_t *vmvalidate(json_t *payload, unsigned action, const char *brand, vm_image
 int vmcreate_prepare(json_t *payload, vm_image_get *images,
     void (*warn)(const char *property, const char *what), struct err *e);
 
+/*
+ * Prepare an update payload for a VM, given its object: types, validation, rules, and the memory
+ * limits that follow ram. What is null or "" is to be cleared. 0 or -errno with vmadm's message.
+ */
+int vmupdate_prepare(json_t *payload, const json_t *vm, vm_image_get *images,
+    void (*warn)(const char *property, const char *what), struct err *e);
+
+/*
+ * Steps that create and update share (vmcreate.c), in place: values of another type that mean the
+ * same, those that are unset (create: taken out); validation, unknown properties taken out; what
+ * is not built yet; rules for single values.
+ */
+int vmpayload_mend(json_t *payload, unsigned action, struct err *e);
+int vmpayload_validate(json_t *payload, unsigned action, const char *brand, vm_image_get *images,
+    void (*warn)(const char *property, const char *what), struct err *e);
+int vmpayload_promises(json_t *payload, unsigned action,
+    void (*warn)(const char *property, const char *what), struct err *e);
+int vmpayload_rest(const json_t *payload, struct err *e);
+
 /* Parts of it (vmnic.c, vmdisk.c), in place. */
 int vmnic_prepare(json_t *payload, struct err *e);
 int vmdisk_prepare(json_t *payload, struct err *e);

@@ -202,6 +202,48 @@ volume_open(const char *path, int readonly, uint64_t *size, struct err *e)
 	return (fd_steal(&fd));
 }
 
+/* To grow, a volume need not be locked: who runs on it goes on doing so. */
+static int
+open_to_grow(const char *path, uint64_t *size, struct err *e)
+{
+	CLEANUP_FD int at = -1, fd = -1;
+	struct stat st;
+	int rc;
+
+	if ((at = look_up(path, &st, e)) < 0)
+		return (at);
+	*size = (uint64_t)st.st_size;
+	if ((fd = reopen(at, path, O_RDWR, e)) < 0)
+		return (fd);
+	if (S_ISBLK(st.st_mode) && (rc = device_size(fd, path, size, e)) != 0)
+		return (rc);
+	return (fd_steal(&fd));
+}
+
+int
+volume_resize(const char *path, uint64_t size, struct err *e)
+{
+	const struct volume_driver *d = NULL;
+	CLEANUP_FD int fd = -1;
+	uint64_t now;
+
+	for (size_t i = 0; i < NITEMS(drivers) && d == NULL; i++) {
+		if (drivers[i]->owns(path))
+			d = drivers[i];
+	}
+	if (d == NULL || size == 0 || size % 512 != 0)
+		return (err_say(
+		    e, EINVAL, "disk '%s' cannot have %llu bytes", path, (unsigned long long)size));
+	if ((fd = open_to_grow(path, &now, e)) < 0)
+		return (fd);
+	if (size < now) {
+		fd_close(&fd);
+		if ((fd = volume_open(path, 0, &now, e)) < 0)
+			return (fd);
+	}
+	return (size == now ? 0 : d->resize(fd, path, now, size, e));
+}
+
 void
 volume_close(int *fd)
 {

@@ -27,6 +27,12 @@ struct volume_spec {
 int volume_create(const struct volume_spec *spec, char *path, struct err *e);
 int volume_destroy(const char *path, struct err *e); /* 0 also when it is gone already */
 /*
+ * Give it another size, of 512 a multiple. It may be larger while a zone runs on it, which is then
+ * to be told; smaller only when none does (-EBUSY), and what was beyond is lost. -ENOSPC when the
+ * pool has not the room, -EINVAL for what is no volume of the pool.
+ */
+int volume_resize(const char *path, uint64_t size, struct err *e);
+/*
  * Open a volume for a zone: a regular file or a block device, below the pool without symbolic
  * links. The descriptor holds a lock (shared when readonly) as long as it or a copy of it in
  * another process is open; -EBUSY, naming the holder, when another has it. *size in bytes. Returns

@@ -17,6 +17,8 @@ struct volume_driver {
 	/* As volume_create and volume_destroy. */
 	int (*create)(const struct volume_spec *spec, char *path, struct err *e);
 	int (*destroy)(const char *path, struct err *e);
+	/* As volume_resize; `fd` is the volume, open for writing, of `now` bytes. */
+	int (*resize)(int fd, const char *path, uint64_t now, uint64_t size, struct err *e);
 };
 
 extern const struct volume_driver volume_file;

@@ -158,9 +158,26 @@ file_destroy(const char *path, struct err *e)
 	return (0);
 }
 
+static int
+file_resize(int fd, const char *path, uint64_t now, uint64_t size, struct err *e)
+{
+	char top[PATH_MAX];
+	int rc;
+
+	if (size > VOLUME_SIZE_MAX)
+		return (err_say(e, EFBIG, "disk '%s' cannot be so large", path));
+	if (size > now &&
+	    (rc = space_check(fd, size - now, path, path_zones(top, "%s", ""), e)) != 0)
+		return (rc);
+	if (ftruncate(fd, (off_t)size) != 0 || fsync(fd) != 0)
+		return (err_set(e, errno, "cannot resize disk '%s'", path));
+	return (0);
+}
+
 const struct volume_driver volume_file = {
 	.name = "file",
 	.owns = file_owns,
 	.create = file_create,
 	.destroy = file_destroy,
+	.resize = file_resize,
 };

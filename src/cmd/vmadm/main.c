@@ -15,15 +15,15 @@
 #include "cmd/common/cmd.h"
 #include "cmd/vmadm/vmadm.h"
 
-static const struct subcommand *const groups[] = { create_commands, delete_commands,
-	control_commands, info_commands, query_commands };
+static const struct subcommand *const groups[] = { create_commands, update_commands,
+	delete_commands, control_commands, info_commands, query_commands };
 
 /*
  * SmartOS's subcommands that are not built yet: known, so that they are not taken for a typing
  * error.
  */
 static const char *const later[] = { "create-snapshot", "delete-snapshot", "rollback-snapshot",
-	"update", "send", "receive", "recv", "install", "reprovision", "events" };
+	"send", "receive", "recv", "install", "reprovision", "events" };
 
 static void
 usage(FILE *f)

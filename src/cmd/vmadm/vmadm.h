@@ -29,6 +29,7 @@ struct subcommand {
 
 /* The groups; each list ends with a NULL name. */
 extern const struct subcommand create_commands[];  /* create, validate */
+extern const struct subcommand update_commands[];  /* update */
 extern const struct subcommand delete_commands[];  /* delete */
 extern const struct subcommand control_commands[]; /* start, stop, reboot, kill, sysrq, console */
 extern const struct subcommand info_commands[];    /* info */

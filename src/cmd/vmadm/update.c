@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * update: change a VM that exists. What can have effect on a running one at once has it (VMF_LIVE
+ * of the property table, disks that grow); the rest from its next boot on. See vmadm.h, vmadm.md 10.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "cmd/vmadm/vmadm.h"
+#include "zone/image.h"
+#include "zone/vmconfig.h"
+#include "zone/vmobj.h"
+#include "zone/vmvalidate.h"
+#include "zone/volume.h"
+
+struct updating {
+	struct vm vm;
+	json_t *payload;
+	json_t *object; /* the VM as it was */
+	bool grown;     /* a disk of it has another size */
+};
+
+static void
+warn_property(const char *property, const char *what)
+{
+	log_warn("property '%s' %s", property, what);
+}
+
+/* "name=value" operands: values are texts, which validation takes for what they mean. */
+static int
+operands_read(int n, char **words, json_t **out)
+{
+	*out = json_object();
+	for (int i = 0; i < n; i++) {
+		char *eq = strchr(words[i], '=');
+		json_t *value = eq != NULL ? json_string(eq + 1) : NULL;
+
+		if (value == NULL || eq == words[i]) {
+			json_decref(value);
+			json_decref(*out);
+			return (
+			    usage_error("Invalid option: \"%s\", must be name=value", words[i]));
+		}
+		*eq = '\0';
+		(void)json_object_set_new(*out, words[i], value);
+	}
+	return (EXIT_DONE);
+}
+
+/* ---- other VMs ---- */
+
+/* A port for VNC that another VM has. */
+static int
+check_others(const struct updating *u, struct err *e)
+{
+	const char *uuid = json_string_value(json_object_get(u->object, "uuid"));
+	json_t *others = NULL, *me, *one;
+	size_t i;
+	int rc;
+
+	if (json_object_get(u->payload, "vnc_port") == NULL)
+		return (0);
+	if ((rc = vm_objects(&others, e)) < 0)
+		return (rc);
+	json_array_foreach (others, i, one) {
+		if (strcmp(json_string_value(json_object_get(one, "uuid")), uuid) == 0)
+			(void)json_array_remove(others, i--);
+	}
+	me = json_deep_copy(u->object);
+	(void)json_object_update(me, u->payload);
+	rc = vmnic_conflict(me, others, e);
+	json_decref(me);
+	json_decref(others);
+	return (rc);
+}
+
+/* ---- disks ---- */
+
+static const struct zdevice *
+find_disk(const struct zconf *c, const char *path)
+{
+	for (size_t i = 0; i < c->ndevice; i++) {
+		if (c->device[i].match != NULL && strcmp(c->device[i].match, path) == 0)
+			return (&c->device[i]);
+	}
+	return (NULL);
+}
+
+static int
+check_shrink(
+    const struct updating *u, const json_t *disk, uint64_t now, uint64_t size, struct err *e)
+{
+	if (!vmprop_truth(json_object_get(disk, "dangerous_allow_shrink")))
+		return (err_say(e, EINVAL,
+		    "cannot resize disk: new size must be greater than current size. (%llu > %llu)",
+		    (unsigned long long)(now / MIB), (unsigned long long)(size / MIB)));
+	if (u->vm.st.state != ZONE_STATE_INSTALLED)
+		return (err_say(e, EBUSY,
+		    "at least one specified update to disks is only allowed when state is "
+		    "\"stopped\", currently: %s (%s)",
+		    vm_state(&u->vm), zone_state_name(u->vm.st.state)));
+	return (0);
+}
+
+static int
+resize_disk(
+    struct updating *u, const struct zconf *c, const json_t *disk, bool really, struct err *e)
+{
+	const char *path = json_string_value(json_object_get(disk, "path"));
+	const struct zdevice *d = find_disk(c, path);
+	uint64_t now, size;
+	int64_t mib;
+	int rc;
+
+	if (vmprop_integer(json_object_get(disk, "size"), &mib) < 0)
+		return (0);
+	if (d == NULL || !vm_owns_disk(c, d))
+		return (err_say(e, EINVAL, "failed to identify device to resize: %s", path));
+	if ((rc = volume_stat(path, &now, e)) < 0)
+		return (rc);
+	size = (uint64_t)mib * MIB;
+	if (size < now && (rc = check_shrink(u, disk, now, size, e)) < 0)
+		return (rc);
+	if (!really || size == now)
+		return (0);
+	if ((rc = volume_resize(path, size, e)) < 0)
+		return (err_ctx(e, "cannot resize disk"));
+	u->grown = true;
+	return (0);
+}
+
+/* All are looked at before the first is changed. */
+static int
+resize_disks(struct updating *u, const struct zconf *c, struct err *e)
+{
+	const json_t *updates = json_object_get(u->payload, "update_disks"), *disk;
+	size_t i;
+	int rc;
+
+	for (int really = 0; really < 2; really++)
+		json_array_foreach (updates, i, disk)
+			if ((rc = resize_disk(u, c, disk, really != 0, e)) < 0)
+				return (rc);
+	return (0);
+}
+
+/* ---- the change ---- */
+
+static int
+change_config(struct vmconfig *vc, void *ctx)
+{
+	const struct updating *u = ctx;
+
+	return (vmobj_update_config(u->payload, vc));
+}
+
+/* Is there something for metadata, tags or routes? */
+static bool
+changes_config(const json_t *payload)
+{
+	json_t *v;
+	const char *name;
+
+	json_object_foreach ((json_t *)(uintptr_t)payload, name, v)
+		if (strncmp(name, "set_", 4) == 0 || strncmp(name, "remove_", 7) == 0)
+			return (true);
+	return (false);
+}
+
+static int
+store(struct updating *u, struct err *e)
+{
+	struct zconf *c = NULL;
+	int rc;
+
+	if ((rc = zconf_lock(e)) < 0)
+		return (rc);
+	if ((rc = check_others(u, e)) == 0 && (rc = zconf_load(u->vm.c->name, &c, e)) == 0 &&
+	    (rc = vmobj_update(u->payload, c, e)) == 0 && (rc = zconf_verify(c, e)) == 0 &&
+	    (rc = resize_disks(u, c, e)) == 0)
+		rc = zconf_store(c, e);
+	zconf_free(c);
+	zconf_unlock();
+	if (rc == 0 && changes_config(u->payload))
+		rc = vmconfig_change(u->vm.c->name, change_config, u, e);
+	return (rc);
+}
+
+/* Have it take effect in a running VM. */
+static int
+change_running(const struct updating *u, struct err *e)
+{
+	const json_t *target = json_object_get(u->payload, "balloon_target");
+	const char *zone = u->vm.c->name, *name;
+	const struct vmprop *p;
+	int64_t mib;
+	json_t *v;
+	int rc;
+
+	if (u->vm.st.state != ZONE_STATE_RUNNING)
+		return (0);
+	json_object_foreach (u->payload, name, v) {
+		p = vmprop_find(NULL, name);
+		if (p != NULL && (p->flags & VMF_LIVE) == 0)
+			log_info("property '%s' has effect from the next boot on", name);
+	}
+	if (u->grown && (rc = zone_refresh_disks(zone, e)) < 0)
+		return (err_ctx(e, "the disks are changed, but the guest was not told"));
+	if (target == NULL || !json_is_true(json_object_get(u->object, "balloon")))
+		return (0);
+	if (vmprop_integer(target, &mib) < 0) /* cleared: all of it */
+		(void)vmprop_integer(json_object_get(u->object, "ram"), &mib);
+	if ((rc = zone_balloon_set(zone, (uint64_t)mib * MIB, e)) < 0)
+		return (err_ctx(e, "balloon_target is stored, but the balloon is as it was"));
+	return (0);
+}
+
+static int
+update(struct updating *u, struct err *e)
+{
+	int rc;
+
+	if ((rc = vm_object(&u->vm, &u->object, e)) < 0 ||
+	    (rc = vmupdate_prepare(u->payload, u->object, image_get, warn_property, e)) < 0 ||
+	    (rc = store(u, e)) < 0)
+		return (rc);
+	return (change_running(u, e));
+}
+
+static int
+update_run(int argc, char **argv)
+{
+	struct updating u = { .grown = false };
+	const char *file = NULL, *uuid;
+	struct err e = { 0 };
+	int opt, rc;
+
+	while ((opt = getopt(argc, argv, "f:")) != -1) {
+		if (opt != 'f')
+			return (usage_error("Invalid option for update: -%c", optopt));
+		file = optarg;
+	}
+	if ((uuid = uuid_operand(argc, argv, argc)) == NULL)
+		return (EXIT_USAGE);
+	rc = optind + 1 < argc ? operands_read(argc - optind - 1, argv + optind + 1, &u.payload)
+			       : payload_read(file, "update", &u.payload);
+	if (rc != EXIT_DONE)
+		return (rc);
+	if (vm_load(uuid, &u.vm, &e) < 0) {
+		json_decref(u.payload);
+		return (fail(&e));
+	}
+	rc = update(&u, &e) < 0 ? fail(&e) : success("Successfully updated VM %s", uuid);
+	json_decref(u.payload);
+	json_decref(u.object);
+	vm_free(&u.vm);
+	return (rc);
+}
+
+const struct subcommand update_commands[] = {
+	{ "update", NULL, "<uuid> [-f file | prop=value ...]", update_run },
+	{ NULL },
+};

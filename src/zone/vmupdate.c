@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What update makes of a payload before anything on the host is touched: see vmvalidate.h, and
+ * vmadm.md 3, 6 and 10. Pure; tools.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "zone/vmvalidate.h"
+
+#define OVERHEAD_DEFAULT 1280 /* MiB beside the guest's ram: what vmadm gives bhyve */
+#define OVERHEAD_MIN     256
+#define SWAP_MIN         256
+#define CPU_SHARES_MAX   65535
+#define ABSENT           INT64_MIN
+
+/* A member as a number; ABSENT when there is none, or it is null. */
+static int64_t
+number(const json_t *o, const char *name)
+{
+	const json_t *v = json_object_get(o, name);
+	int64_t n;
+
+	return (v != NULL && vmprop_integer(v, &n) == 0 ? n : ABSENT);
+}
+
+/* What the VM will have: the payload's value (null: none), else what it has. */
+static int64_t
+future(const json_t *payload, const json_t *vm, const char *name)
+{
+	return (number(json_object_get(payload, name) != NULL ? payload : vm, name));
+}
+
+static void
+set_number(json_t *o, const char *name, int64_t n)
+{
+	(void)json_object_set_new(o, name, json_integer(n));
+}
+
+/* ---- memory ---- */
+
+static int
+check_limit(const json_t *payload, const char *name, int64_t ram, struct err *e)
+{
+	int64_t n = number(payload, name);
+
+	if (n == ABSENT || n == 0)
+		return (0);
+	if (n < ram)
+		return (err_say(e, EINVAL, "vm.%s (%lld) cannot be lower than vm.ram (%lld)", name,
+		    (long long)n, (long long)ram));
+	return (0);
+}
+
+/* A limit that is not given follows max_physical_memory at the distance that it had. */
+static int64_t
+follow(const json_t *payload, const json_t *vm, const char *name, int64_t physical)
+{
+	int64_t old = number(vm, "max_physical_memory"), own = number(vm, name);
+
+	if (number(payload, name) != ABSENT)
+		return (number(payload, name));
+	return (old != ABSENT && own != ABSENT ? physical + (own - old) : physical);
+}
+
+/*
+ * The limits of memory follow ram, and are never so low that the guest could not run. A VM without
+ * a limit (made by zonecfg) gets none from a change of ram alone.
+ */
+static int
+set_memory(json_t *payload, const json_t *vm, struct err *e)
+{
+	static const char *const limits[] = { "max_physical_memory", "max_locked_memory",
+		"max_swap" };
+	int64_t ram = future(payload, vm, "ram"), given = number(payload, limits[0]), physical,
+		locked, swap;
+	bool any = json_object_get(payload, "ram") != NULL;
+	int rc;
+
+	ram = ram != ABSENT ? ram : 256;
+	for (size_t i = 0; i < NITEMS(limits); i++) {
+		any = any || number(payload, limits[i]) != ABSENT;
+		if ((rc = check_limit(payload, limits[i], ram, e)) < 0)
+			return (rc);
+	}
+	physical = given != ABSENT                    ? given
+	    : json_object_get(payload, "ram") != NULL ? ram + OVERHEAD_DEFAULT
+						      : number(vm, limits[0]);
+	if (!any || physical == ABSENT || (given == ABSENT && number(vm, limits[0]) == ABSENT))
+		return (0);
+	physical = MAX(physical, ram + OVERHEAD_MIN);
+	locked = MAX(follow(payload, vm, limits[1], physical), ram + OVERHEAD_MIN);
+	swap = MAX(MAX(follow(payload, vm, limits[2], physical), physical), SWAP_MIN);
+	set_number(payload, limits[0], physical);
+	set_number(payload, limits[1], MIN(locked, physical));
+	set_number(payload, limits[2], swap);
+	return (0);
+}
+
+static int
+check_balloon(const json_t *payload, const json_t *vm, struct err *e)
+{
+	int64_t target = future(payload, vm, "balloon_target"), ram = future(payload, vm, "ram");
+	const json_t *balloon = json_object_get(payload, "balloon");
+
+	if (target == ABSENT)
+		return (0);
+	if (!vmprop_truth(balloon != NULL ? balloon : json_object_get(vm, "balloon")))
+		return (err_say(e, EINVAL,
+		    "balloon_target: the VM has no balloon; set balloon to true, or clear this one "
+		    "(balloon_target=)"));
+	if (target > (ram != ABSENT ? ram : 256))
+		return (err_say(e, EINVAL, "balloon_target (%lld) cannot be higher than ram (%lld)",
+		    (long long)target, (long long)ram));
+	return (0);
+}
+
+/* ---- disks ---- */
+
+static const json_t *
+find_disk(const json_t *vm, const char *path)
+{
+	const json_t *disk;
+	size_t i;
+
+	json_array_foreach (json_object_get(vm, "disks"), i, disk) {
+		const char *p = json_string_value(json_object_get(disk, "path"));
+
+		if (p != NULL && strcmp(p, path) == 0)
+			return (disk);
+	}
+	return (NULL);
+}
+
+/* Of a disk its size can be changed, for now. */
+static int
+check_disk(const json_t *disk, const json_t *vm, struct err *e)
+{
+	const char *path = json_string_value(json_object_get(disk, "path"));
+
+	if (path == NULL)
+		return (err_say(e, EINVAL, "Disk object needs a .path property to update."));
+	if (find_disk(vm, path) == NULL)
+		return (err_say(e, ENOENT, "There is no existing disk with that path: %s", path));
+	for (size_t i = 0; i < nvmprops; i++) {
+		const struct vmprop *p = &vmprops[i];
+
+		if (p->of == NULL || strcmp(p->of, "disks") != 0 || p->store != VMS_PROPERTY ||
+		    strcmp(p->name, "size") == 0)
+			continue;
+		if (json_object_get(disk, p->name) != NULL)
+			return (err_say(e, ENOTSUP,
+			    "property 'update_disks.*.%s' is not supported by this version of "
+			    "zhyve; leave it out",
+			    p->name));
+	}
+	if (number(disk, "size") == 0)
+		return (err_say(e, EINVAL, "Invalid value(s) for: disks.*.size"));
+	return (0);
+}
+
+/* All disks together against flexible_disk_size, with the sizes that they will have. */
+static int
+check_space(const json_t *payload, const json_t *vm, struct err *e)
+{
+	int64_t limit = future(payload, vm, "flexible_disk_size"), sum = 0, n;
+	const json_t *updates = json_object_get(payload, "update_disks"), *disk, *update;
+	size_t i, k;
+
+	if (limit == ABSENT)
+		return (0);
+	json_array_foreach (json_object_get(vm, "disks"), i, disk) {
+		const json_t *path = json_object_get(disk, "path");
+
+		n = number(disk, "size");
+		json_array_foreach (updates, k, update) {
+			if (json_equal(path, json_object_get(update, "path")) &&
+			    number(update, "size") != ABSENT)
+				n = number(update, "size");
+		}
+		sum += n != ABSENT ? n : 0;
+	}
+	if (sum > limit)
+		return (err_say(e, ENOSPC,
+		    "the disks would have %lld MiB together, more than flexible_disk_size (%lld)",
+		    (long long)sum, (long long)limit));
+	return (0);
+}
+
+static int
+check_disks(const json_t *payload, const json_t *vm, struct err *e)
+{
+	const json_t *updates = json_object_get(payload, "update_disks"), *disk;
+	size_t i;
+	int rc;
+
+	json_array_foreach (updates, i, disk)
+		if ((rc = check_disk(disk, vm, e)) < 0)
+			return (rc);
+	if (json_array_size(updates) == 0 && json_object_get(payload, "flexible_disk_size") == NULL)
+		return (0);
+	return (check_space(payload, vm, e));
+}
+
+/* ---- routes ---- */
+
+static int
+check_routes(const json_t *payload, const json_t *vm, struct err *e)
+{
+	json_t *both;
+	int rc;
+
+	if (json_object_get(payload, "set_routes") == NULL)
+		return (0);
+	both = json_pack("{s:O, s:O}", "routes", json_object_get(payload, "set_routes"), "nics",
+	    json_object_get(vm, "nics"));
+	rc = vmnic_check_routes(both, e);
+	json_decref(both);
+	return (rc);
+}
+
+/* ---- the whole ---- */
+
+int
+vmupdate_prepare(json_t *payload, const json_t *vm, vm_image_get *images,
+    void (*warn)(const char *property, const char *what), struct err *e)
+{
+	const char *brand = json_string_value(json_object_get(vm, "brand"));
+	int rc;
+
+	if ((rc = vmpayload_mend(payload, VMF_UPDATE, e)) < 0 ||
+	    (rc = vmpayload_validate(payload, VMF_UPDATE, brand, images, warn, e)) < 0 ||
+	    (rc = vmpayload_promises(payload, VMF_UPDATE, warn, e)) < 0)
+		return (rc);
+	if (number(payload, "cpu_shares") > CPU_SHARES_MAX)
+		set_number(payload, "cpu_shares", CPU_SHARES_MAX);
+	if ((rc = set_memory(payload, vm, e)) < 0 || (rc = check_balloon(payload, vm, e)) < 0 ||
+	    (rc = check_disks(payload, vm, e)) < 0 || (rc = check_routes(payload, vm, e)) < 0)
+		return (rc);
+	return (vmpayload_rest(payload, e));
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What update makes of a payload, and what that makes of a zone's model. Single quotes stand for
+ * double ones.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/checked.h"
+#include "zone/vmobj.h"
+#include "zone/vmvalidate.h"
+
+#include "vm_images.h"
+
+#define VM                                                                                \
+	"{'brand': 'bhyve', 'uuid': 'aaaaaaaa-0000-4000-8000-000000000001', 'ram': 1024," \
+	" 'max_physical_memory': 2304, 'max_locked_memory': 2304, 'max_swap': 2404,"      \
+	" 'disks': [{'path': '/zones/a/disk0.raw', 'size': 10240},"                       \
+	"           {'path': '/zones/a/disk1.raw', 'size': 1024}],"                       \
+	" 'nics': [{'mac': '02:00:00:00:00:01', 'ips': ['10.0.0.5/24']}]}"
+
+static char warnings[512];
+
+static void
+warn(const char *property, const char *what)
+{
+	size_t n = strlen(warnings);
+
+	(void)snprintf(warnings + n, sizeof(warnings) - n, "%s;", property);
+}
+
+static json_t *
+parse(const char *text)
+{
+	char buf[4096];
+	json_error_t je;
+	json_t *v;
+
+	assert_true(strlen(text) < sizeof(buf));
+	strcpy(buf, text);
+	for (char *p = buf; *p != '\0'; p++)
+		if (*p == '\'')
+			*p = '"';
+	v = json_loads(buf, 0, &je);
+	if (v == NULL)
+		fail_msg("%s: %s", buf, je.text);
+	return (v);
+}
+
+static int
+prepare(const char *text, const char *change, json_t **out, struct err *e)
+{
+	json_t *vm = parse(VM), *more = change != NULL ? parse(change) : NULL;
+	int rc;
+
+	if (more != NULL)
+		(void)json_object_update(vm, more);
+	warnings[0] = '\0';
+	*out = parse(text);
+	rc = vmupdate_prepare(*out, vm, fake_image, warn, e);
+	json_decref(more);
+	json_decref(vm);
+	return (rc);
+}
+
+/* `text` is taken, and becomes `want`. */
+static void
+becomes(const char *text, const char *want)
+{
+	json_t *have, *wanted = parse(want);
+	struct err e = { 0 };
+
+	if (prepare(text, NULL, &have, &e) < 0)
+		fail_msg("%s: %s", text, e.text);
+	if (json_equal(have, wanted) == 0) {
+		char *dump = json_dumps(have, JSON_COMPACT);
+		fail_msg("%s became %s", text, dump);
+	}
+	json_decref(have);
+	json_decref(wanted);
+}
+
+/* For a VM that is changed so before; the message is this. */
+static void
+refused_for(const char *change, const char *text, const char *why)
+{
+	struct err e = { 0 };
+	json_t *out;
+
+	assert_true(prepare(text, change, &out, &e) < 0);
+	if (strcmp(e.text, why) != 0)
+		fail_msg("'%s', not '%s'", e.text, why);
+	json_decref(out);
+}
+
+static void
+refused(const char *text, const char *why)
+{
+	refused_for(NULL, text, why);
+}
+
+static void
+test_values(void **state)
+{
+	becomes("{'alias': 'a', 'autoboot': 'false'}", "{'alias': 'a', 'autoboot': false}");
+	becomes("{'vcpus': '2', 'alias': ''}", "{'vcpus': 2, 'alias': null}");
+	becomes("{'hostname': null, 'cpu_cap': 0}", "{'hostname': null, 'cpu_cap': 0}");
+	becomes("{'vsock_ports': '22,1024', 'vsock_cid': '5'}",
+	    "{'vsock_ports': [22, 1024], 'vsock_cid': 5}");
+	becomes("{'cpu_shares': 70000}", "{'cpu_shares': 65535}");
+	refused("{'vcpus': 'many'}", "Invalid value for vcpus: \"many\"");
+	refused("{'vcpus': 0}", "Invalid value(s) for: vcpus");
+	refused("{'vsock_ports': [22, 'ssh']}", "Invalid value(s) for: vsock_ports");
+	refused("{'virtio_ports': ['a/b']}", "Invalid value(s) for: virtio_ports");
+	refused("{'vnc_password': '123456789'}",
+	    "VNC password is too long, maximum length is 8 characters.");
+}
+
+/* What cannot be changed is left out, as SmartOS does; what is not built yet is refused. */
+static void
+test_left_out(void **state)
+{
+	becomes("{'alias': 'a', 'uuid': 'x', 'tags': {}, 'disks': []}", "{'alias': 'a'}");
+	assert_string_equal(warnings, "uuid;tags;disks;");
+	refused("{'add_nics': [{'nic_tag': 'admin'}]}",
+	    "property 'add_nics' is not supported by this version of zhyve; leave it out");
+	refused("{'remove_disks': ['/zones/a/disk1.raw']}",
+	    "property 'remove_disks' is not supported by this version of zhyve; leave it out");
+	becomes("{'remove_disks': []}", "{'remove_disks': []}");
+	refused("{'update_disks': 5}", "Invalid value(s) for: update_disks");
+}
+
+static void
+test_memory(void **state)
+{
+	becomes("{'ram': 2048}",
+	    "{'ram': 2048, 'max_physical_memory': 3328, 'max_locked_memory': 3328,"
+	    " 'max_swap': 3428}");
+	becomes("{'max_physical_memory': 4096}",
+	    "{'max_physical_memory': 4096, 'max_locked_memory': 4096, 'max_swap': 4196}");
+	becomes("{'max_physical_memory': 1100}",
+	    "{'max_physical_memory': 1280, 'max_locked_memory': 1280, 'max_swap': 1380}");
+	becomes("{'max_locked_memory': 9999}",
+	    "{'max_physical_memory': 2304, 'max_locked_memory': 2304, 'max_swap': 2404}");
+	becomes("{'max_swap': 1024}",
+	    "{'max_physical_memory': 2304, 'max_locked_memory': 2304, 'max_swap': 2304}");
+	refused("{'max_physical_memory': 1000}",
+	    "vm.max_physical_memory (1000) cannot be lower than vm.ram (1024)");
+	refused("{'ram': 4096, 'max_locked_memory': 2048}",
+	    "vm.max_locked_memory (2048) cannot be lower than vm.ram (4096)");
+	refused("{'ram': 64, 'max_swap': 200}", "Invalid value(s) for: max_swap");
+}
+
+static void
+test_balloon(void **state)
+{
+	becomes(
+	    "{'balloon': true, 'balloon_target': 512}", "{'balloon': true, 'balloon_target': 512}");
+	refused("{'balloon_target': 512}",
+	    "balloon_target: the VM has no balloon; set balloon to true, or clear this one "
+	    "(balloon_target=)");
+	refused("{'balloon': true, 'balloon_target': 1025}",
+	    "balloon_target (1025) cannot be higher than ram (1024)");
+	refused_for("{'balloon': true, 'balloon_target': 900}", "{'ram': 512}",
+	    "balloon_target (900) cannot be higher than ram (512)");
+}
+
+static void
+test_disks(void **state)
+{
+	const char *flexible = "{'flexible_disk_size': 12000}";
+	struct err e = { 0 };
+	json_t *out;
+
+	becomes("{'update_disks': [{'path': '/zones/a/disk1.raw', 'size': '2048'}]}",
+	    "{'update_disks': [{'path': '/zones/a/disk1.raw', 'size': 2048}]}");
+	refused(
+	    "{'update_disks': [{'size': 2048}]}", "Disk object needs a .path property to update.");
+	refused("{'update_disks': [{'path': '/zones/b/disk1.raw', 'size': 2048}]}",
+	    "There is no existing disk with that path: /zones/b/disk1.raw");
+	refused("{'update_disks': [{'path': '/zones/a/disk1.raw', 'model': 'nvme'}]}",
+	    "property 'update_disks.*.model' is not supported by this version of zhyve; leave it "
+	    "out");
+	refused("{'update_disks': [{'path': '/zones/a/disk1.raw', 'size': 0}]}",
+	    "Invalid value(s) for: disks.*.size");
+	becomes("{'update_disks': [{'path': '/zones/a/disk1.raw', 'block_size': 512}]}",
+	    "{'update_disks': [{'path': '/zones/a/disk1.raw'}]}");
+	/* Of a flexible VM all disks together have a limit, which the same update may raise. */
+	refused_for(flexible, "{'update_disks': [{'path': '/zones/a/disk1.raw', 'size': 2048}]}",
+	    "the disks would have 12288 MiB together, more than flexible_disk_size (12000)");
+	assert_int_equal(prepare("{'flexible_disk_size': 13000,"
+				 " 'update_disks': [{'path': '/zones/a/disk1.raw', 'size': 2048}]}",
+			     flexible, &out, &e),
+	    0);
+	json_decref(out);
+	assert_int_equal(
+	    prepare("{'flexible_disk_size': null,"
+		    " 'update_disks': [{'path': '/zones/a/disk1.raw', 'size': 20480}]}",
+		flexible, &out, &e),
+	    0);
+	json_decref(out);
+	refused_for(flexible, "{'flexible_disk_size': 11000}",
+	    "the disks would have 11264 MiB together, more than flexible_disk_size (11000)");
+}
+
+static void
+test_routes(void **state)
+{
+	struct err e = { 0 };
+	json_t *out;
+
+	becomes("{'set_routes': {'10.2.0.0/16': '10.0.0.1'}}",
+	    "{'set_routes': {'10.2.0.0/16': '10.0.0.1'}}");
+	assert_true(prepare("{'set_routes': {'nowhere': '10.0.0.1'}}", NULL, &out, &e) < 0);
+	json_decref(out);
+}
+
+/* ---- into the model ---- */
+
+static void
+test_model(void **state)
+{
+	struct zconf *c = zconf_new("a");
+	struct zdevice *d = zconf_device_add(c);
+	json_t *payload = parse("{'alias': 'web', 'ram': 2048, 'autoboot': true, 'cpu_cap': 200,"
+				" 'hostname': null, 'max_swap': 512, 'tpm': true,"
+				" 'update_disks': [{'path': '/zones/a/disk0.raw', 'size': 20}]}");
+	struct err e = { 0 };
+	uint64_t limit;
+
+	d->match = strdup("/zones/a/disk0.raw");
+	(void)zprop_set(&d->prop, &d->nprop, "size", "10");
+	(void)zconf_attr_set(c, "hostname", ZATTR_STRING, "old");
+	assert_int_equal(vmobj_update(payload, c, &e), 0);
+	assert_string_equal(zconf_attr(c, "alias"), "d2Vi");
+	assert_string_equal(zconf_attr(c, "ram"), "2048");
+	assert_string_equal(zconf_attr(c, "tpm"), "true");
+	assert_null(zconf_attr(c, "hostname"));
+	assert_true(c->autoboot);
+	assert_int_equal(zconf_rctl_get(c, "zone.cpu-cap", &limit), 0);
+	assert_int_equal(limit, 200);
+	assert_int_equal(zconf_rctl_get(c, "zone.max-swap", &limit), 0);
+	assert_int_equal(limit, 512 * MIB);
+	assert_string_equal(zprop_get(d->prop, d->nprop, "size"), "20");
+	json_decref(payload);
+
+	payload = parse("{'cpu_cap': 0, 'max_swap': null, 'tpm': false, 'alias': null}");
+	assert_int_equal(vmobj_update(payload, c, &e), 0);
+	assert_int_equal(zconf_rctl_get(c, "zone.cpu-cap", &limit), -ENOENT);
+	assert_int_equal(zconf_rctl_get(c, "zone.max-swap", &limit), -ENOENT);
+	assert_null(zconf_attr(c, "tpm"));
+	assert_null(zconf_attr(c, "alias"));
+	json_decref(payload);
+
+	payload = parse("{'update_disks': [{'path': '/zones/a/none', 'size': 20}]}");
+	assert_int_equal(vmobj_update(payload, c, &e), -ENOENT);
+	json_decref(payload);
+	zconf_free(c);
+}
+
+static void
+test_config(void **state)
+{
+	json_t *payload =
+	    parse("{'remove_tags': ['old', 'both'], 'set_tags': {'both': 2, 'new': true},"
+		  " 'set_customer_metadata': {'k': 'v'}}");
+	struct vmconfig vc = { json_object(), json_object(),
+		parse("{'old': 1, 'both': 1, 'stays': 'x'}"), json_object() };
+	json_t *want = parse("{'stays': 'x', 'both': 2, 'new': true}");
+
+	assert_int_equal(vmobj_update_config(payload, &vc), 0);
+	assert_true(json_equal(vc.tags, want));
+	assert_string_equal(json_string_value(json_object_get(vc.customer_metadata, "k")), "v");
+	assert_int_equal(json_object_size(vc.internal_metadata), 0);
+	vmconfig_free(&vc);
+	json_decref(payload);
+	json_decref(want);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_left_out),
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_balloon),
+		cmocka_unit_test(test_disks),
+		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_config),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
