@@ -28,6 +28,7 @@ static const struct {
 	{ KVM_CAP_USER_MEMORY, "user memory" },
 	{ KVM_CAP_IRQCHIP, "in-kernel interrupt controllers" },
 	{ KVM_CAP_PIT2, "in-kernel timer" },
+	{ KVM_CAP_REINJECT_CONTROL, "a timer that may lose ticks" },
 	{ KVM_CAP_EXT_CPUID, "extended CPUID" },
 	{ KVM_CAP_IMMEDIATE_EXIT, "immediate exit" },
 	{ KVM_CAP_IRQFD, "irqfd" },
