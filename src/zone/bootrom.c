@@ -19,6 +19,14 @@ static const struct {
 	    "seabios" },
 };
 
+/* iPXE, but where OVMF has a driver itself. */
+static const struct {
+	const char *emul, *bios, *uefi;
+} nics[] = {
+	{ "virtio-net-viona", "/usr/lib/ipxe/qemu/pxe-virtio.rom", NULL },
+	{ "e1000", "/usr/lib/ipxe/qemu/pxe-e1000.rom", "/usr/lib/ipxe/qemu/efi-e1000.rom" },
+};
+
 int
 bootrom_get(const char *text, struct bootrom *out, struct err *e)
 {
@@ -43,4 +51,14 @@ bootrom_get(const char *text, struct bootrom *out, struct err *e)
 	(void)snprintf(out->rom, sizeof(out->rom), "%.*s", (int)len, text);
 	(void)snprintf(out->vars, sizeof(out->vars), "%s", vars);
 	return (0);
+}
+
+const char *
+bootrom_nic(const struct bootrom *rom, const char *emul)
+{
+	for (size_t i = 0; i < NITEMS(nics); i++) {
+		if (strcmp(emul, nics[i].emul) == 0)
+			return (rom->vars[0] == '\0' ? nics[i].bios : nics[i].uefi);
+	}
+	return (NULL);
 }

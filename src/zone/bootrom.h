@@ -25,4 +25,11 @@ struct bootrom {
  */
 int bootrom_get(const char *text, struct bootrom *out, struct err *e);
 
+#define BOOTROM_NIC_PACKAGE "ipxe-qemu"
+/*
+ * The expansion ROM by which `rom` boots from a nic that zhyve emulates as `emul` ("e1000"); NULL:
+ * it needs none. One without variables counts as a BIOS.
+ */
+const char *bootrom_nic(const struct bootrom *rom, const char *emul);
+
 #endif

@@ -245,7 +245,7 @@ add_nic(struct maker *m, const struct znet *net, size_t index, unsigned func, bo
 	struct vnic_spec *v = &p->nic[p->nnic];
 	const char *model = zprop_get(net->prop, net->nprop, "model");
 	const char *emul = nic_emulation(model);
-	char mac[MAC_TEXT_LEN + 1], virtio[48] = "", order[24];
+	char mac[MAC_TEXT_LEN + 1], virtio[48] = "", rom[24] = "", order[24];
 	int tap, len = 0;
 
 	if (emul == NULL)
@@ -263,9 +263,13 @@ add_nic(struct maker *m, const struct znet *net, size_t index, unsigned func, bo
 			(void)snprintf(virtio + len, sizeof(virtio) - (size_t)len, ",vhost=fd:%d",
 			    brand_want_fd(m, BRAND_FD_VHOST, p->nnic));
 	}
+	/* Not without need: a BIOS runs it, and that takes its time. */
+	if (m->netboot && func == 0 && (p->nic_rom = bootrom_nic(&p->rom, emul)) != NULL)
+		(void)snprintf(
+		    rom, sizeof(rom), ",rom=fd:%d", brand_want_fd(m, BRAND_FD_NIC_ROM, 0));
 	format_mac(v->mac, mac);
 	brand_arg(m, "-s");
-	brand_arg(m, "6:%u,%s,fd:%d,mac=%s%s%s", func, emul, tap, mac, virtio,
+	brand_arg(m, "6:%u,%s,fd:%d,mac=%s%s%s%s", func, emul, tap, mac, virtio, rom,
 	    brand_bootindex(m, BOOT_NET, func, order));
 	p->nnic++;
 }
@@ -466,6 +470,8 @@ path_of_fd(const struct brand_plan *p, unsigned long n)
 		return (p->rom.rom);
 	case BRAND_FD_BOOTVARS:
 		return ("the zone's UEFI variables");
+	case BRAND_FD_NIC_ROM:
+		return (p->nic_rom);
 	case BRAND_FD_DISK:
 		return (p->disk[f->index].path);
 	case BRAND_FD_TPM:

@@ -46,6 +46,7 @@ enum brand_fd_kind {
 	BRAND_FD_VGA_ROM,
 	BRAND_FD_SOCKET,
 	BRAND_FD_TPM, /* swtpm's control channel */
+	BRAND_FD_NIC_ROM,
 };
 struct brand_fd {
 	enum brand_fd_kind kind;
@@ -68,6 +69,7 @@ struct brand_plan {
 	char kernel[PATH_MAX]; /* "": a boot ROM is started */
 	char initrd[PATH_MAX]; /* "": none */
 	struct bootrom rom;    /* rom.rom "": a kernel is started */
+	const char *nic_rom;   /* by which it boots from the primary nic; NULL: none */
 	struct brand_disk disk[BRAND_DISKS_MAX];
 	size_t ndisk;
 	struct vnic_spec nic[BRAND_NICS_MAX];

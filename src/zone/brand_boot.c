@@ -87,6 +87,16 @@ configured_order(struct maker *m, struct boot_order *order, struct boot_order *o
 		(void)err_ctx(m->e, "attr %s", boot != NULL ? "boot" : "bootorder");
 }
 
+static bool
+names_net(const struct boot_order *order)
+{
+	for (size_t i = 0; i < order->n; i++) {
+		if (order->class[i] == BOOT_NET)
+			return (true);
+	}
+	return (false);
+}
+
 static void
 choose_order(struct maker *m, bool again)
 {
@@ -103,6 +113,7 @@ choose_order(struct maker *m, bool again)
 	if (brand_boots_cdrom(m->c))
 		usual = cdrom_first;
 	m->p->once = once.n != 0;
+	m->netboot = names_net(&order) || names_net(&once);
 	m->order = !again && once.n != 0 ? once : order.n != 0 ? order : usual;
 }
 

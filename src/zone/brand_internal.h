@@ -20,6 +20,7 @@ struct maker {
 	struct brand_plan *p;
 	int first_fd;
 	struct boot_order order; /* in which the ROM tries; n 0: there is no ROM to try */
+	bool netboot;            /* net was asked for there */
 	struct err *e;
 	int rc; /* the first failure; what follows does nothing */
 };

@@ -49,7 +49,7 @@ struct zone_resources {
 	int cgroup_fd;
 	int zhyve_fd;
 	int kernel_fd, initrd_fd; /* or */
-	int rom_fd, vars_fd;
+	int rom_fd, vars_fd, nic_rom_fd;
 	int disk_fd[BRAND_DISKS_MAX];
 	int tap_fd[BRAND_NICS_MAX];
 	int socket_fd[BRAND_SOCKETS_MAX];

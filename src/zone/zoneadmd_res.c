@@ -33,6 +33,7 @@ zone_resources_init(struct zone_resources *r)
 		.initrd_fd = -1,
 		.rom_fd = -1,
 		.vars_fd = -1,
+		.nic_rom_fd = -1,
 	};
 	for (size_t i = 0; i < NITEMS(r->disk_fd); i++)
 		r->disk_fd[i] = -1;
@@ -206,6 +207,7 @@ zone_resources_undo(struct zoneadmd *z, struct err *e)
 	fd_close(&r->initrd_fd);
 	fd_close(&r->rom_fd);
 	fd_close(&r->vars_fd);
+	fd_close(&r->nic_rom_fd);
 	fd_close(&r->zhyve_fd);
 	fd_close(&r->cgroup_fd);
 	for (size_t i = 0; i < NITEMS(order); i++) {

@@ -99,5 +99,10 @@ zone_rom_open(struct zoneadmd *z, struct err *e)
 
 	if (rc != 0)
 		return (name_package(rc, rom, e));
+	if (z->res.plan->nic_rom != NULL &&
+	    (rc = zone_open_regular(z->res.plan->nic_rom,
+		 "ROM to boot from the network (package " BOOTROM_NIC_PACKAGE ")",
+		 &z->res.nic_rom_fd, e)) != 0)
+		return (rc);
 	return (rom->vars[0] != '\0' ? open_vars(z, rom, e) : 0);
 }

@@ -376,6 +376,9 @@ handout_fill(
 		case BRAND_FD_BOOTVARS:
 			h->fds[i] = r->vars_fd;
 			break;
+		case BRAND_FD_NIC_ROM:
+			h->fds[i] = r->nic_rom_fd;
+			break;
 		case BRAND_FD_DISK:
 			h->fds[i] = r->disk_fd[index];
 			break;
@@ -415,6 +418,7 @@ handout_fill(
 	(void)lseek(r->initrd_fd, 0, SEEK_SET);
 	(void)lseek(r->rom_fd, 0, SEEK_SET);
 	(void)lseek(r->vars_fd, 0, SEEK_SET);
+	(void)lseek(r->nic_rom_fd, 0, SEEK_SET);
 	return (0);
 }
 

@@ -66,12 +66,28 @@ faults(void **state)
 	assert_int_equal(bootrom_get(longer, &r, NULL), -ENAMETOOLONG);
 }
 
+static void
+nics(void **state)
+{
+	struct bootrom bios, uefi;
+
+	assert_int_equal(bootrom_get("bios", &bios, NULL), 0);
+	assert_int_equal(bootrom_get("uefi", &uefi, NULL), 0);
+	assert_string_equal(
+	    bootrom_nic(&bios, "virtio-net-viona"), "/usr/lib/ipxe/qemu/pxe-virtio.rom");
+	assert_null(bootrom_nic(&uefi, "virtio-net-viona"));
+	assert_string_equal(bootrom_nic(&bios, "e1000"), "/usr/lib/ipxe/qemu/pxe-e1000.rom");
+	assert_string_equal(bootrom_nic(&uefi, "e1000"), "/usr/lib/ipxe/qemu/efi-e1000.rom");
+	assert_null(bootrom_nic(&bios, "ne2000"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),
 		cmocka_unit_test(paths),
+		cmocka_unit_test(nics),
 		cmocka_unit_test(faults),
 	};
 

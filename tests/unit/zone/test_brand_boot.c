@@ -206,6 +206,28 @@ order(void **state)
 	indexes(false, "4231");
 }
 
+/* A BIOS boots from the primary nic by a ROM, which is there only where net was asked for. */
+static void
+netboot(void **state)
+{
+	struct brand_plan *p;
+	struct err e = { 0 };
+
+	set("bootrom", "bios");
+	assert_null(strstr(line(false), "rom=fd:"));
+	set("bootorder", "disk,cdrom");
+	assert_null(strstr(line(false), "rom=fd:"));
+	assert_int_equal(start_options_add(&start, "order=d,once=n", NULL), 0);
+	has(line(false), "viona,fd:9,mac=02:08:20:00:00:01,rom=fd:10,bootindex=1 ");
+	has(line(true), "viona,fd:9,mac=02:08:20:00:00:01,rom=fd:10 "); /* the same descriptors */
+	assert_int_equal(brand_plan_start(conf, NULL, &start, false, 3, &p, &e), 0);
+	assert_int_equal(p->fd[7].kind, BRAND_FD_NIC_ROM);
+	assert_string_equal(p->nic_rom, "/usr/lib/ipxe/qemu/pxe-virtio.rom");
+	brand_plan_free(p);
+	set("bootrom", "uefi");
+	assert_null(strstr(line(false), "rom=fd:"));
+}
+
 static void
 once(void **state)
 {
@@ -274,6 +296,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(roms, setup, teardown),
 		cmocka_unit_test_setup_teardown(contradictions, setup, teardown),
 		cmocka_unit_test_setup_teardown(order, setup, teardown),
+		cmocka_unit_test_setup_teardown(netboot, setup, teardown),
 		cmocka_unit_test_setup_teardown(once, setup, teardown),
 		cmocka_unit_test_setup_teardown(drives, setup, teardown),
 		cmocka_unit_test_setup_teardown(models, setup, teardown),
