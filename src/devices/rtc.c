@@ -401,6 +401,8 @@ read_reg(struct rtc *rtc, unsigned reg)
 		update_irq(rtc);
 		val = rtc->cmos[R_C];
 		rtc->cmos[R_C] = 0;
+		/* The line falls even if the next event is due: an edge tells of that. */
+		update_irq(rtc);
 		settle(rtc);
 		return (val);
 	case R_D:
