@@ -11,6 +11,7 @@
 #   t_run TEXT STATUS COMMAND...         the command's exit status; its output is kept in $t_out (and $t_err)
 #   t_skip TEXT WHY
 #   wait_for SECONDS COMMAND...          until the command succeeds; its last failure is silent; 1 when time is up
+#   behind_grub DISK WORDS               a copy of the Debian image: its GRUB starts the tiny guest's kernel and initramfs, tiny.run=WORDS
 #   $T                                   a directory of the scenario's own, gone at its end
 #   t_atexit COMMAND...                  run at the end, last first, also after a failure
 
@@ -67,6 +68,22 @@ wait_for() {
 		[ $SECONDS -lt $end ] || return 1
 		sleep 0.2
 	done
+}
+
+behind_grub() {
+	local first root kver
+	first=$(sfdisk -J "$1" | jq '.partitiontable.partitions[0].start') # the root file system's
+	root="$1?offset=$((first * 512))"
+	kver=$(debugfs -R 'ls -p /boot' "$root" 2>/dev/null | sed -n 's,.*/vmlinuz-\([^/]*\)/.*,\1,p')
+	debugfs -R 'cat /boot/grub/grub.cfg' "$root" 2>/dev/null | sed "s|console=ttyS0|& panic=-1 tiny.run=$2|" >"$T/grub.cfg"
+	debugfs -w -f - "$root" >/dev/null 2>&1 <<-END
+		rm /boot/grub/grub.cfg
+		write $T/grub.cfg /boot/grub/grub.cfg
+		rm /boot/vmlinuz-$kver
+		write $cache/vmlinuz /boot/vmlinuz-$kver
+		rm /boot/initrd.img-$kver
+		write $cache/tiny.cpio /boot/initrd.img-$kver
+	END
 }
 
 t_atexit() {

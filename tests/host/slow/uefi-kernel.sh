@@ -1,9 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: mode=icount time=150
 #
-# UEFI: OVMF starts, boots a stock kernel by its EFI stub to user space, and what OVMF and the guest write to UEFI's variables is in the
-# variable store after the machine has ended. Time jumps in this mode of the host: nothing here looks at a clock.
+# OVMF starts a stock kernel that it is given (-l kernel) by its EFI stub, to user space. In the
+# virtual host, by hand:
+#
+#   tests/host/run --icount -t 400 -- bash tests/host/slow/uefi-kernel.sh [OPTION...]
+#
+# The options are zhyve's. Time jumps in this mode of the host: nothing here looks at a clock.
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -20,7 +23,7 @@ zhyve -m 512m -l com1,stdio -s 0,hostbridge,model=i440fx -s 31,lpc -s 7,virtio-r
 	-l "bootrom,$ovmf/OVMF_CODE_4M.fd,$T/vars" -l "kernel,$cache/vmlinuz,initrd=$cache/tiny.cpio" \
 	-U 00112233-4455-6677-8899-aabbccddeeff -B "1,manufacturer=Joyent,product=SmartDC HVM" -f opt/test,string=x \
 	-o boot.cmdline="console=ttyS0 panic=-1 tiny.run=cpus,mem,dmi,pci,rng,efivar:ZhyveTest:kept-by-flash,poweroff" \
-	uefi >"$T/com1" 2>"$T/err" </dev/null || st=$?
+	"$@" uefi >"$T/com1" 2>"$T/err" </dev/null || st=$?
 con=$(tr -d '\r\0' <"$T/com1")
 t_is "the guest ends by power-off" "$st" 1
 t_is "without a message of zhyve's" "$(cat "$T/err")" ""
