@@ -28,7 +28,7 @@ stopped() { [ "$(cat "$z/lastexited" 2>/dev/null)" != "$before" ] && [ "$(vmadm 
 seen=0
 boots() { # sets $con: what it says from its start to its end
 	before=$(cat "$z/lastexited" 2>/dev/null || true)
-	t_run "start $*" 0 vmadm start "$uuid" "$@"
+	t_run "start" 0 vmadm start "$uuid"
 	wait_for 1000 stopped || true
 	con=$(tail -c +$((seen + 1)) "$z/logs/console.log" | tr -d '\r\0')
 	seen=$(stat -c %s "$z/logs/console.log")
