@@ -116,13 +116,12 @@ config_write(struct virtio_dev *vd, uint32_t off, const void *buf, uint32_t len)
 
 /* --- events --- */
 
+/* As many events as the driver has buffers for. */
 static void
-deliver(struct virtio_input *in)
+give(struct virtio_input *in)
 {
 	struct virtio_dev *vd = &in->vd;
 
-	if (!virtio_running(vd))
-		return;
 	while (in->count > 0 && virtio_pop(vd, QUEUE_EVENT, &in->chain)) {
 		const struct virtio_input_event *ev = &in->event[in->first];
 		uint8_t raw[EVENT_LEN];
@@ -137,6 +136,19 @@ deliver(struct virtio_input *in)
 		in->first = (in->first + 1) % VIRTIO_INPUT_EVENTS;
 		in->count--;
 	}
+}
+
+static void
+deliver(struct virtio_input *in)
+{
+	struct virtio_dev *vd = &in->vd;
+
+	if (!virtio_running(vd) || !vd->queue[QUEUE_EVENT].enabled)
+		return;
+	/* A kick is asked for when an event waits for a buffer, and then only. */
+	do
+		give(in);
+	while (in->count > 0 && virtio_running(vd) && virtq_kick_on(&vd->queue[QUEUE_EVENT]));
 	virtio_publish(vd, QUEUE_EVENT);
 }
 
@@ -203,14 +215,17 @@ static void
 notify(struct virtio_dev *vd, unsigned queue)
 {
 	struct virtio_input *in = vd->softc;
+	unsigned round = 0;
 
 	if (queue == QUEUE_EVENT) {
 		deliver(in);
 		return;
 	}
-	for (unsigned n = 0; n < QUEUE_SIZE && virtio_pop(vd, queue, &in->chain); n++)
-		virtq_push(&vd->queue[queue], in->chain.head, 0);
-	virtio_publish(vd, queue);
+	do {
+		for (unsigned n = 0; n < QUEUE_SIZE && virtio_pop(vd, queue, &in->chain); n++)
+			virtq_push(&vd->queue[queue], in->chain.head, 0);
+		virtio_publish(vd, queue);
+	} while (virtio_another_round(vd, queue, round++));
 }
 
 /* What a driver before has not fetched is no business of the next. */

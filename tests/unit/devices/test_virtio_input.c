@@ -136,6 +136,24 @@ test_no_buffers(void **state)
 	sink.key(sink.dev, 30, true);
 }
 
+/* With event indices a kick has to be asked for: for each light, and when an event waits. */
+static void
+test_event_idx(void **state)
+{
+	make(VIRTIO_INPUT_KEYBOARD);
+	virtio_set_status(&in.vd, 0);
+	vd_up(&in.vd, VIRTIO_FEAT_EVENT_IDX, g, 2, ram, 64);
+	g_desc(&g[1], 0, DATA, 8, 0, 0);
+	g_offer(&g[1], 0);
+	virtio_notify(&in.vd, 1);
+	assert_int_equal(g_take(&g[1], NULL), 0);
+	assert_int_equal(g_avail_event(&g[1]), 1);
+	offer(0, 1);
+	sink.key(sink.dev, 30, true); /* two events, one buffer */
+	assert_int_equal(in.count, 1);
+	assert_int_equal(g_avail_event(&g[0]), 1);
+}
+
 static void
 test_lights(void **state)
 {
@@ -173,6 +191,7 @@ main(void)
 		cmocka_unit_test_teardown(test_events, teardown),
 		cmocka_unit_test_teardown(test_no_buffers, teardown),
 		cmocka_unit_test_teardown(test_lights, teardown),
+		cmocka_unit_test_teardown(test_event_idx, teardown),
 		cmocka_unit_test_teardown(test_small_buffer, teardown),
 	};
 
