@@ -180,9 +180,16 @@ balloon_stop(struct virtio_dev *vd)
 
 	b->stats_held = false;
 	b->stats_valid = 0;
+	return (true);
+}
+
+static void
+balloon_was_reset(struct virtio_dev *vd)
+{
+	struct virtio_balloon *b = vd->softc;
+
 	le32_put(b->config + CFG_ACTUAL, 0);
 	le32_put(b->config + CFG_POISON, 0);
-	return (true);
 }
 
 static const struct virtio_dev_ops balloon_ops = {
@@ -192,6 +199,7 @@ static const struct virtio_dev_ops balloon_ops = {
 	.config_write = balloon_config_write,
 	.notify = balloon_notify,
 	.stop = balloon_stop,
+	.was_reset = balloon_was_reset,
 };
 
 int

@@ -373,8 +373,15 @@ blk_stop(struct virtio_dev *vd)
 
 	blk->stalled = 0;
 	blk->dirty = 0;
-	blk->config[C_WRITEBACK] = 1;
 	return (blk->inflight == 0);
+}
+
+static void
+blk_was_reset(struct virtio_dev *vd)
+{
+	struct virtio_blk *blk = vd->softc;
+
+	blk->config[C_WRITEBACK] = 1;
 }
 
 /* The write cache is all that a driver may set. */
@@ -395,6 +402,7 @@ static const struct virtio_dev_ops blk_ops = {
 	.config_write = blk_config_write,
 	.notify = blk_notify,
 	.stop = blk_stop,
+	.was_reset = blk_was_reset,
 };
 
 /* struct virtio_blk_config, 5.2.4 */

@@ -67,6 +67,8 @@ finish_reset(struct virtio_dev *vd)
 	vd->status = 0;
 	vd->proposed = 0;
 	vd->features = 0;
+	if (vd->ops->was_reset != NULL)
+		vd->ops->was_reset(vd);
 	if (vd->transport != NULL)
 		vd->transport->was_reset(vd);
 }

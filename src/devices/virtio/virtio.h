@@ -76,6 +76,11 @@ struct virtio_dev_ops {
 	 */
 	bool (*stop)(struct virtio_dev *vd);
 	/*
+	 * The device has been reset, whether it had been started or not: what the driver wrote into
+	 * the configuration is undone. May be NULL.
+	 */
+	void (*was_reset)(struct virtio_dev *vd);
+	/*
 	 * One queue is being reset (2.6.1): let go of what is under way in it. For models that
 	 * offer RING_RESET; may be NULL.
 	 */

@@ -357,6 +357,16 @@ test_write_cache(void **state)
 	bring_up(blk.vd.offered & ~(1ull << 11));
 	blk.vd.ops->config_write(&blk.vd, 32, &off, 1);
 	assert_int_equal(blk.config[32], 1);
+	/* So does one that comes before DRIVER_OK. */
+	virtio_set_status(&blk.vd, 0);
+	virtio_set_status(&blk.vd, 3);
+	virtio_propose(&blk.vd, 0, (uint32_t)blk.vd.offered);
+	virtio_propose(&blk.vd, 1, 1);
+	virtio_set_status(&blk.vd, 0xb);
+	blk.vd.ops->config_write(&blk.vd, 32, &off, 1);
+	assert_int_equal(blk.config[32], 0);
+	virtio_set_status(&blk.vd, 0);
+	assert_int_equal(blk.config[32], 1);
 }
 
 static void
