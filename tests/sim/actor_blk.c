@@ -300,11 +300,7 @@ op_headless(struct sim *s, struct prng *r)
 	}
 	if (n == 0 || (req = vdrv_submit(s, r, queue, seg, n)) == NULL)
 		return;
-	sim_range_drop(s, req->tag);
-	req->live = false;
-	a->v.q[queue].live--;
-	vdrv_breach(s, queue, req, "a block request without header or status");
-	vdrv_kick(s, r, queue, false);
+	vdrv_condemn(s, r, req, "a block request without header or status");
 }
 
 static void

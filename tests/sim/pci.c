@@ -111,7 +111,9 @@ pci_calm(struct sim *s)
 			sim_cfg_write(s, PCIR_BAR(i + 1), 4, 0);
 		*at += b->size;
 	}
-	sim_cfg_write(s, PCIR_COMMAND, 2, 7);
+	/* Not without need: a device looks at its queues when it is written. */
+	if (s->dev->cfg[PCIR_COMMAND] != 7)
+		sim_cfg_write(s, PCIR_COMMAND, 2, 7);
 	for (unsigned i = 0; i < PCI_BARS; i++)
 		if (s->dev->bar[i].type != PCI_BAR_NONE && !s->mapped[i])
 			sim_fail(s, "map", "BAR %u is not decoded where it may be", i);

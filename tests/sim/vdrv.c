@@ -229,6 +229,35 @@ vdrv_breach(struct sim *s, unsigned queue, const struct vreq *req, const char *w
 	sim_say(s, "[against the rules: %s]", why);
 }
 
+void
+vdrv_condemn(struct sim *s, struct prng *r, struct vreq *req, const char *why)
+{
+	struct vdrv *v = vdrv_of(s);
+
+	sim_range_drop(s, req->tag);
+	req->live = false;
+	v->q[req->queue].live--;
+	vdrv_breach(s, req->queue, req, why);
+	vdrv_kick(s, r, req->queue, false);
+}
+
+void
+vdrv_maybe_breach(struct sim *s)
+{
+	vdrv_of(s)->breach = true;
+}
+
+struct vreq *
+vdrv_current(struct sim *s, unsigned queue)
+{
+	struct vdrv *v = vdrv_of(s);
+
+	for (unsigned i = 0; i < v->q[queue].size && v->q[queue].up; i++)
+		if (vdrv_taken_last(s, &v->q[queue].req[i]))
+			return (&v->q[queue].req[i]);
+	return (NULL);
+}
+
 /* --- the end of an entry --- */
 
 /* One element of the used ring. */

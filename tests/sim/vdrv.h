@@ -169,8 +169,14 @@ void vdrv_get(
 void vdrv_put(
     struct sim *s, const struct vseg *seg, unsigned n, bool write, const void *buf, uint32_t len);
 
-/* The driver broke a rule that has nothing to do with rings. */
+/* This request, or what stands in its place in the ring, is against the rules. */
 void vdrv_breach(struct sim *s, unsigned queue, const struct vreq *req, const char *why);
+/* The same of one that was submitted: it never comes back, and none of its bytes may be written. */
+void vdrv_condemn(struct sim *s, struct prng *r, struct vreq *req, const char *why);
+/* The driver may have broken a rule: NEEDS_RESET is as good as none. */
+void vdrv_maybe_breach(struct sim *s);
+/* The request that the device took last from this queue; NULL: it is none of ours. */
+struct vreq *vdrv_current(struct sim *s, unsigned queue);
 
 /* --- vdrv_irq.c --- */
 void vdrv_irq_setup(struct sim *s, struct prng *r);

@@ -154,7 +154,8 @@ double_head(struct sim *s, struct prng *r, unsigned queue)
 	for (unsigned i = 0, at = prng_below(r, q->size); i < q->size && head < 0; i++)
 		if (q->req[(at + i) % q->size].live && q->req[(at + i) % q->size].taken)
 			head = (int)((at + i) % q->size);
-	if (head < 0 || q->live == q->size)
+	/* Of what is before it in the ring the device could give that head back. */
+	if (head < 0 || q->live == q->size || v->vd->queue[queue].last_avail != q->avail_idx)
 		return;
 	sim_say(s, "queue %u head %d", queue, head);
 	sim_poke16(s, q->avail + 4 + (q->avail_idx & (q->size - 1u)) * 2u, (uint16_t)head);
@@ -188,13 +189,8 @@ vdrv_bad_chain(struct sim *s, struct prng *r)
 	n += vdrv_buffer(s, r, seg + n, prng_range(r, 1, 64), true, 3);
 	if ((req = vdrv_submit(s, r, queue, seg, n)) == NULL)
 		return;
-	/* It is nobody's: what the device writes there is wrong. */
-	sim_range_drop(s, req->tag);
-	req->live = false;
-	q->live--;
 	why = make[prng_below(r, NITEMS(make))](s, r, q, req);
-	vdrv_breach(s, queue, req, why);
-	vdrv_kick(s, r, queue, false);
+	vdrv_condemn(s, r, req, why);
 }
 
 /* --- registers in any order --- */
