@@ -113,8 +113,12 @@ give_data(struct virtio_vsock *vs, struct vsock_conn *c)
 	unsigned n = data_iov(vs, credit(c));
 	ssize_t got;
 
-	if (n == 0) /* room for a header only */
-		return (false);
+	if (n == 0) {
+		/* Room for a header only: it is used up, for it would be in the way for ever. */
+		c->fwd_told = c->fwd;
+		put_header(vs, VSOCK_OP_CREDIT, c->host_port, c->guest_port, 0, 0, c->fwd);
+		return (true);
+	}
 	got = b->ops->recv(b, virtio_vsock_number(vs, c), vs->rx_iov, n);
 	if (got == -EAGAIN) {
 		c->readable = false;

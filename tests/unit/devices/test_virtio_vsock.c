@@ -258,6 +258,29 @@ test_guest_asks(void **state)
 	silence();
 }
 
+/* A buffer that takes a header and no more must not keep the device busy for ever. */
+static void
+test_header_only(void **state)
+{
+	open_guest();
+	while (g_take(&rx, NULL) >= 0)
+		;
+	virtio_set_status(&vs.vd, 0);
+	bring_up();
+	g_desc(&rx, 0, DATA, 4096, G_WRITE, 0);
+	g_desc(&rx, 1, DATA + 0x1000, VSOCK_HDR_LEN, G_WRITE, 0);
+	g_desc(&rx, 2, DATA + 0x2000, 4096, G_WRITE, 0);
+	g_offer(&rx, 0);
+	g_offer(&rx, 1);
+	g_offer(&rx, 2);
+	host.have = 100;
+	say(1000, 80, VSOCK_OP_REQUEST, 0, 0);
+	virtio_vsock_connected(&vs, (unsigned)host.conn, 0);
+	(void)heard(80, 1000, VSOCK_OP_RESPONSE);
+	(void)heard(80, 1000, VSOCK_OP_CREDIT);
+	assert_int_equal(le32_get(heard(80, 1000, VSOCK_OP_RW) + VSOCK_H_DATA_LEN), 100);
+}
+
 static void
 test_host_refuses(void **state)
 {
@@ -500,6 +523,7 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_guest_asks),
+		T(test_header_only),
 		T(test_host_refuses),
 		T(test_host_asks),
 		T(test_no_answer),
