@@ -2,12 +2,16 @@
 /* The devices that the simulator knows. */
 #include "sim.h"
 
-extern const struct sim_actor actor_balloon, actor_blk, actor_input, actor_rng;
+extern const struct sim_actor actor_balloon, actor_blk, actor_console, actor_input, actor_net,
+    actor_rng, actor_vsock;
 
 const struct sim_actor *const sim_actors[] = {
 	&actor_blk,
+	&actor_net,
 	&actor_rng,
 	&actor_input,
 	&actor_balloon,
+	&actor_console,
+	&actor_vsock,
 	NULL,
 };

@@ -147,15 +147,20 @@ static void
 double_head(struct sim *s, struct prng *r, unsigned queue)
 {
 	struct vdrv *v = vdrv_of(s);
+	const struct virtq *dq = &v->vd->queue[queue];
 	struct vq *q = &v->q[queue];
 	struct vreq twice = { .queue = queue, .place = q->avail_idx };
 	int head = -1;
 
-	for (unsigned i = 0, at = prng_below(r, q->size); i < q->size && head < 0; i++)
-		if (q->req[(at + i) % q->size].live && q->req[(at + i) % q->size].taken)
-			head = (int)((at + i) % q->size);
+	/* Not one that is given back and not shown yet: to the device it is the driver's again. */
+	for (unsigned i = 0, at = prng_below(r, q->size); i < q->size && head < 0; i++) {
+		unsigned k = (at + i) % q->size;
+
+		if (q->req[k].live && q->req[k].taken && (dq->inflight_map[0] >> k & 1) != 0)
+			head = (int)k;
+	}
 	/* Of what is before it in the ring the device could give that head back. */
-	if (head < 0 || q->live == q->size || v->vd->queue[queue].last_avail != q->avail_idx)
+	if (head < 0 || q->live == q->size || dq->last_avail != q->avail_idx)
 		return;
 	sim_say(s, "queue %u head %d", queue, head);
 	sim_poke16(s, q->avail + 4 + (q->avail_idx & (q->size - 1u)) * 2u, (uint16_t)head);

@@ -305,7 +305,7 @@ vdrv_settle(struct sim *s, struct prng *r)
 	for (unsigned i = 0; i < v->nq && vdrv_ready(s); i++)
 		vdrv_kick(s, r, i, false);
 	while (v->ops->end_one(s, r) || run_again(s))
-		if (++n > 100000)
+		if (++n > 3000)
 			sim_fail(s, "bounded", "the device goes on asking its backend for ever");
 	if (v->resetting)
 		sim_fail(s, "reset", "a reset does not end though nothing is under way");
