@@ -338,7 +338,7 @@ connect_intx(struct pci_dev *d)
 
 	for (unsigned i = 0; i < PCI_BARS; i++)
 		has_bar |= d->bar[i].type != PCI_BAR_NONE;
-	if (!has_bar)
+	if (!has_bar || d->no_intx)
 		return;
 	d->cfg[PCIR_INTPIN] = 1;
 	d->gsi = PCI_INTX_GSI_BASE + ((d->bdf >> 3) & 31) % PCI_INTX_GSIS;

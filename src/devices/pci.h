@@ -97,7 +97,8 @@ struct msix_entry {
 struct pci_msix {
 	unsigned nvec;    /* 0: no MSI-X */
 	unsigned cap_off; /* where the capability is */
-	unsigned bar;     /* BAR with the table at table_off and the PBA at pba_off */
+	unsigned bar;     /* BAR with the table at table_off ... */
+	unsigned pba_bar; /* ... and the one with the PBA at pba_off */
 	uint32_t table_off, pba_off;
 	bool enabled, masked;     /* function control, as last written */
 	struct msix_entry *table; /* nvec entries, allocated at pci_add_msix */
@@ -119,6 +120,7 @@ struct pci_dev {
 	const uint8_t *rom;                 /* the expansion ROM's bytes, NULL: none */
 	unsigned cap_last, cap_next;        /* capability list under construction */
 	unsigned gsi;                       /* where its INTx pin leads, 0: none */
+	bool no_intx;                       /* it has no INTx pin */
 	bool intx_level;                    /* as the device wants it */
 	bool intx_out;                      /* as the line is driven */
 	uint8_t cfg_attached[PCI_CFG_SIZE]; /* for reset: what pci_attach left */
@@ -188,9 +190,14 @@ int pci_add_cap(struct pci_dev *d, uint8_t id, const void *body, unsigned len);
  */
 int pci_add_msix(
     struct pci_dev *d, unsigned nvec, unsigned bar, uint32_t table_off, uint32_t pba_off);
+/*
+ * The same for a function whose capability stands in cfg already, at `cap_off`: only the first
+ * `nvec` of its vectors are there, and the message control word then says so.
+ */
+int pci_take_msix(struct pci_dev *d, unsigned cap_off, unsigned nvec);
 
 /*
- * Place BARs, connect INTA (devices with BARs have it), enter the slot. 0, -EINVAL (not on bus
+ * Place BARs, connect INTA (devices with BARs have it unless no_intx), enter the slot. 0, -EINVAL (not on bus
  * 0), -EEXIST (slot in use), -ENOSPC (no room for a BAR), -EBUSY (pci_host_ops.map refused a BAR;
  * the machine cannot be built).
  */
@@ -227,6 +234,10 @@ bool pci_msix_deliverable(const struct pci_dev *d, unsigned vec);
  * guest switching it on or off is told to the device by cfg_written alone.
  */
 int pci_add_msi(struct pci_dev *d);
+/* The same for a function whose capability stands in cfg already, with a 32 or 64-bit address. */
+int pci_take_msi(struct pci_dev *d, unsigned cap_off);
+/* Where and what the message is, whether or not MSI is on. */
+void pci_msi_message(const struct pci_dev *d, uint64_t *addr, uint32_t *data);
 /* Send the message. Returns true when MSI is on. */
 bool pci_msi_notify(struct pci_dev *d);
 bool pci_msi_enabled(const struct pci_dev *d);

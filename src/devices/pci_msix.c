@@ -15,6 +15,7 @@
 
 #define ENTRY_SIZE 16u
 #define ENTRY_CTRL 12u
+#define CAP_LEN    12u
 
 static uint64_t
 table_len(const struct pci_dev *d)
@@ -37,51 +38,80 @@ mask_all(struct pci_dev *d)
 		d->msix.table[i].ctrl = PCI_MSIX_VEC_MASK;
 }
 
-/* The places are 8-byte aligned, inside a memory BAR, and apart. */
 static bool
-places_ok(const struct pci_dev *d, uint64_t table, uint64_t tlen, uint64_t pba, uint64_t plen,
-    unsigned bar)
+place_ok(const struct pci_dev *d, unsigned bar, uint64_t off, uint64_t len)
 {
-	const struct pci_bar *b = &d->bar[bar];
+	const struct pci_bar *b;
 
-	return ((b->type == PCI_BAR_MEM32 || b->type == PCI_BAR_MEM64) && table % 8 == 0 &&
-	    pba % 8 == 0 && range_ok(table, tlen, b->size) && range_ok(pba, plen, b->size) &&
-	    (table + tlen <= pba || pba + plen <= table));
+	if (bar >= PCI_BARS)
+		return (false);
+	b = &d->bar[bar];
+	return ((b->type == PCI_BAR_MEM32 || b->type == PCI_BAR_MEM64) && off % 8 == 0 &&
+	    range_ok(off, len, b->size));
+}
+
+/* The places are 8-byte aligned, inside memory BARs, and apart. */
+static bool
+places_ok(const struct pci_dev *d, const struct pci_msix *m)
+{
+	uint64_t tlen = (uint64_t)m->nvec * ENTRY_SIZE, plen = (m->nvec + 63) / 64 * 8;
+
+	return (place_ok(d, m->bar, m->table_off, tlen) &&
+	    place_ok(d, m->pba_bar, m->pba_off, plen) &&
+	    (m->bar != m->pba_bar || m->table_off + tlen <= m->pba_off ||
+		m->pba_off + plen <= m->table_off));
+}
+
+int
+pci_take_msix(struct pci_dev *d, unsigned off, unsigned nvec)
+{
+	struct pci_msix m = { .nvec = nvec, .cap_off = off };
+	uint32_t table, pba;
+
+	if (d->msix.nvec != 0)
+		return (-EEXIST);
+	if (off > PCI_CFG_SIZE - CAP_LEN || nvec == 0 || nvec > PCI_MSIX_MAX)
+		return (-EINVAL);
+	table = le32_get(&d->cfg[off + PCIR_MSIX_TABLE]);
+	pba = le32_get(&d->cfg[off + PCIR_MSIX_PBA]);
+	m.bar = table & PCI_MSIX_BIR;
+	m.table_off = table & ~PCI_MSIX_BIR;
+	m.pba_bar = pba & PCI_MSIX_BIR;
+	m.pba_off = pba & ~PCI_MSIX_BIR;
+	if (!places_ok(d, &m))
+		return (-EINVAL);
+	m.table = calloc(nvec, sizeof(*m.table));
+	m.pba = calloc((nvec + 63) / 64, sizeof(*m.pba));
+	d->msix = m;
+	if (m.table == NULL || m.pba == NULL) {
+		pci_dev_fini(d);
+		return (-ENOMEM);
+	}
+	le16_put(&d->cfg[off + PCIR_MSIX_CTRL], (uint16_t)(nvec - 1));
+	le16_put(&d->wmask[off + PCIR_MSIX_CTRL], PCI_MSIX_ENABLE | PCI_MSIX_MASKALL);
+	mask_all(d);
+	return (0);
 }
 
 int
 pci_add_msix(struct pci_dev *d, unsigned nvec, unsigned bar, uint32_t table_off, uint32_t pba_off)
 {
-	struct pci_msix *m = &d->msix;
-	uint8_t body[10];
+	const struct pci_msix m = {
+		.nvec = nvec, .bar = bar, .pba_bar = bar, .table_off = table_off, .pba_off = pba_off
+	};
+	uint8_t body[CAP_LEN - 2];
 	int off;
 
-	if (m->nvec != 0)
+	if (d->msix.nvec != 0)
 		return (-EEXIST);
-	if (nvec == 0 || nvec > PCI_MSIX_MAX || bar >= PCI_BARS ||
-	    !places_ok(
-		d, table_off, (uint64_t)nvec * ENTRY_SIZE, pba_off, (nvec + 63) / 64 * 8, bar))
+	if (nvec == 0 || nvec > PCI_MSIX_MAX || !places_ok(d, &m))
 		return (-EINVAL);
 	le16_put(&body[0], (uint16_t)(nvec - 1));
 	le32_put(&body[2], table_off | bar);
 	le32_put(&body[6], pba_off | bar);
-	off = pci_add_cap(d, PCI_CAP_MSIX, body, sizeof(body) + 2);
-	if (off < 0)
+	if ((off = pci_add_cap(d, PCI_CAP_MSIX, body, CAP_LEN)) < 0)
 		return (off);
-	m->table = calloc(nvec, sizeof(*m->table));
-	m->pba = calloc((nvec + 63) / 64, sizeof(*m->pba));
-	if (m->table == NULL || m->pba == NULL) {
-		pci_dev_fini(d);
-		return (-ENOMEM);
-	}
-	le16_put(&d->wmask[off + PCIR_MSIX_CTRL], PCI_MSIX_ENABLE | PCI_MSIX_MASKALL);
-	m->nvec = nvec;
-	m->cap_off = (unsigned)off;
-	m->bar = bar;
-	m->table_off = table_off;
-	m->pba_off = pba_off;
-	mask_all(d);
-	return (0);
+	return (pci_take_msix(d, (unsigned)off, nvec));
 }
 
 bool
@@ -230,20 +260,33 @@ proper(uint64_t off, unsigned size, uint64_t start, uint64_t len)
 	    off - start + size <= len);
 }
 
+/* Whether the access touches the table; whether it touches the PBA. */
+static bool
+in_table(const struct pci_dev *d, unsigned bar, uint64_t off, unsigned size)
+{
+	return (d->msix.nvec != 0 && bar == d->msix.bar &&
+	    touches(off, size, d->msix.table_off, table_len(d)));
+}
+
+static bool
+in_pba(const struct pci_dev *d, unsigned bar, uint64_t off, unsigned size)
+{
+	return (d->msix.nvec != 0 && bar == d->msix.pba_bar &&
+	    touches(off, size, d->msix.pba_off, pba_len(d)));
+}
+
 bool
 pci_msix_read(struct pci_dev *d, unsigned bar, uint64_t off, unsigned size, uint64_t *val)
 {
 	uint32_t (*load)(const struct pci_dev *, uint64_t) = table_load;
 	uint64_t start = d->msix.table_off, len = table_len(d);
 
-	if (d->msix.nvec == 0 || bar != d->msix.bar)
-		return (false);
-	if (!touches(off, size, start, len)) {
+	if (!in_table(d, bar, off, size)) {
+		if (!in_pba(d, bar, off, size))
+			return (false);
 		start = d->msix.pba_off;
 		len = pba_len(d);
 		load = pba_load;
-		if (!touches(off, size, start, len))
-			return (false);
 	}
 	*val = 0;
 	if (!proper(off, size, start, len))
@@ -260,10 +303,8 @@ pci_msix_write(struct pci_dev *d, unsigned bar, uint64_t off, unsigned size, uin
 	uint64_t start = d->msix.table_off, len = table_len(d);
 	unsigned vec;
 
-	if (d->msix.nvec == 0 || bar != d->msix.bar)
-		return (false);
-	if (!touches(off, size, start, len)) /* the PBA is read-only */
-		return (touches(off, size, d->msix.pba_off, pba_len(d)));
+	if (!in_table(d, bar, off, size)) /* the PBA is read-only */
+		return (in_pba(d, bar, off, size));
 	if (!proper(off, size, start, len))
 		return (true);
 	off -= start;
