@@ -278,14 +278,33 @@ vm_route_free(struct vm *vm, int gsi)
 	(void)pthread_mutex_unlock(&vm->routes_mutex);
 }
 
+static int
+set_irqfd(struct vm *vm, const struct kvm_irqfd *irqfd)
+{
+	return (ioctl(vm->fd, KVM_IRQFD, irqfd) == 0 ? 0 : -errno);
+}
+
 int
 vm_irqfd(struct vm *vm, int gsi, int eventfd, bool bind)
 {
-	struct kvm_irqfd irqfd = {
+	const struct kvm_irqfd irqfd = {
 		.fd = (uint32_t)eventfd,
 		.gsi = (uint32_t)gsi,
 		.flags = bind ? 0 : KVM_IRQFD_FLAG_DEASSIGN,
 	};
 
-	return (ioctl(vm->fd, KVM_IRQFD, &irqfd) == 0 ? 0 : -errno);
+	return (set_irqfd(vm, &irqfd));
+}
+
+int
+vm_irqfd_level(struct vm *vm, int gsi, int eventfd, int ended, bool bind)
+{
+	const struct kvm_irqfd irqfd = {
+		.fd = (uint32_t)eventfd,
+		.gsi = (uint32_t)gsi,
+		.flags = bind ? KVM_IRQFD_FLAG_RESAMPLE : KVM_IRQFD_FLAG_DEASSIGN,
+		.resamplefd = (uint32_t)ended,
+	};
+
+	return (set_irqfd(vm, &irqfd));
 }

@@ -198,9 +198,31 @@ fail:
 	return (rc);
 }
 
+int
+vm_add_vfio(struct vm *vm, int group)
+{
+	struct kvm_create_device make = { .type = KVM_DEV_TYPE_VFIO };
+	int32_t fd = group;
+	struct kvm_device_attr attr = {
+		.group = KVM_DEV_VFIO_GROUP,
+		.attr = KVM_DEV_VFIO_GROUP_ADD,
+		.addr = (uintptr_t)&fd,
+	};
+
+	if (vm->vfio == 0) {
+		if (ioctl(vm->fd, KVM_CREATE_DEVICE, &make) != 0)
+			return (-errno);
+		vm->vfio = (int)make.fd;
+	}
+	return (ioctl(vm->vfio, KVM_SET_DEVICE_ATTR, &attr) == 0 ? 0 : -errno);
+}
+
 void
 vm_destroy(struct vm *vm)
 {
+	if (vm->vfio > 0)
+		(void)close(vm->vfio);
+	vm->vfio = 0;
 	fd_close(&vm->fd);
 	fd_close(&vm->kvm);
 	free(vm->routes);

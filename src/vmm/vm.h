@@ -48,7 +48,7 @@ struct vm_config {
 	enum vm_irqchip irqchip;
 };
 
-#define VM_SLOTS 16 /* memory beside RAM: framebuffers, ROMs, flash */
+#define VM_SLOTS 64 /* memory beside RAM: framebuffers, ROMs, flash, BARs of the host's devices */
 
 struct vm_slot {
 	uint64_t gpa, len; /* len 0: free */
@@ -77,6 +77,7 @@ struct vm {
 	struct vm_msi_route *routes;
 	pthread_mutex_t slots_mutex;
 	struct vm_slot slot[VM_SLOTS];
+	int vfio; /* KVM's side of VFIO; 0: not made yet */
 };
 
 /*
@@ -152,5 +153,16 @@ int vm_route_set(struct vm *vm, int gsi, uint64_t addr, uint32_t data);
 void vm_route_free(struct vm *vm, int gsi);
 /* Bind or unbind (bind false) an eventfd to a GSI. 0 or -errno. */
 int vm_irqfd(struct vm *vm, int gsi, int eventfd, bool bind);
+/*
+ * The same for a level-triggered line (GSI 0-23): the eventfd raises it; when the guest has ended
+ * the interrupt, KVM lowers it and signals `ended`. -EINVAL with VM_IRQCHIP_SPLIT: KVM cannot.
+ */
+int vm_irqfd_level(struct vm *vm, int gsi, int eventfd, int ended, bool bind);
+
+/*
+ * Tell KVM that a VFIO group serves this machine, so that it takes care of memory types where DMA
+ * is not coherent. 0 or -errno.
+ */
+int vm_add_vfio(struct vm *vm, int group);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
+#include <linux/vfio.h>
 #include <linux/vhost.h>
 
 #include "base/checked.h"
@@ -136,6 +137,25 @@ try_debugger(bool allowed)
 	return (good);
 }
 
+/* Registers and interrupts of the host's devices are the vCPUs'; what opens or maps them is nobody's. */
+static bool
+try_passthrough(bool allowed)
+{
+	static const unsigned long never[] = { VFIO_DEVICE_RESET, VFIO_GROUP_GET_DEVICE_FD,
+		VFIO_GROUP_SET_CONTAINER, VFIO_SET_IOMMU, VFIO_IOMMU_MAP_DMA, VFIO_IOMMU_UNMAP_DMA,
+		VFIO_DEVICE_IOEVENTFD, VFIO_DEVICE_FEATURE };
+	bool good = refused(SECCOMP_VCPU, SYS_pread64, -1) == !allowed &&
+	    refused(SECCOMP_VCPU, SYS_pwrite64, -1) == !allowed &&
+	    refused(SECCOMP_VCPU, SYS_ioctl, VFIO_DEVICE_SET_IRQS) == !allowed &&
+	    refused(SECCOMP_MAIN, SYS_pwrite64, -1) &&
+	    refused(SECCOMP_MAIN, SYS_ioctl, VFIO_DEVICE_SET_IRQS);
+
+	for (size_t i = 0; i < NITEMS(never); i++)
+		good &= refused(SECCOMP_VCPU, SYS_ioctl, (long)never[i]) &&
+		    refused(SECCOMP_MAIN, SYS_ioctl, (long)never[i]);
+	return (good);
+}
+
 /* "number name" of every rule, for `needed`. */
 static int
 list(void)
@@ -181,6 +201,8 @@ list(void)
 		CALL(pwritev2),
 		CALL(fdatasync),
 		CALL(fallocate),
+		CALL(pread64),
+		CALL(pwrite64),
 		IOCTL(KVM_RUN),
 		IOCTL(KVM_IRQ_LINE),
 		IOCTL(KVM_SIGNAL_MSI),
@@ -209,6 +231,7 @@ list(void)
 		IOCTL(VHOST_SET_VRING_KICK),
 		IOCTL(VHOST_SET_VRING_CALL),
 		IOCTL(VHOST_NET_SET_BACKEND),
+		IOCTL(VFIO_DEVICE_SET_IRQS),
 	};
 
 	for (size_t i = 0; i < NITEMS(rules); i++)
@@ -224,7 +247,7 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "list") == 0)
 		return (list());
 
-	printf("1..%zu\n", 5 * NITEMS(classes) + 2);
+	printf("1..%zu\n", 5 * NITEMS(classes) + 4);
 	(void)fflush(stdout);
 	for (size_t c = 0; c < NITEMS(classes); c++) {
 		enum seccomp_class class = classes[c].class;
@@ -249,5 +272,10 @@ main(int argc, char **argv)
 	failed += check(try_debugger(false), "nothing for a debugger unless one may come", "main");
 	seccomp_allow_debugger();
 	failed += check(try_debugger(true), "a debugger's calls are the main thread's", "main");
+	failed += check(
+	    try_passthrough(false), "nothing for devices of the host unless there is one", "vcpu");
+	seccomp_allow_passthrough();
+	failed +=
+	    check(try_passthrough(true), "registers and interrupts of the host's devices", "vcpu");
 	return (failed != 0);
 }

@@ -354,5 +354,10 @@ machine_add_devices(struct machine *m, struct err *e)
 			}
 		}
 	}
+	if (m->vfio != NULL && m->balloon != NULL)
+		return (err_say(e, EINVAL,
+		    "virtio-balloon and passthru do not go together: a device of the host would go "
+		    "on "
+		    "using pages that the balloon has given back"));
 	return (0);
 }

@@ -28,6 +28,7 @@
 
 struct firmware;
 struct disk;
+struct vfio_container;
 struct legacy;
 
 /* The device that takes memory back, for control.c. In the event loop. */
@@ -71,6 +72,7 @@ struct machine {
 	bool i8042;                      /* there is a keyboard controller */
 	struct input_router input;       /* devices enter themselves while they are built */
 	struct machine_balloon *balloon; /* NULL: none */
+	struct vfio_container *vfio;     /* of devices of the host; NULL: none */
 	struct boot_entry entry;
 	struct clock clock;
 

@@ -128,6 +128,8 @@ stage_confine(struct machine *m, struct err *e)
 
 	variables_warn(m->config);
 	(void)dl_iterate_phdr(drop_code, NULL);
+	if (m->vfio != NULL)
+		seccomp_allow_passthrough();
 	if ((rc = vcpus_start(&m->vcpus, e)) != 0 || (rc = cpus_pin(m, e)) != 0)
 		return (rc);
 	if (m->debugged)

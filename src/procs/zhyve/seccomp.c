@@ -15,6 +15,7 @@
 #include <linux/falloc.h>
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
+#include <linux/vfio.h>
 #include <linux/vhost.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,7 @@
 #define V (1u << SECCOMP_VCPU)
 #define D (1u << SECCOMP_DISK)
 #define G (1u << 31) /* the main thread's, but only where a debugger may come (-G) */
+#define P (1u << 30) /* the vCPUs', but only with a device of the host (passthru) */
 
 static const struct {
 	uint32_t nr;
@@ -63,6 +65,9 @@ static const struct {
 	{ SYS_fdatasync, D },
 	{ SYS_fallocate, D },
 	{ SYS_getrandom, M | V },
+	/* Registers of the host's devices that the guest does not reach directly. */
+	{ SYS_pread64, P },
+	{ SYS_pwrite64, P },
 	/* Threads among themselves. */
 	{ SYS_futex, M | V | D },
 	{ SYS_tgkill, M },
@@ -95,31 +100,22 @@ static const struct {
 	{ KVM_GET_REGS, V },               /* the same; registers for the log */
 	{ KVM_GET_SREGS, V },
 	/* The debugger reads and writes the vCPUs while they are parked. */
-	{ KVM_GET_REGS, G },
-	{ KVM_SET_REGS, G },
-	{ KVM_GET_SREGS, G },
-	{ KVM_SET_SREGS, G },
-	{ KVM_GET_FPU, G },
-	{ KVM_SET_FPU, G },
-	{ KVM_TRANSLATE, G },
-	{ KVM_SET_GUEST_DEBUG, G },
+	{ KVM_GET_REGS, G }, { KVM_SET_REGS, G }, { KVM_GET_SREGS, G }, { KVM_SET_SREGS, G },
+	{ KVM_GET_FPU, G }, { KVM_SET_FPU, G }, { KVM_TRANSLATE, G }, { KVM_SET_GUEST_DEBUG, G },
 	{ TUNSETOFFLOAD, M | V }, /* the guest negotiates offloads */
 	{ TUNSETQUEUE, M | V },   /* the guest says how many queues it uses */
 	{ TCGETS, M }, /* the terminal as it was, at the end: tcsetattr reads before it writes */
 	{ TCSETS, M },
 	/* vhost-net: the guest starts and resets its network device. */
-	{ VHOST_SET_FEATURES, M | V },
-	{ VHOST_SET_MEM_TABLE, M | V },
-	{ VHOST_SET_VRING_NUM, M | V },
-	{ VHOST_SET_VRING_ADDR, M | V },
-	{ VHOST_SET_VRING_BASE, M | V },
-	{ VHOST_SET_VRING_KICK, M | V },
-	{ VHOST_SET_VRING_CALL, M | V },
-	{ VHOST_NET_SET_BACKEND, M | V },
+	{ VHOST_SET_FEATURES, M | V }, { VHOST_SET_MEM_TABLE, M | V },
+	{ VHOST_SET_VRING_NUM, M | V }, { VHOST_SET_VRING_ADDR, M | V },
+	{ VHOST_SET_VRING_BASE, M | V }, { VHOST_SET_VRING_KICK, M | V },
+	{ VHOST_SET_VRING_CALL, M | V }, { VHOST_NET_SET_BACKEND, M | V },
+	{ VFIO_DEVICE_SET_IRQS, P }, /* the guest says how a device of the host is to interrupt */
 };
 
 static uint32_t omitted = SECCOMP_OMIT_NONE;
-static bool debugger;
+static bool debugger, passthrough;
 
 void
 seccomp_omit(uint32_t rule)
@@ -131,6 +127,12 @@ void
 seccomp_allow_debugger(void)
 {
 	debugger = true;
+}
+
+void
+seccomp_allow_passthrough(void)
+{
+	passthrough = true;
 }
 
 static void
@@ -188,8 +190,13 @@ build(struct filter *f, unsigned class)
 
 int seccomp_enter(enum seccomp_class class)
 {
+	unsigned classes = 1u << class;
 	struct filter f;
 
-	build(&f, 1u << class | (class == SECCOMP_MAIN && debugger ? G : 0));
+	if (class == SECCOMP_MAIN && debugger)
+		classes |= G;
+	if (class == SECCOMP_VCPU && passthrough)
+		classes |= P;
+	build(&f, classes);
 	return (filter_install(&f));
 }

@@ -24,6 +24,9 @@ int seccomp_enter(enum seccomp_class class);
 /* The main thread's list to come has what a debugger of the guest (gdb.c) needs besides. */
 void seccomp_allow_debugger(void);
 
+/* The vCPUs' lists to come have what devices of the host need besides. */
+void seccomp_allow_passthrough(void);
+
 /*
  * Leave one rule out of every list to come: the number of a system call, or an ioctl's command.
  * A test shows by it that the rule is needed; it can only take rights away. SECCOMP_OMIT_NONE:
