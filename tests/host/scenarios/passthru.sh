@@ -8,10 +8,11 @@ set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-nvme=0000:00:08.0 nic=0000:00:09.0 pair=0000:00:0a.0
+nvme=0000:00:08.0 nic=0000:00:09.0 pair=0000:00:0a
 sys=/sys/bus/pci/devices
 modprobe vfio-pci
 modprobe vfio_iommu_type1
+modprobe virtio_net
 
 driver() { basename "$(readlink "$sys/$1/driver")" 2>/dev/null; }
 vfio() { # ADDRESS: from the host's driver to vfio-pci
@@ -41,17 +42,56 @@ t_run "a device that the host uses" 4 zhyve -m 64m "${elf[@]}" -s 3,passthru,$nv
 t_like "is not taken; how to is said" "$t_err" "$nvme belongs to nvme of the host, not to vfio-pci. To change that:.*echo $nvme >driver/unbind"
 t_run "a device that is not there" 4 zhyve -m 64m "${elf[@]}" -s 3,passthru,7f:00.0 x
 t_like "is named" "$t_err" 'the host has no PCI device 0000:7f:00.0'
-
-# NVMe, by hand.
+t_run "what is no address" 4 zhyve -m 64m "${elf[@]}" -s 3,passthru,/dev/ppt0 x
+t_like "is told" "$t_err" "'/dev/ppt0' is not the address of a PCI device"
+vfio $pair.0
+t_run "one of two functions that the IOMMU cannot keep apart" 4 zhyve -m 64m "${elf[@]}" -s 3,passthru,$pair.0 x
+t_like "is not taken while the host uses the other" "$t_err" "the host uses $pair.1 \(virtio-pci\)"
+back $pair.0
 vfio $nvme
 t_is "vfio-pci has it" "$(driver $nvme)" vfio-pci
-guest pci,blkread:nvme0n1,blkfill:2:nvme0n1,blkwrite:written-by-the-guest:nvme0n1,poweroff "${elf[@]}" -s 3,passthru,$nvme
-t_is "a guest runs with the host's NVMe, and ends" "$st" 1
-t_like "it sees the device in its own slot" "$con" 'pci: 0000:00:03.0 0x010802 0x1b36:0x0010'
+t_run "a limit of locked memory" 4 prlimit --memlock=16777216 setpriv --bounding-set=-ipc_lock zhyve -m 64m "${elf[@]}" -s 3,passthru,$nvme x
+t_like "is named" "$t_err" 'cannot wire 64 MiB of guest memory .*no more than 16 MiB may be locked \(ulimit -l\)'
+t_run "a balloon beside it" 4 zhyve -m 64m "${elf[@]}" -s 3,passthru,$nvme -s 4,virtio-balloon x
+t_like "is refused" "$t_err" 'virtio-balloon and passthru do not go together'
+
+# NVMe and nic by MSI-X.
+vfio $nic
+for n in /sys/class/net/*; do
+	[ "$(cat "$n/address")" != 02:08:20:00:00:0b ] || wire=${n##*/}
+done
+ip addr add 10.98.0.1/24 dev "$wire"
+ip link set "$wire" up
+guest pci,blkread:nvme0n1,blkfill:2:nvme0n1,blkwrite:written-by-the-guest:nvme0n1,ip:10.98.0.2/24,ping:10.98.0.1,irq:nvme0q,irq:eth0,poweroff \
+	"${generic[@]}" -s 3,passthru,$nvme -s 4,passthru,${nic#0000:}
+t_is "a guest runs with the host's NVMe and nic, and ends" "$st" 1
+t_like "it sees the NVMe in its own slot" "$con" 'pci: 0000:00:03.0 0x010802 0x1b36:0x0010'
 t_like "it reads what the host knows" "$con" 'blkread: zhyve nvme'
 t_like "2 MiB written and read back" "$con" 'blkfill: 2 MiB ok'
+t_like "the nic has its address" "$con" 'ip: 10.98.0.2/24 02:08:20:00:00:09'
+t_like "frames come and go" "$con" 'ping: 10.98.0.1 answers'
+t_like "the NVMe interrupts by MSI-X" "$con" 'irq: nvme0q PCI-MSI/nvme0q0 PCI-MSI/nvme0q1'
+t_like "the nic, too" "$con" 'irq: eth0 PCI-MSI/eth0-rx-0'
 back $nvme
-t_is "the host has it back" "$(driver $nvme)" nvme
+t_is "the host has the NVMe back" "$(driver $nvme)" nvme
 wait_for 20 test -b /dev/nvme0n1 || true
 t_is "and finds what the guest wrote" "$(head -c 20 /dev/nvme0n1)" written-by-the-guest
+
+# One message, then the pin. The second at the same time as the third: the device is in use.
+more=e1000e.IntMode=1 guest ip:10.98.0.2/24,ping:10.98.0.1,irq:eth0,poweroff "${generic[@]}" -s 4,passthru,$nic
+t_like "by MSI" "$con" 'ping: 10.98.0.1 answers'
+t_like "is MSI" "$con" 'irq: eth0 PCI-MSI/eth0$'
+vfio $nvme
+more=pci=nomsi guest blkread:nvme0n1,blkfill:1:nvme0n1,ip:10.98.0.2/24,ping:10.98.0.1,irq:nvme0q,irq:eth0,sleep:2,poweroff \
+	"${generic[@]}" -s 3,passthru,$nvme -s 11,passthru,$nic &
+wait_for 30 grep -q userland "$T/com1" || true
+t_run "a device that another guest has" 4 zhyve -m 64m "${elf[@]}" -s 3,passthru,$nvme x
+t_like "is in use" "$t_err" "$nvme is in use by another guest"
+wait $!
+con=$(tr -d '\r' <"$T/com1"; sed 's/^/zhyve says: /' "$T/zhyve.err")
+t_like "by the pin: frames" "$con" 'ping: 10.98.0.1 answers'
+t_like "and blocks, on a line that both share" "$con" 'blkfill: 1 MiB ok'
+t_like "is a level" "$con" 'irq: eth0 IO-APIC.*/eth0'
+back $nvme
+back $nic
 t_done
