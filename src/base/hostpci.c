@@ -85,6 +85,21 @@ path_of(char buf[PATH_MAX], const char *addr, const char *file)
 	return (buf);
 }
 
+const char *
+hostpci_folder(const char *addr, char buf[PATH_MAX])
+{
+	return (path_of(buf, addr, ""));
+}
+
+bool
+hostpci_driver_loaded(const char *driver)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/bus/pci/drivers/%s", root, driver);
+	return (access(path, F_OK) == 0);
+}
+
 int
 hostpci_exists(const char *addr, struct err *e)
 {

@@ -6,6 +6,8 @@
 #ifndef ZHYVE_BASE_HOSTPCI_H
 #define ZHYVE_BASE_HOSTPCI_H
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -34,6 +36,9 @@ int hostpci_group(const char *addr, unsigned *group, struct err *e);
  * bridge. -EBUSY: the message names those that are in the way.
  */
 int hostpci_group_viable(unsigned group, struct err *e);
+/* Its folder. */
+const char *hostpci_folder(const char *addr, char buf[PATH_MAX]);
+bool hostpci_driver_loaded(const char *driver);
 /* Write `text` to a file of a function ("driver_override") or, with addr NULL, of the PCI bus. */
 int hostpci_write(const char *addr, const char *file, const char *text, struct err *e);
 

@@ -420,6 +420,7 @@ brand_plan_start(const struct zconf *c, const struct image *image,
 	brand_arg(&m, "7,virtio-rnd");
 	add_guards(&m);
 	brand_add_devices(&m, used);
+	brand_add_passthru(&m, used);
 	add_display(&m, used);
 	add_extra(&m);
 	brand_arg(&m, "-o");
@@ -474,6 +475,8 @@ path_of_fd(const struct brand_plan *p, unsigned long n)
 		return (p->nic_rom);
 	case BRAND_FD_DISK:
 		return (p->disk[f->index].path);
+	case BRAND_FD_VFIO_GROUP:
+		return (p->pass[f->index].addr);
 	case BRAND_FD_TPM:
 		return ("swtpm");
 	case BRAND_FD_KVM:

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/hostpci.h"
 #include "zone/bootrom.h"
 #include "zone/image.h"
 #include "zone/link.h"
@@ -26,7 +27,8 @@
 #define BRAND_PORTS_MAX     16 /* of virtio-ports, and of vsock-ports */
 #define BRAND_PORT_NAME_MAX 32
 #define BRAND_SOCKETS_MAX   (1 + 2 * BRAND_PORTS_MAX)
-#define BRAND_FDS_MAX       (12 + BRAND_DISKS_MAX + BRAND_NICS_MAX + BRAND_SOCKETS_MAX)
+#define BRAND_PASS_MAX      8 /* devices of the host */
+#define BRAND_FDS_MAX       (13 + BRAND_DISKS_MAX + BRAND_NICS_MAX + BRAND_SOCKETS_MAX + BRAND_PASS_MAX)
 
 /* What a descriptor of the plan is; `index` counts disks, nics and sockets. */
 enum brand_fd_kind {
@@ -47,6 +49,8 @@ enum brand_fd_kind {
 	BRAND_FD_SOCKET,
 	BRAND_FD_TPM, /* swtpm's control channel */
 	BRAND_FD_NIC_ROM,
+	BRAND_FD_VFIO, /* a container; for all of these: */
+	BRAND_FD_VFIO_GROUP,
 };
 struct brand_fd {
 	enum brand_fd_kind kind;
@@ -74,6 +78,10 @@ struct brand_plan {
 	size_t ndisk;
 	struct vnic_spec nic[BRAND_NICS_MAX];
 	size_t nnic;
+	struct {
+		char addr[HOSTPCI_TEXT];
+	} pass[BRAND_PASS_MAX]; /* PCI functions of the host */
+	size_t npass;
 	bool display;      /* the zone has one */
 	uint16_t vnc_port; /* TCP port for its clients; 0: any */
 	struct brand_socket socket[BRAND_SOCKETS_MAX];
@@ -106,6 +114,8 @@ void brand_plan_free(struct brand_plan *p);
 
 /* The boot disk (property boot=true; else the first disk that is no cdrom); NULL: none. */
 const struct zdevice *brand_boot_disk(const struct zconf *c);
+/* Is it a PCI function of the host (model=passthru), not a disk? */
+bool brand_is_passthru(const struct zdevice *d);
 /* Its image-uuid property, or NULL. */
 const char *brand_boot_image(const struct zconf *c);
 /* Guest memory in bytes: attr ram, in MiB. */

@@ -22,11 +22,12 @@ const struct zdevice *
 brand_boot_disk(const struct zconf *c)
 {
 	for (size_t i = 0; i < c->ndevice; i++) {
-		if (brand_is_true(c->device[i].prop, c->device[i].nprop, "boot"))
+		if (!brand_is_passthru(&c->device[i]) &&
+		    brand_is_true(c->device[i].prop, c->device[i].nprop, "boot"))
 			return (&c->device[i]);
 	}
 	for (size_t i = 0; i < c->ndevice; i++) {
-		if (!is_cdrom(&c->device[i]))
+		if (!is_cdrom(&c->device[i]) && !brand_is_passthru(&c->device[i]))
 			return (&c->device[i]);
 	}
 	return (NULL);
@@ -50,9 +51,8 @@ brand_boots_cdrom(const struct zconf *c)
 
 /* ---- slots ---- */
 
-/* Slots are S, S:F or B:S:F. On success *bus, *slot and *func are set. */
-static bool
-slot_parse(const char *text, unsigned *bus, unsigned *slot, unsigned *func)
+bool
+brand_slot_parse(const char *text, unsigned *bus, unsigned *slot, unsigned *func)
 {
 	unsigned v[3] = { 0 }, n = 0;
 	const char *p = text;
@@ -179,7 +179,7 @@ add_disk(struct maker *m, const struct zdevice *d, bool boot, size_t seq, uint8_
 	else if (model == NULL)
 		brand_fail(
 		    m, EINVAL, "device %s: no model (set its property model to virtio)", d->match);
-	else if (at != NULL && !slot_parse(at, &bus, &slot, &func))
+	else if (at != NULL && !brand_slot_parse(at, &bus, &slot, &func))
 		brand_fail(m, EINVAL, "device %s: malformed pci-slot '%s' (B:S:F)", d->match, at);
 	if (m->rc != 0)
 		return;
@@ -210,7 +210,7 @@ count_configured(const struct zconf *c, bool cdroms)
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->ndevice; i++)
-		n += is_cdrom(&c->device[i]) == cdroms;
+		n += !brand_is_passthru(&c->device[i]) && is_cdrom(&c->device[i]) == cdroms;
 	return (n);
 }
 
@@ -245,7 +245,8 @@ brand_add_disks(struct maker *m, uint8_t used[32])
 	unsigned boots = 0;
 
 	for (size_t i = 0; i < m->c->ndevice; i++) {
-		if (brand_is_true(m->c->device[i].prop, m->c->device[i].nprop, "boot"))
+		if (!brand_is_passthru(&m->c->device[i]) &&
+		    brand_is_true(m->c->device[i].prop, m->c->device[i].nprop, "boot"))
 			boots++;
 	}
 	if (boots > 1)
@@ -253,7 +254,12 @@ brand_add_disks(struct maker *m, uint8_t used[32])
 	for (size_t i = 0; i < m->c->ndevice && m->rc == 0; i++) {
 		const struct zdevice *d = &m->c->device[i];
 
-		add_disk(m, d, d == boot, is_cdrom(d) ? cdroms++ : d == boot ? 0 : disks++, used);
+		if (!brand_is_passthru(d))
+			add_disk(m, d, d == boot,
+			    is_cdrom(d)     ? cdroms++
+				: d == boot ? 0
+					    : disks++,
+			    used);
 	}
 	add_start_drives(m, used);
 }

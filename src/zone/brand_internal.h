@@ -51,7 +51,12 @@ const char *brand_bootindex(const struct maker *m, enum boot_class class, size_t
 void brand_add_devices(struct maker *m, uint8_t used[32]);
 const char *brand_usb_devices(struct maker *m);
 
+/* brand_pass.c */
+void brand_add_passthru(struct maker *m, uint8_t used[32]);
+
 /* brand_disk.c */
+/* Slots are S, S:F or B:S:F. On success *bus, *slot and *func are set. */
+bool brand_slot_parse(const char *text, unsigned *bus, unsigned *slot, unsigned *func);
 void brand_add_disks(struct maker *m, uint8_t used[32]);
 size_t brand_count_disks(const struct maker *m, bool cdroms);
 /* Has a cdrom boot=true? */

@@ -279,7 +279,7 @@ stage_rlimits(const struct jail_spec *s)
 		{ RLIMIT_CORE, 0 },
 		{ RLIMIT_NOFILE, 1024 },
 		{ RLIMIT_NPROC, s->threads },
-		{ RLIMIT_MEMLOCK, MEMLOCK_BYTES },
+		{ RLIMIT_MEMLOCK, MAX(s->locked, MEMLOCK_BYTES) },
 		{ RLIMIT_MSGQUEUE, 0 },
 		{ RLIMIT_NICE, 0 },
 		{ RLIMIT_RTPRIO, 0 },
@@ -483,6 +483,20 @@ map_ids(pid_t pid, uint32_t uid)
 	return (write_proc(pid, "gid_map", line));
 }
 
+/* 2, for devices of the host: this limit only the host's root raises. Stage 8 lowers it to the byte. */
+static int
+raise_locked(pid_t pid, uint64_t bytes)
+{
+	struct rlimit r;
+
+	if (bytes == 0)
+		return (0);
+	if (prlimit(pid, RLIMIT_MEMLOCK, NULL, &r) != 0)
+		return (-errno);
+	r.rlim_max = MAX(r.rlim_max, bytes);
+	return (prlimit(pid, RLIMIT_MEMLOCK, &r, NULL) != 0 ? -errno : 0);
+}
+
 /* 1 */
 static pid_t
 clone_into(int cgroup_fd, int *pidfd)
@@ -556,6 +570,12 @@ jail_start(const struct jail_spec *s, pid_t *pid, int *pidfd, struct err *e)
 	if ((rc = map_ids(*pid, s->uid)) != 0) {
 		discard(*pid, pidfd);
 		rc = err_set(e, -rc, "cannot map uid %u into the zone", s->uid);
+		goto out;
+	}
+	if ((rc = raise_locked(*pid, s->locked)) != 0) {
+		discard(*pid, pidfd);
+		rc = err_set(e, -rc, "cannot let the zone lock %llu MiB of memory",
+		    (unsigned long long)(s->locked / MIB));
 		goto out;
 	}
 	(void)!write(go[1], "g", 1);

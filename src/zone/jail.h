@@ -47,6 +47,7 @@ struct jail_spec {
 	int out_fd;        /* standard output and error */
 	unsigned threads;  /* RLIMIT_NPROC: how many processes and threads the uid may have */
 	uint64_t file_max; /* RLIMIT_FSIZE: bytes of a file that it writes; 0: as it is */
+	uint64_t locked;   /* RLIMIT_MEMLOCK: bytes for devices of the host; 0: a few for itself */
 	/*
 	 * For a program that is not static. /usr leads to /, so that libraries mounted at lib and
 	 * lib64 are found by either name. Besides the program only the dynamic linker can be executed.

@@ -12,6 +12,7 @@
 #include "zone/client.h"
 #include "zone/ledger.h"
 #include "zone/link.h"
+#include "zone/passthru.h"
 #include "zone/paths.h"
 
 int
@@ -24,6 +25,8 @@ zone_ledger_undo(const char *kind, const char *arg, void *ctx, struct err *e)
 		return (cgroup_kill(arg, e) == 0 ? cgroup_remove(arg, e) : -EBUSY);
 	if (strcmp(kind, "vnic") == 0)
 		return (vnic_destroy(arg, e));
+	if (strcmp(kind, "vfio") == 0)
+		return (passthru_give_back(arg, e));
 	if (strcmp(kind, "file") == 0)
 		return (unlink(arg) == 0 || errno == ENOENT
 			? 0

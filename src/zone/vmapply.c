@@ -126,6 +126,19 @@ add_disk(const json_t *o, struct zconf *c)
 }
 
 static int
+add_pci_device(const json_t *o, struct zconf *c)
+{
+	struct zdevice *d = zconf_device_add(c);
+	int rc;
+
+	if (d == NULL)
+		return (-ENOMEM);
+	if ((rc = set_resource("pci_devices", o, zdevice_fields, d, &d->prop, &d->nprop)) < 0)
+		return (rc);
+	return (zprop_set(&d->prop, &d->nprop, "model", "passthru"));
+}
+
+static int
 add_nic(const json_t *o, struct zconf *c)
 {
 	struct znet *n = zconf_net_add(c);
@@ -152,6 +165,9 @@ vmobj_apply(const json_t *payload, struct zconf *c, struct err *e)
 	json_array_foreach (json_object_get(payload, "disks"), i, o)
 		if ((rc = add_disk(o, c)) < 0)
 			return (err_set(e, -rc, "cannot store disk %zu", i));
+	json_array_foreach (json_object_get(payload, "pci_devices"), i, o)
+		if ((rc = add_pci_device(o, c)) < 0)
+			return (err_set(e, -rc, "cannot store PCI device %zu", i));
 	json_array_foreach (json_object_get(payload, "nics"), i, o)
 		if ((rc = add_nic(o, c)) < 0)
 			return (err_set(e, -rc, "cannot store nic %zu", i));

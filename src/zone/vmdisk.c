@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Disks of a create payload: models, PCI slots, UUIDs, and what a disk may not ask for
- * (vmadm.md 5 and 7). See vmvalidate.h. Pure; tools.
+ * Disks of a create payload: models, PCI slots (those of PCI devices of the host, too), UUIDs, and
+ * what a disk may not ask for (vmadm.md 5 and 7). See vmvalidate.h. Pure; tools.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -183,6 +183,27 @@ take_slot(const json_t *disks, size_t i, json_t *disk, size_t used[32][FUNCTIONS
 	return (0);
 }
 
+/* A device of the host's, whose slot is always given. */
+static int
+take_pci_slot(json_t *dev, size_t used[32][FUNCTIONS], struct err *e)
+{
+	const char *text = text_of(dev, "pci_slot");
+	unsigned slot[3];
+	char whole[16];
+	int rc;
+
+	if ((rc = parse_slot(text, slot, e)) < 0 || (rc = check_reserved(text, slot, e)) < 0)
+		return (rc);
+	if (slot[0] == 0 && used[slot[1]][slot[2]] != 0)
+		return (err_say(e, EINVAL, "VM has multiple devices in pci_slot \"%s\": one is %s",
+		    text, text_of(dev, "path")));
+	if (slot[0] == 0)
+		used[slot[1]][slot[2]] = SIZE_MAX;
+	(void)snprintf(whole, sizeof(whole), "%u:%u:%u", slot[0], slot[1], slot[2]);
+	(void)json_object_set_new(dev, "pci_slot", json_string(whole));
+	return (0);
+}
+
 static int
 give_slot(size_t i, json_t *disk, size_t used[32][FUNCTIONS], struct err *e)
 {
@@ -206,15 +227,18 @@ give_slot(size_t i, json_t *disk, size_t used[32][FUNCTIONS], struct err *e)
 
 /* The slots that are asked for, then the boot disk's, then the others' in their order. */
 static int
-assign_slots(const json_t *disks, struct err *e)
+assign_slots(const json_t *disks, const json_t *pci, struct err *e)
 {
-	size_t used[32][FUNCTIONS] = { 0 }; /* index + 1 of the disk there */
+	size_t used[32][FUNCTIONS] = { 0 }; /* index + 1 of the disk there; SIZE_MAX: no disk */
 	json_t *disk;
 	size_t i;
 	int rc;
 
 	json_array_foreach (disks, i, disk)
 		if ((rc = take_slot(disks, i, disk, used, e)) < 0)
+			return (rc);
+	json_array_foreach (pci, i, disk)
+		if ((rc = take_pci_slot(disk, used, e)) < 0)
 			return (rc);
 	json_array_foreach (disks, i, disk)
 		if (vmprop_truth(json_object_get(disk, "boot")) &&
@@ -285,5 +309,5 @@ vmdisk_prepare(json_t *payload, struct err *e)
 			return (rc);
 	if ((rc = check_pairs(disks, e)) < 0)
 		return (rc);
-	return (assign_slots(disks, e));
+	return (assign_slots(disks, json_object_get(payload, "pci_devices"), e));
 }

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/parse.h"
+#include "zone/brand.h"
 #include "zone/codec.h"
 #include "zone/paths.h"
 #include "zone/vmprop.h"
@@ -199,14 +200,6 @@ disk_object(const struct zdevice *d)
 	return (o);
 }
 
-static bool
-is_passthru(const struct zdevice *d)
-{
-	const char *model = zprop_get(d->prop, d->nprop, "model");
-
-	return (model != NULL && strcmp(model, "passthru") == 0);
-}
-
 static void
 put_resources(json_t *o, const struct zconf *c)
 {
@@ -215,7 +208,7 @@ put_resources(json_t *o, const struct zconf *c)
 	for (size_t i = 0; i < c->ndevice; i++) {
 		const struct zdevice *d = &c->device[i];
 
-		if (is_passthru(d))
+		if (brand_is_passthru(d))
 			(void)json_array_append_new(
 			    pci, resource("pci_devices", zdevice_fields, d, d->prop, d->nprop));
 		else

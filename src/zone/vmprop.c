@@ -186,7 +186,7 @@ const struct vmprop vmprops[] = {
 	  .dflt = "\"00000000-0000-0000-0000-000000000000\"", .header = "OWNER_UUID", .width = 36 },
 	{ "package_name", NULL, VMP_STRING, COL, .header = "PACKAGE_NAME", .width = 32 },
 	{ "package_version", NULL, VMP_STRING, COL, .header = "PACKAGE_VER", .width = 11 },
-	{ "pci_devices", NULL, VMP_ARRAY, CUR|NO },
+	{ "pci_devices", NULL, VMP_ARRAY, CR },
 	{ "pid", NULL, VMP_INTEGER, COL, .header = "PID", .width = 6 },
 	{ "qemu_extra_opts", NULL, VMP_STRING, COL, .header = "QEMU_EXTRA_OPTS", .width = 15 },
 	{ "quota", NULL, VMP_INTEGER, CUR|COL|LIVE, VMS_ATTR, "quota", .dflt = "1", .header = "QUOTA",

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hostpci.h"
+
 struct verdict {
 	json_t *values;
 	json_t *properties;
@@ -178,10 +180,11 @@ check_pci_device(const char *list, size_t i, const json_t *dev, struct verdict *
 {
 	const char *path = json_string_value(json_object_get(dev, "path"));
 	const char *model = json_string_value(json_object_get(dev, "model"));
+	char addr[HOSTPCI_TEXT];
 
 	if (path == NULL)
 		note(v->missing, "%s.%zu.path", list, i);
-	else if (strncmp(path, "/devices", 8) != 0)
+	else if (hostpci_parse(path, addr) != 0)
 		note(v->values, "%s.%zu.path", list, i);
 	if (json_object_get(dev, "pci_slot") == NULL)
 		note(v->missing, "%s.%zu.pci_slot", list, i);

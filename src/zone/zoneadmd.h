@@ -9,6 +9,7 @@
  *	zoneadmd_display.c  of these, the display, and zhyve-vnc that serves it
  *	zoneadmd_rom.c   of these, the boot ROM and the zone's own variable store
  *	zoneadmd_socket.c  of these, the sockets of devices
+ *	zoneadmd_passthru.c  of these, PCI functions of the host
  *	zoneadmd_tpm.c   swtpm beside zhyve
  *	zoneadmd_vcpus.c what zhyve's vCPUs do, when an operator asks
  *	zoneadmd_vm.c    one life of zhyve: started in the jail, its wire, its end
@@ -53,6 +54,8 @@ struct zone_resources {
 	int disk_fd[BRAND_DISKS_MAX];
 	int tap_fd[BRAND_NICS_MAX];
 	int socket_fd[BRAND_SOCKETS_MAX];
+	int group_fd[BRAND_PASS_MAX];
+	uint64_t locked; /* bytes that zhyve may lock; 0: the jail's own limit */
 };
 
 /* How far one zhyve has come. */
@@ -157,6 +160,13 @@ void zone_resources_again(struct zone_resources *r);
  * is not there.
  */
 int zone_rom_open(struct zoneadmd *z, struct err *e);
+
+/*
+ * zoneadmd_passthru.c: take the zone's PCI functions from the host, and open their groups; a
+ * container for one life of zhyve, the caller's to close. 0 or -errno.
+ */
+int zone_passthru_make(struct zoneadmd *z, struct err *e);
+int zone_passthru_container(const struct zone_resources *r, int *fd, struct err *e);
 
 /* zoneadmd_display.c: 0 or -errno; without a display they do nothing. */
 void zone_display_init(struct zone_display *d);

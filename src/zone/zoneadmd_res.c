@@ -41,6 +41,8 @@ zone_resources_init(struct zone_resources *r)
 		r->tap_fd[i] = -1;
 	for (size_t i = 0; i < NITEMS(r->socket_fd); i++)
 		r->socket_fd[i] = -1;
+	for (size_t i = 0; i < NITEMS(r->group_fd); i++)
+		r->group_fd[i] = -1;
 }
 
 /* The plan: configuration, image of the boot disk, brand. */
@@ -159,7 +161,8 @@ zone_resources_make(struct zoneadmd *z, struct err *e)
 	zone_display_init(&z->display);
 	helper_init(&z->tpm);
 	if ((rc = make_plan(z, e)) == 0 && (rc = make_cgroup(z, e)) == 0 &&
-	    (rc = make_vnics(z, e)) == 0 && (rc = open_all(z, e)) == 0)
+	    (rc = make_vnics(z, e)) == 0 && (rc = zone_passthru_make(z, e)) == 0 &&
+	    (rc = open_all(z, e)) == 0)
 		return (0);
 	if (zone_resources_undo(z, &undo) != 0)
 		log_err("after a failed start: %s", undo.text);
@@ -191,7 +194,7 @@ undo_kind(struct zoneadmd *z, const char *kind, struct err *e)
 int
 zone_resources_undo(struct zoneadmd *z, struct err *e)
 {
-	static const char *const order[] = { "vm", "vnic", "cgroup" };
+	static const char *const order[] = { "vm", "vfio", "vnic", "cgroup" };
 	struct zone_resources *r = &z->res;
 	struct err one = { 0 };
 	int first = 0, rc;
@@ -200,6 +203,8 @@ zone_resources_undo(struct zoneadmd *z, struct err *e)
 		volume_close(&r->disk_fd[i]);
 	for (size_t i = 0; i < NITEMS(r->tap_fd); i++)
 		fd_close(&r->tap_fd[i]);
+	for (size_t i = 0; i < NITEMS(r->group_fd); i++)
+		fd_close(&r->group_fd[i]);
 	zone_display_close(z);
 	zone_sockets_close(z);
 	helper_stop(&z->tpm);

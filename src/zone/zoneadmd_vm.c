@@ -289,7 +289,7 @@ on_end(int fd, enum mevent_type type, void *arg)
 /* What the child is given, and what of it is to be closed here afterwards. */
 struct handout {
 	int com1[2], com2[2], wire[2], log[2]; /* [0] ours, [1] the child's */
-	int kvm, null, tpm;
+	int kvm, null, tpm, vfio;
 	int vhost[BRAND_NICS_MAX];
 	int fds[BRAND_FDS_MAX];
 };
@@ -312,6 +312,7 @@ handout_close(struct handout *h)
 	fd_close(&h->kvm);
 	fd_close(&h->null);
 	fd_close(&h->tpm);
+	fd_close(&h->vfio);
 	for (size_t i = 0; i < NITEMS(h->vhost); i++)
 		fd_close(&h->vhost[i]);
 }
@@ -405,6 +406,14 @@ handout_fill(
 		case BRAND_FD_SOCKET:
 			h->fds[i] = r->socket_fd[index];
 			break;
+		case BRAND_FD_VFIO:
+			if ((rc = zone_passthru_container(r, &h->vfio, e)) != 0)
+				return (rc);
+			h->fds[i] = h->vfio;
+			break;
+		case BRAND_FD_VFIO_GROUP:
+			h->fds[i] = r->group_fd[index];
+			break;
 		case BRAND_FD_TPM:
 			h->fds[i] = h->tpm;
 			break;
@@ -460,6 +469,7 @@ jail(struct zoneadmd *z, const struct handout *h, struct err *e)
 		.in_fd = h->null,
 		.out_fd = h->log[1],
 		.threads = r->plan->vcpus + THREADS_SPARE,
+		.locked = r->locked,
 	};
 
 	return (jail_start(&spec, &z->vm.pid, &z->vm.pidfd, e));

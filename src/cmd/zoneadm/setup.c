@@ -126,6 +126,8 @@ verify_things(const struct zconf *c, struct err *e)
 	}
 	for (size_t i = 0; i < c->ndevice && rc == 0; i++) {
 		uint64_t size;
+		if (brand_is_passthru(&c->device[i]))
+			continue; /* whether it is there, and free, shows at boot */
 		rc = volume_stat(c->device[i].match, &size, e); /* the zone may run on it */
 	}
 	return (rc);

@@ -8,7 +8,7 @@ set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-nvme=0000:00:08.0 nic=0000:00:09.0 pair=0000:00:0a
+nvme=0000:00:08.0 nic=0000:00:09.0 pair=0000:00:0a sata=0000:00:0c.0
 sys=/sys/bus/pci/devices
 modprobe vfio-pci
 modprobe vfio_iommu_type1
@@ -77,10 +77,16 @@ t_is "the host has the NVMe back" "$(driver $nvme)" nvme
 wait_for 20 test -b /dev/nvme0n1 || true
 t_is "and finds what the guest wrote" "$(head -c 20 /dev/nvme0n1)" written-by-the-guest
 
-# One message, then the pin. The second at the same time as the third: the device is in use.
-more=e1000e.IntMode=1 guest ip:10.98.0.2/24,ping:10.98.0.1,irq:eth0,poweroff "${generic[@]}" -s 4,passthru,$nic
-t_like "by MSI" "$con" 'ping: 10.98.0.1 answers'
-t_like "is MSI" "$con" 'irq: eth0 PCI-MSI/eth0$'
+# A controller with MSI, and an I/O BAR, that has no reset of its own.
+vfio $sata
+t_run "a device that cannot be reset" 4 zhyve -m 64m "${elf[@]}" -s 3,passthru,$sata x
+t_like "is not taken" "$t_err" "$sata cannot be reset by itself"
+guest blkread:sda,blkfill:1:sda,irq:ahci,poweroff "${generic[@]}" -s 5,passthru,$sata,reset=off
+t_like "unless told to" "$con" 'blkread: zhyve sata'
+t_like "1 MiB written and read back" "$con" 'blkfill: 1 MiB ok'
+t_like "it interrupts by MSI" "$con" 'irq: ahci PCI-MSI/ahci'
+
+# The pin. While that runs the device is in use.
 vfio $nvme
 more=pci=nomsi guest blkread:nvme0n1,blkfill:1:nvme0n1,ip:10.98.0.2/24,ping:10.98.0.1,irq:nvme0q,irq:eth0,sleep:2,poweroff \
 	"${generic[@]}" -s 3,passthru,$nvme -s 11,passthru,$nic &
@@ -94,4 +100,5 @@ t_like "and blocks, on a line that both share" "$con" 'blkfill: 1 MiB ok'
 t_like "is a level" "$con" 'irq: eth0 IO-APIC.*/eth0'
 back $nvme
 back $nic
+back $sata
 t_done

@@ -159,9 +159,10 @@ static const struct {
 	{ "{'boot': 'cd'}", "boot||" },
 	{ "{'boot': 'order=x'}", "boot||" },
 	{ "{'bootrom': '/usr/share/x.bin', 'disks': [{'size': 1}]}", "" },
-	{ "{'pci_devices': [{'path': '/devices/x', 'pci_slot': '8:0:0', 'model': 'passthru'}]}",
+	{ "{'pci_devices': [{'path': '0000:03:00.0', 'pci_slot': '8:0:0', 'model': 'passthru'}]}",
 	    "" },
-	{ "{'pci_devices': [{'path': '/dev/x', 'model': 'x'}]}",
+	{ "{'pci_devices': [{'path': '/sys/bus/pci/devices/0000:03:00.0', 'pci_slot': '8'}]}", "" },
+	{ "{'pci_devices': [{'path': '/devices/x', 'model': 'x'}]}",
 	    "pci_devices.0.path,pci_devices.0.model||pci_devices.0.pci_slot" },
 };
 
