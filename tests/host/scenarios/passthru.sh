@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: mode=iommu time=100 needs=generic
+# host: group=passthru mode=iommu time=100 needs=generic
 #
-# PCI passthrough: an emulated NVMe of the host (behind its emulated IOMMU) in a guest's hands, by hand and in a zone; an emulated e1000e by
-# MSI-X, MSI and its interrupt pin; and everything that can be in the way. Afterwards the host has its devices back.
+# PCI passthrough by hand: an emulated NVMe of the host (behind its emulated IOMMU) in the hands of a guest; an emulated e1000e by
+# MSI-X and by its interrupt pin, AHCI by MSI; and everything that can be in the way. Afterwards the host has its devices back.
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
