@@ -44,6 +44,8 @@ gmem_create(struct gmem *gm, uint64_t size, struct err *e)
 	 * brings them in).
 	 */
 	(void)madvise(base, size, MADV_DONTDUMP);
+	/* Where the system gives huge pages to shared memory that asks (shmem_enabled: advise). */
+	(void)madvise(base, size, MADV_HUGEPAGE);
 	add_range(gm, 0, low, 0, base);
 	if (size > low)
 		add_range(gm, GMEM_HIGH_BASE, size - low, low, base);

@@ -5,7 +5,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -54,6 +56,39 @@ test_small_and_bad_sizes(void **state)
 	gmem_destroy(&gm);
 }
 
+/* Flags of the mapping at `p` as the kernel shows them: "... hg ..." is one that asks for huge pages. */
+static bool
+asks_for_huge_pages(const void *p)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	unsigned long from = 0, to = 0;
+	bool here = false, found = false;
+	char line[512];
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			here = (uintptr_t)p >= from && (uintptr_t)p < to;
+		else if (here && strncmp(line, "VmFlags:", 8) == 0)
+			found = strstr(line, " hg") != NULL;
+	}
+	(void)fclose(f);
+	return (found);
+}
+
+static void
+test_huge_pages(void **state)
+{
+	struct gmem gm;
+
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK) != 0)
+		skip();
+	assert_int_equal(gmem_create(&gm, 5 * GIB, NULL), 0);
+	assert_true(asks_for_huge_pages(gm.range[0].hva));
+	assert_true(asks_for_huge_pages(gm.range[1].hva));
+	gmem_destroy(&gm);
+}
+
 static void
 test_ring_words(void **state)
 {
@@ -93,6 +128,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_split_around_the_hole),
 		cmocka_unit_test(test_small_and_bad_sizes),
+		cmocka_unit_test(test_huge_pages),
 		cmocka_unit_test(test_ring_words),
 		cmocka_unit_test(test_iov),
 	};
