@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Part of tests/guest/run: a debugger at the guest. What Debian's gdb does with it, and the protocol by hand for what a script
-# cannot make gdb do. Watchpoints and int3 need a KVM with hardware virtualization: tests/host/scenarios/gdb.sh.
+# cannot make gdb do. Watchpoints and int3 need a KVM with hardware virtualization: tests/host/slow/gdb.sh.
 start_debugged() { # OPTION...
 	rm -f "$dir/gdb"
 	timeout -k 5 60 "$zhyve" -m 64m -l com1,stdio -l "kernel,$payload" "$@" gdb >"$dir/out" 2>"$dir/err" </dev/null &
