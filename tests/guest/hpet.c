@@ -4,6 +4,7 @@
  * edge through the I/O APIC.
  */
 #include "guest.h"
+#include "idt.h"
 
 #define HPET     0xfed00000ull
 #define IOAPIC   0xfec00000ull
@@ -14,14 +15,6 @@
 #define VEC      0x40
 #define PIN      10
 
-struct gate {
-	uint16_t low, selector;
-	uint8_t ist, type;
-	uint16_t mid;
-	uint32_t high, zero;
-};
-
-static struct gate idt[256];
 static volatile uint32_t count;
 
 __attribute__((naked)) static void
@@ -65,17 +58,12 @@ wait_for(uint32_t n)
 void
 guest_main(const struct start_info *info)
 {
-	uint64_t handler = (uint64_t)on_timer;
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) pointer = { sizeof(idt) - 1, (uint64_t)idt };
 	uint32_t from, cmp;
 
 	(void)info;
 	out8(0x21, 0xff);
-	idt[VEC] = (struct gate){ (uint16_t)handler, 8, 0, 0x8e, (uint16_t)(handler >> 16), 0, 0 };
-	__asm__ volatile("lidt %0" : : "m"(pointer));
+	set_gate(VEC, on_timer);
+	load_idt();
 	mmio32_put(LAPIC + 0xf0, 0x1ff);
 	CHECK(mmio32(HPET) == 0x80860701, mmio32(HPET));
 	CHECK(now() == 0 && now() == 0, now()); /* it stands */

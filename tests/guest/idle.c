@@ -4,19 +4,12 @@
  * woken by the RTC: an idle guest is not a halted one. Powers off after SECONDS (five).
  */
 #include "guest.h"
+#include "idt.h"
 
 #ifndef SECONDS
 #define SECONDS 5
 #endif
 
-struct gate {
-	uint16_t low, selector;
-	uint8_t ist, type;
-	uint16_t mid;
-	uint32_t high, zero;
-};
-
-static struct gate idt[256];
 static volatile unsigned ticks;
 
 static uint8_t
@@ -57,17 +50,10 @@ set_up_pics(void)
 void
 guest_main(const struct start_info *info)
 {
-	uint64_t handler = (uint64_t)on_rtc;
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) pointer = { sizeof(idt) - 1, (uint64_t)idt };
-
 	(void)info;
 	for (unsigned i = 0; i < 256; i++)
-		idt[i] =
-		    (struct gate){ (uint16_t)handler, 8, 0, 0x8e, (uint16_t)(handler >> 16), 0, 0 };
-	__asm__ volatile("lidt %0" : : "m"(pointer));
+		set_gate(i, on_rtc);
+	load_idt();
 	set_up_pics();
 	/*
 	 * The update-ended interrupt comes once a second; the sleep in between is of the kind

@@ -6,6 +6,7 @@
  * on the command line. With "bare" behind it there is no 8259 and no PIT either.
  */
 #include "guest.h"
+#include "idt.h"
 
 #define IOAPIC      0xfec00000ull
 #define TRAMPOLINE  0x8000
@@ -16,14 +17,6 @@
 #define X2APIC_ICR  0x830
 #define TIMES       3 /* before the port is read */
 
-struct gate {
-	uint16_t low, selector;
-	uint8_t ist, type;
-	uint16_t mid;
-	uint32_t high, zero;
-};
-
-static struct gate idt[256];
 static volatile uint32_t levels, edges, edge_id = ~0u, ready;
 
 static inline void
@@ -70,23 +63,9 @@ on_edge(void)
 }
 
 static void
-set_gate(unsigned vector, void (*handler)(void))
-{
-	uint64_t h = (uint64_t)handler;
-
-	idt[vector] =
-	    (struct gate){ (uint16_t)h, 8, 0, 0x8e, (uint16_t)(h >> 16), (uint32_t)(h >> 32), 0 };
-}
-
-static void
 enable_apic(void)
 {
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) pointer = { sizeof(idt) - 1, (uint64_t)idt };
-
-	__asm__ volatile("lidt %0" : : "m"(pointer));
+	load_idt();
 	wrmsr(0x1b, rdmsr(0x1b) | 0xc00); /* x2APIC mode */
 	wrmsr(X2APIC_SPIV, 0x1ff);
 }

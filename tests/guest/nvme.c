@@ -7,6 +7,7 @@
  * the controller is switched off and on again.
  */
 #include "guest.h"
+#include "idt.h"
 
 #define BDF   (5u << 3)
 #define LAPIC 0xfee00000u
@@ -26,17 +27,9 @@ wait_for_interrupt(void)
 #define NVME_WAIT() wait_for_interrupt()
 #include "nvme.h"
 
-struct gate {
-	uint16_t low, selector;
-	uint8_t ist, type;
-	uint16_t mid;
-	uint32_t high, zero;
-};
-
 static uint8_t page[4096] __attribute__((aligned(4096)));
 static uint64_t list[512] __attribute__((aligned(4096)));
 static uint8_t data[8 * 4096] __attribute__((aligned(4096)));
-static struct gate idt[256];
 
 __attribute__((naked)) static void
 on_interrupt(void)
@@ -52,16 +45,9 @@ on_interrupt(void)
 static void
 set_up_interrupts(void)
 {
-	uint64_t handler = (uint64_t)on_interrupt;
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) pointer = { sizeof(idt) - 1, (uint64_t)idt };
-
 	for (unsigned i = 0; i < 256; i++)
-		idt[i] =
-		    (struct gate){ (uint16_t)handler, 8, 0, 0x8e, (uint16_t)(handler >> 16), 0, 0 };
-	__asm__ volatile("lidt %0" : : "m"(pointer));
+		set_gate(i, on_interrupt);
+	load_idt();
 	out8(0x21, 0xff);
 	out8(0xa1, 0xff);
 	mmio32_put(LAPIC + 0xf0, 0x1ff); /* on */
