@@ -248,6 +248,8 @@ run_guest(struct vcpu *v)
 			park(v);
 			continue;
 		}
+		if (atomic_load(&v->nmi) && atomic_exchange(&v->nmi, false))
+			(void)ioctl(v->fd, KVM_NMI);
 		if (ioctl(v->fd, KVM_RUN, 0) == 0) {
 			v->exits++;
 			handle_exit(v);
@@ -530,13 +532,9 @@ vcpus_destroy(struct vcpus *s)
 void
 vcpus_nmi(struct vcpus *s)
 {
+	/* By its own thread: KVM_NMI waits for the vCPU to leave KVM_RUN (4.64). */
 	for (unsigned i = 0; i < s->n; i++) {
-		/*
-		 * The ioctl would wait for the vCPU to leave KVM_RUN; a message of delivery
-		 * mode NMI does not.
-		 */
-		uint64_t id = s->cpu[i].apic_id; /* upper bits into the upper half (7.5) */
-
-		vm_msi(s->vm, (id & ~0xffull) << 32 | 0xfee00000u | (id & 0xff) << 12, 4u << 8);
+		atomic_store(&s->cpu[i].nmi, true);
+		vcpu_kick(&s->cpu[i]);
 	}
 }

@@ -70,6 +70,7 @@ struct vcpu {
 	bool parked;                      /* does; under the set's mutex */
 	_Atomic bool debugged;            /* there was a debug exit that nobody has looked at */
 	struct kvm_debug_exit_arch debug; /* the last */
+	_Atomic bool nmi;                 /* one is to be injected */
 	_Atomic bool look;                /* the halt watch wants to know its state */
 	_Atomic enum vcpu_seen seen;
 	uint64_t exits;            /* served: its thread's count */
@@ -124,7 +125,7 @@ void vcpus_destroy(struct vcpus *s);
 void vcpus_pause(struct vcpus *s);
 void vcpu_resume(struct vcpu *v);
 
-/* Inject a non-maskable interrupt into every vCPU. */
+/* Inject a non-maskable interrupt into every vCPU, whatever its local APIC is. Any thread. */
 void vcpus_nmi(struct vcpus *s);
 
 /*

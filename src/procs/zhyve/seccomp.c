@@ -98,6 +98,7 @@ static const struct {
 	{ KVM_SET_USER_MEMORY_REGION, V }, /* a framebuffer follows its BAR, flash its mode */
 	{ KVM_GET_MP_STATE, V },           /* the halt watch; what a vCPU does, when asked */
 	{ KVM_GET_REGS, V },               /* the same; registers for the log */
+	{ KVM_NMI, V },                    /* the operator's, or the watchdog's */
 	{ KVM_GET_SREGS, V },
 	/* The debugger reads and writes the vCPUs while they are parked. */
 	{ KVM_GET_REGS, G }, { KVM_SET_REGS, G }, { KVM_GET_SREGS, G }, { KVM_SET_SREGS, G },
