@@ -62,8 +62,47 @@ gmem_wrap(struct gmem *gm, void *mem, uint64_t len)
 }
 
 void
+gmem_empty(struct gmem *gm)
+{
+	*gm = (struct gmem){ .fd = -1, .pieces = true };
+}
+
+int
+gmem_map_piece(struct gmem *gm, uint64_t gpa, uint64_t len, int fd, uint64_t offset)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+	uint64_t last;
+	void *mem;
+
+	assert(gm->pieces);
+	if (end < 0)
+		return (-errno);
+	if (len == 0 || (gpa | len | offset) % PAGE != 0 || !add_ok(gpa, len, &last) ||
+	    !range_ok(offset, len, (uint64_t)end))
+		return (-EINVAL);
+	for (unsigned i = 0; i < gm->nranges; i++) {
+		const struct gmem_range *r = &gm->range[i];
+
+		if (gpa < r->gpa + r->len && r->gpa < last)
+			return (-EINVAL);
+	}
+	if (gm->nranges == GMEM_RANGES_MAX)
+		return (-ENOSPC);
+	mem =
+	    mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, (off_t)offset);
+	if (mem == MAP_FAILED)
+		return (-errno);
+	gm->range[gm->nranges++] =
+	    (struct gmem_range){ .gpa = gpa, .len = len, .offset = offset, .hva = mem };
+	gm->size += len;
+	return (0);
+}
+
+void
 gmem_destroy(struct gmem *gm)
 {
+	for (unsigned i = 0; gm->pieces && i < gm->nranges; i++)
+		(void)munmap(gm->range[i].hva, gm->range[i].len);
 	if (gm->fd >= 0) {
 		(void)munmap(gm->range[0].hva, gm->size);
 		fd_close(&gm->fd);

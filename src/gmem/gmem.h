@@ -22,7 +22,7 @@
 
 #define GMEM_LOW_MAX    0xC0000000ull  /* 3 GiB: RAM below ends here, the PCI hole begins */
 #define GMEM_HIGH_BASE  0x100000000ull /* 4 GiB: the rest of RAM begins here */
-#define GMEM_RANGES_MAX 2
+#define GMEM_RANGES_MAX 8              /* our own guests have two; a front end's may have more */
 
 struct gmem_range {
 	uint64_t gpa;    /* guest-physical start, page aligned */
@@ -34,7 +34,8 @@ struct gmem_range {
 struct gmem {
 	struct gmem_range range[GMEM_RANGES_MAX];
 	unsigned nranges;
-	int fd; /* the memfd, -1 for memory given by a test */
+	bool pieces; /* each range is a mapping of its own */
+	int fd;      /* the memfd, -1 for memory that is not ours */
 	uint64_t size;
 };
 
@@ -43,6 +44,13 @@ struct gmem {
  * mapping.
  */
 int gmem_create(struct gmem *gm, uint64_t size, struct err *e);
+/*
+ * In a device process: no RAM yet; then piece by piece as another describes it. gmem_map_piece maps
+ * `len` bytes of `fd` from `offset` on (all page aligned) as RAM at `gpa`: 0, -EINVAL (unaligned, overlaps,
+ * beyond the file's end), -ENOSPC, -errno. The descriptor stays the caller's. gmem_destroy unmaps.
+ */
+void gmem_empty(struct gmem *gm);
+int gmem_map_piece(struct gmem *gm, uint64_t gpa, uint64_t len, int fd, uint64_t offset);
 /* Use caller's memory as RAM at guest-physical 0 (tests, fuzzers). */
 void gmem_wrap(struct gmem *gm, void *mem, uint64_t len);
 void gmem_destroy(struct gmem *gm);

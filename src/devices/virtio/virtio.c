@@ -207,6 +207,17 @@ virtio_config_changed(struct virtio_dev *vd)
 		vd->transport->config_interrupt(vd);
 }
 
+static void
+stand_still(struct virtio_dev *vd)
+{
+	vd->status |= VIRTIO_STATUS_NEEDS_RESET;
+	if (vd->started && vd->ops->broken != NULL)
+		vd->ops->broken(vd);
+	/* 2.1.2: the interrupt is for a driver that has set DRIVER_OK. */
+	if ((vd->status & VIRTIO_STATUS_DRIVER_OK) != 0 && vd->transport != NULL)
+		vd->transport->config_interrupt(vd);
+}
+
 void
 virtio_needs_reset(struct virtio_dev *vd, const char *why)
 {
@@ -214,12 +225,16 @@ virtio_needs_reset(struct virtio_dev *vd, const char *why)
 		return;
 	log_guest("%s: the driver broke a rule of virtio: %s; the device stands still until reset",
 	    vd->ops->name, why);
-	vd->status |= VIRTIO_STATUS_NEEDS_RESET;
-	if (vd->started && vd->ops->broken != NULL)
-		vd->ops->broken(vd);
-	/* 2.1.2: the interrupt is for a driver that has set DRIVER_OK. */
-	if ((vd->status & VIRTIO_STATUS_DRIVER_OK) != 0 && vd->transport != NULL)
-		vd->transport->config_interrupt(vd);
+	stand_still(vd);
+}
+
+void
+virtio_failed(struct virtio_dev *vd, const char *why)
+{
+	if ((vd->status & VIRTIO_STATUS_NEEDS_RESET) != 0)
+		return;
+	log_guest("%s: %s; the device stands still until reset", vd->ops->name, why);
+	stand_still(vd);
 }
 
 bool

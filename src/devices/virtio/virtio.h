@@ -28,6 +28,7 @@
 #define VIRTIO_TYPE_RNG     4
 #define VIRTIO_TYPE_BALLOON 5
 #define VIRTIO_TYPE_VSOCK   19
+#define VIRTIO_TYPE_FS      26
 
 /* Status bits, 2.1 */
 #define VIRTIO_STATUS_ACKNOWLEDGE 0x01
@@ -174,6 +175,8 @@ void virtio_config_changed(struct virtio_dev *vd);
  * log.
  */
 void virtio_needs_reset(struct virtio_dev *vd, const char *why);
+/* The same when it is the device that failed: a driver outside is gone for good. */
+void virtio_failed(struct virtio_dev *vd, const char *why);
 /*
  * virtq_pop, with virtio_needs_reset when the queue turns out to be broken. True when a chain was
  * taken.

@@ -17,7 +17,7 @@
 #define VIRTIO_EXTERN_QUEUES_MAX 32
 
 struct virtio_extern_queue {
-	unsigned index;             /* the driver's own count, from 0 */
+	unsigned index;             /* the driver's own count, from 0; may leave some out */
 	uint16_t size;              /* entries */
 	uint64_t desc, avail, used; /* guest-physical; within RAM, as virtq_enable has checked */
 	int kick_fd;                /* eventfd: the guest rang */
@@ -37,6 +37,8 @@ struct virtio_extern {
 	const struct virtio_extern_ops *ops;
 	void *softc;
 	uint64_t features; /* feature bits that it can serve */
+	/* Queues that the driver has not enabled are left out; else all must be. */
+	bool some;
 };
 
 /*

@@ -154,10 +154,28 @@ virtq_enable(struct virtq *q)
 	return (0);
 }
 
+void
+virtq_resume(struct virtq *q, uint16_t base, struct virtq_inflight *track)
+{
+	assert(q->enabled && q->inflight == 0);
+	q->used_idx = q->published = load16(q->used_p + USED_IDX);
+	q->last_avail = base;
+	q->track = track;
+	if (track != NULL && track->nagain > 0)
+		q->last_avail = (uint16_t)(q->used_idx + track->nagain);
+}
+
+static bool
+has_again(const struct virtq *q)
+{
+	return (q->track != NULL && q->track->next < q->track->nagain);
+}
+
 bool
 virtq_has_work(const struct virtq *q)
 {
-	return (q->enabled && q->broken == NULL && load16(q->avail_p + AVAIL_IDX) != q->last_avail);
+	return (q->enabled && q->broken == NULL &&
+	    (has_again(q) || load16(q->avail_p + AVAIL_IDX) != q->last_avail));
 }
 
 static struct desc
@@ -230,22 +248,35 @@ chain_walk(struct virtq *q, struct vq_chain *c, const uint8_t *table, unsigned n
 	return (broken(q, "descriptor chain loops"));
 }
 
+/* The next head of the available ring. 1: there is one; 0; -EPROTO. */
+static int
+next_head(struct virtq *q, uint16_t *head)
+{
+	/* The acquire load keeps the reads of ring and descriptors behind it. */
+	uint16_t ready = (uint16_t)(load16(q->avail_p + AVAIL_IDX) - q->last_avail);
+
+	if (ready == 0)
+		return (0);
+	if (ready > q->size)
+		return (broken(q, "available index is ahead by more than the queue"));
+	*head = load16(q->avail_p + AVAIL_RING + (q->last_avail & (q->size - 1u)) * 2u);
+	return (1);
+}
+
 int
 virtq_pop(struct virtq *q, struct vq_chain *c)
 {
-	uint16_t ready, head;
+	bool again;
+	uint16_t head;
+	int rc;
 
 	if (q->broken != NULL)
 		return (-EPROTO);
 	if (!q->enabled)
 		return (0);
-	/* The acquire load keeps the reads of ring and descriptors behind it. */
-	ready = (uint16_t)(load16(q->avail_p + AVAIL_IDX) - q->last_avail);
-	if (ready == 0)
-		return (0);
-	if (ready > q->size)
-		return (broken(q, "available index is ahead by more than the queue"));
-	head = load16(q->avail_p + AVAIL_RING + (q->last_avail & (q->size - 1u)) * 2u);
+	again = has_again(q) && virtq_inflight_again(q->track, &head);
+	if (!again && (rc = next_head(q, &head)) <= 0)
+		return (rc);
 	if (head >= q->size)
 		return (broken(q, "available head out of range"));
 	if (inflight_test(q, head))
@@ -256,13 +287,17 @@ virtq_pop(struct virtq *q, struct vq_chain *c)
 	if (chain_walk(q, c, q->desc_p, q->size, head, 0) < 0)
 		return (-EPROTO);
 	inflight_set(q, head);
-	q->last_avail++;
+	if (q->track != NULL)
+		virtq_inflight_taken(q->track, head);
+	if (!again)
+		q->last_avail++;
 	return (1);
 }
 
 void
 virtq_unpop(struct virtq *q, const struct vq_chain *c)
 {
+	assert(q->track == NULL);
 	inflight_clear(q, c->head);
 	q->last_avail--;
 }
@@ -276,6 +311,8 @@ virtq_push(struct virtq *q, uint16_t head, uint32_t written)
 	le32_put(elem, head);
 	le32_put(elem + 4, written);
 	q->used_idx++;
+	if (q->track != NULL)
+		virtq_inflight_pushed(q->track, head);
 }
 
 /* Did `event` fall into (from, to]? virtio 1.2, 2.7.10.1, in arithmetic modulo 2^16. */
@@ -294,6 +331,8 @@ virtq_publish(struct virtq *q)
 		return (false);
 	store16(q->used_p + USED_IDX, q->used_idx);
 	q->published = q->used_idx;
+	if (q->track != NULL)
+		virtq_inflight_published(q->track, q->used_idx);
 	ring_fence();
 	if (q->event_idx)
 		return (event_passed(

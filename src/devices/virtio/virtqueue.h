@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "devices/virtio/inflight.h"
 #include "gmem/gmem.h"
 
 #define VIRTQ_SIZE_MAX 32768 /* virtio 1.2, 2.7 */
@@ -51,6 +52,8 @@ struct virtq {
 	uint16_t published;  /* what the guest sees in used->idx */
 	unsigned inflight;
 	uint64_t *inflight_map; /* one bit per head */
+	struct virtq_inflight
+	    *track; /* where that is remembered beyond this process; NULL: nowhere */
 };
 
 /* For a queue of at most size_max (a power of two). 0 or -ENOMEM, -EINVAL. */
@@ -68,13 +71,22 @@ void vq_chain_destroy(struct vq_chain *c);
  * with q->broken set.
  */
 int virtq_enable(struct virtq *q);
+/*
+ * After virtq_enable, for a queue that another has served before: go on where the used ring ends,
+ * with the available entry number `base` next, or, where requests in flight are remembered
+ * (`track`, NULL: they are not; it outlives the queue's use), with those first.
+ */
+void virtq_resume(struct virtq *q, uint16_t base, struct virtq_inflight *track);
 
 /*
  * Take the next chain. 1: taken; 0: there is none; -EPROTO: the queue is broken (q->broken says
  * why). A taken head stays in flight until virtq_push or virtq_unpop.
  */
 int virtq_pop(struct virtq *q, struct vq_chain *c);
-/* Give back the chain taken last, as if it had not been: it comes again at the next virtq_pop. */
+/*
+ * Give back the chain taken last, as if it had not been: it comes again at the next virtq_pop. Not
+ * with virtq_resume's `track`.
+ */
 void virtq_unpop(struct virtq *q, const struct vq_chain *c);
 /* Is there a chain to take? Never true when broken or disabled. */
 bool virtq_has_work(const struct virtq *q);

@@ -13,10 +13,8 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <sched.h>
 #include <stddef.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -24,6 +22,7 @@
 
 #include "base/checked.h"
 #include "procs/common/filter.h"
+#include "procs/common/nowhere.h"
 
 #define NOBODY      65534
 #define FILES_MAX   64
@@ -124,18 +123,6 @@ limit(int what, rlim_t value, struct err *e)
 		: err_set(e, errno, "cannot limit the process"));
 }
 
-/* An empty folder in memory becomes the root; nothing is mounted for anybody else. */
-static void
-leave_files(void)
-{
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("none", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY,
-		"size=4k,mode=0555") != 0 ||
-	    chdir("/tmp") != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
-	    umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
-		return; /* the filter lets no path be named anyway */
-}
-
 static int
 change_identity(uid_t uid, gid_t gid, struct err *e)
 {
@@ -148,7 +135,6 @@ change_identity(uid_t uid, gid_t gid, struct err *e)
 int
 confine_early(uid_t uid, gid_t gid, struct err *e)
 {
-	const int spaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 	int rc;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
@@ -157,9 +143,7 @@ confine_early(uid_t uid, gid_t gid, struct err *e)
 	    (rc = limit(RLIMIT_NOFILE, FILES_MAX, e)) != 0 ||
 	    (rc = limit(RLIMIT_AS, ADDRESS_MAX, e)) != 0)
 		return (rc);
-	/* As root in the namespaces of root; as anybody else in a user namespace, if there are. */
-	if (unshare(geteuid() == 0 ? spaces : spaces | CLONE_NEWUSER) == 0)
-		leave_files();
+	nowhere_enter();
 	if (uid == 0 && geteuid() == 0)
 		uid = gid = NOBODY;
 	if (uid != 0 && (rc = change_identity(uid, gid, e)) != 0)

@@ -6,7 +6,7 @@
 #ifndef ZHYVE_PROCS_ZHYVE_DISK_OPTIONS_H
 #define ZHYVE_PROCS_ZHYVE_DISK_OPTIONS_H
 
-#include "backend/block_file.h"
+#include "procs/common/disk_config.h"
 #include "procs/zhyve/machine.h"
 
 /*
@@ -14,11 +14,5 @@
  * have the disk's own threads, where there are any, put themselves under their filter. 0 or -errno.
  */
 int disk_options(struct machine *m, struct config_node *cfg, struct block_opts *o, struct err *e);
-
-/*
- * The serial of a disk that was given none, in buf of `size` bytes: a digest of its path. bhyve's
- * is one, too, but not the same. Returns buf.
- */
-const char *disk_default_serial(const char *path, char *buf, size_t size);
 
 #endif

@@ -52,10 +52,12 @@ static const struct {
 	{ SYS_readv, M | V },
 	{ SYS_writev, M | V },
 	{ SYS_sendto, M | V },
-	{ SYS_sendmsg, M },
-	{ SYS_recvmsg, M },
-	{ SYS_accept4, M }, /* the next client of a console socket */
-	{ SYS_close, M },
+	/* Device processes are spoken with wherever a guest starts or resets its device. */
+	{ SYS_sendmsg, M | V },
+	{ SYS_recvmsg, M | V },
+	{ SYS_poll, M | V },
+	{ SYS_close, M | V },
+	{ SYS_accept4, M },  /* the next client of a console socket */
 	{ SYS_shutdown, M }, /* a vsock's guest sends no more */
 	/* Disks. */
 	{ SYS_lseek, M }, /* their sizes, when told that they may have changed */
