@@ -30,6 +30,13 @@ ring_bell(int fd)
 		(void)!write(fd, &one, sizeof(one));
 }
 
+void
+vu_ring_look(struct vu_ring *r)
+{
+	if (r->started)
+		ring_bell(r->call);
+}
+
 static void
 queue_interrupt(struct virtio_dev *vd, unsigned queue)
 {
@@ -280,6 +287,7 @@ tell(struct vhost_user_back *b, struct vu_msg *m)
 	case VU_SET_VRING_CALL:
 		fd_close(&r->call);
 		r->call = take_fd(m);
+		vu_ring_look(r);
 		return (0);
 	case VU_SET_VRING_ERR:
 		fd_close(&r->err);

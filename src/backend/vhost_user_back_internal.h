@@ -55,7 +55,12 @@ int vu_set_memory(struct vhost_user_back *b, const struct vu_msg *m);
 int vu_ring_update(struct vu_ring *r);
 /* Stop it: its requests are done, its base is where it ended. */
 void vu_ring_stop(struct vu_ring *r);
-/* Take the descriptor of a message as kick, call or err. */
+/*
+ * Have the driver look at its ring: one who ended between showing it something and saying so left
+ * that to us.
+ */
+void vu_ring_look(struct vu_ring *r);
+/* Take the descriptor of a message, or none (-1), as the ring's kick. */
 int vu_ring_set_kick(struct vu_ring *r, int fd);
 /* Use [offset, offset + size) of fd to remember requests in; by what the message says. */
 int vu_set_inflight(struct vhost_user_back *b, const struct vu_msg *m);

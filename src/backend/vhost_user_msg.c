@@ -135,8 +135,8 @@ shape_ok(const struct vu_msg *m, enum shape shape, unsigned nqueues)
 	case CONFIG:
 		return (config_ok(m));
 	case INFLIGHT:
-		/* The structure has 4 bytes of padding at its end, which some send. */
-		return (m->h.size == VU_LEN_INFLIGHT || m->h.size == VU_LEN_INFLIGHT + 4);
+		/* The 4 bytes of padding at its end are not in the specification. */
+		return (m->h.size == VU_LEN_INFLIGHT || m->h.size == VU_LEN_INFLIGHT - 4);
 	}
 	return (false);
 }

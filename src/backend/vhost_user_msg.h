@@ -110,7 +110,7 @@ struct vu_msg {
 #define VU_LEN_ADDR      40u
 #define VU_LEN_MEMORY(n) (8u + (uint32_t)(n)*32u)
 #define VU_LEN_CONFIG(n) (12u + (uint32_t)(n))
-#define VU_LEN_INFLIGHT  20u
+#define VU_LEN_INFLIGHT  24u /* with padding, as everybody sends it */
 
 /*
  * A header alone, before its payload is taken: version, direction, and a length that there is

@@ -91,6 +91,7 @@ start(struct vu_ring *r)
 		virtq_resume(q, r->base, open_inflight(r));
 		virtio_set_status(vd, VIRTIO_STATUS_DRIVER_OK);
 		virtio_notify(vd, r->index);
+		vu_ring_look(r);
 	}
 	lock_drop(r->b->lock);
 	return (rc);
