@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -69,7 +70,8 @@ open_mounts(const struct zoneadmd *z, uint32_t uid, struct jail_mount m[NMOUNTS]
 static int
 open_program(int *fd, struct err *e)
 {
-	int rc = zone_open_regular(SWTPM, "swtpm", fd, e);
+	const char *path = secure_getenv("SWTPM_BIN");
+	int rc = zone_open_regular(path != NULL ? path : SWTPM, "swtpm", fd, e);
 
 	if (rc != -ENOENT)
 		return (rc);

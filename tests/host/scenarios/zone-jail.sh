@@ -11,6 +11,8 @@ set -eu
 root=${ZHYVE_ROOT:-}
 probe=${PROBE:-$top/build/tests/jail/probe}
 zhyve=${ZHYVE:-$top/build/src/procs/zhyve/zhyve}
+helper=${HELPER_PROBE:-$top/build/tests/jail/helper_probe}
+landlock=$(grep -o landlock /sys/kernel/security/lsm 2>/dev/null || true)
 payload=$top/build/tests/guest/stay.elf
 z=jail
 v2=$(awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts | sort | head -n 1)
@@ -147,6 +149,25 @@ while read -r line; do
 	*) t_fail "${line%%: *}" "$line" ;;
 	esac
 done < <(grep -av '^probe identity\|^probe end' "$T/probes")
+t_is "all its ways were tried" "$([ $n -ge 40 ] && echo yes || echo "only $n")" yes
+t_run "halt" 0 zoneadm -z $z halt
+
+# --- the jail of a helper (swtpm's), whose root is not empty ---
+wait_for 5 daemon_gone
+t_run "a TPM" 0 zonecfg -z $z "add attr; set name=tpm; set type=string; set value=true; end"
+t_run "boot with a probe in swtpm's place" 0 env ZHYVE_BIN="$probe" SWTPM_BIN="$helper" zoneadm -z $z boot
+wait_for 10 test -e "$root/zones/$z/tpm/probe"
+own=$((0x72000000 + did))
+t_is "its uid, gid, pid, groups" "$(head -n 1 "$root/zones/$z/tpm/probe")" "identity: uid $own gid $own pid 1 groups 0"
+n=0
+while read -r line; do
+	n=$((n + 1))
+	case $line in
+	*': refused '*) t_ok "helper: ${line%%: refused*}" ;;
+	landlock:*) [ -n "$landlock" ] && t_fail "helper: ${line%: *}" "$line" || t_skip "helper: ${line%: *}" "no Landlock here" ;;
+	*) t_fail "helper: ${line%: *}" "$line" ;;
+	esac
+done < <(sed 1d "$root/zones/$z/tpm/probe")
 t_is "all its ways were tried" "$([ $n -ge 40 ] && echo yes || echo "only $n")" yes
 t_run "halt" 0 zoneadm -z $z halt
 t_is "no cgroup is left" "$([ ! -e "$cg" ] && echo none)" none
