@@ -61,7 +61,9 @@ io_done(struct block_req *io, int result)
 	else if (r->read_next && !n->resetting) {
 		r->read_next = false;
 		io->op = BLOCK_READ;
-		status = submit(n, r);
+		/* The disk may have shrunk meanwhile. */
+		status = range_ok(io->offset, io->len, n->backend->info.size) ? submit(n, r)
+									      : NVME_LBA_RANGE;
 	}
 	if (status != NVME_PENDING)
 		nvme_complete(n, r, status, 0);

@@ -11,13 +11,16 @@
 
 /* --- interrupts --- */
 
-/* The pin is held while any queue with interrupts has entries that the host has not taken. */
+/*
+ * The pin is held while any queue with interrupts has entries that the host has not taken; a
+ * controller that waits for its reset is silent, also after a reset of the machine.
+ */
 void
 nvme_update_intx(struct nvme *n)
 {
 	bool level = false;
 
-	for (unsigned i = 0; i <= n->opt.queues && !level; i++) {
+	for (unsigned i = 0; i <= n->opt.queues && !level && !n->resetting; i++) {
 		const struct nvme_cq *cq = &n->cq[i];
 
 		level = cq->live && cq->interrupts && cq->head != cq->tail &&

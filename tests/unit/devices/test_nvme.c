@@ -558,6 +558,24 @@ test_reset_impatient(void **state)
 	assert_int_equal(rd(0x1c, 4), 0);
 	assert_int_equal(rd(0x14, 4), 0);
 	assert_int_equal(rd(0x28, 8), 0);
+	assert_false(line);
+}
+
+/* Entries that nobody took hold the line, but not through a reset of the machine. */
+static void
+test_reset_line(void **state)
+{
+	pci_cfg_write(bus, nvme.pci.bdf, nvme.pci.msix.cap_off + 2, 2, 0);
+	(void)put_cmd(1, 2, 1, 1, DATA, 0);
+	ring(1);
+	(void)put_cmd(0, 0x06, 1, 0, DATA, 0);
+	ring(0);
+	assert_true(line);
+	pci_reset(bus);
+	pci_cfg_write(bus, nvme.pci.bdf, 4, 2, 7);
+	assert_false(line);
+	run(&disk);
+	assert_false(line);
 }
 
 static void
@@ -697,6 +715,7 @@ main(void)
 		T(test_delete_waits, setup_up),
 		T(test_reset_in_flight, setup_up),
 		T(test_reset_impatient, setup_up),
+		T(test_reset_line, setup_up),
 		T(test_reset_dsm, setup_up),
 		T(test_shutdown, setup_up),
 		T(test_bus_master, setup_up),

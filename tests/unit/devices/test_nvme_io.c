@@ -191,6 +191,21 @@ test_io_errors(void **state)
 	assert_int_equal(le64_get(ram + DATA + 160), 2);
 }
 
+/* A read that waits for a flush, on a disk that shrinks meanwhile. */
+static void
+test_shrunk(void **state)
+{
+	struct cqe e;
+
+	put_dw(put_cmd(1, 2, 7, 1, DATA, 0), DISK_LEN / 512 - 1, 0, 1u << 30);
+	ring(1);
+	disk.be.info.size = DISK_LEN / 2;
+	turn(&disk);
+	assert_int_equal(disk.nheld, 0); /* it is not read */
+	assert_true(take(1, &e));
+	assert_int_equal(e.status >> 1, DNR | 0x80);
+}
+
 static void
 test_readonly(void **state)
 {
@@ -228,6 +243,7 @@ main(void)
 		T(test_zeroes_and_dsm, setup_up),
 		T(test_dsm_errors, setup_up),
 		T(test_io_errors, setup_up),
+		T(test_shrunk, setup_up),
 		T(test_readonly, setup_ro),
 		T(test_sectors_4k, setup_4k),
 	};
