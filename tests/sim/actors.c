@@ -2,8 +2,8 @@
 /* The devices that the simulator knows. */
 #include "sim.h"
 
-extern const struct sim_actor actor_balloon, actor_blk, actor_console, actor_input, actor_net,
-    actor_rng, actor_vsock;
+extern const struct sim_actor actor_nvme, actor_balloon, actor_blk, actor_console, actor_input,
+    actor_net, actor_rng, actor_vsock;
 
 const struct sim_actor *const sim_actors[] = {
 	&actor_blk,
@@ -13,5 +13,6 @@ const struct sim_actor *const sim_actors[] = {
 	&actor_balloon,
 	&actor_console,
 	&actor_vsock,
+	&actor_nvme,
 	NULL,
 };
