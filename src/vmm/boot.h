@@ -90,6 +90,20 @@ int boot_load(const struct boot_request *rq, struct boot_entry *out, struct err 
 /* Set the first vCPU's registers for the entry. 0 or -errno. */
 int boot_set_registers(int vcpu_fd, const struct boot_entry *entry, struct err *e);
 
+/* --- a kernel that a BIOS starts --- */
+
+struct boot_bios {
+	const uint8_t *setup; /* the kernel's real-mode part */
+	uint64_t setup_len, kernel_len, cmdline_len,
+	    initrd_len;  /* bytes; the kernel's is the rest */
+	uint64_t lowmem; /* RAM below 4 GiB */
+};
+/*
+ * Can a loader in real mode start it (boot protocol 2.02 or later, loaded high, all parts within
+ * their bounds)? *initrd: where the initrd goes, 0 when there is none.
+ */
+bool boot_bios_place(const struct boot_bios *b, uint32_t *initrd);
+
 /* --- between the loaders --- */
 
 /* The extent of the loaded kernel, end exclusive. */

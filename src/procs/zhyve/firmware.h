@@ -19,6 +19,7 @@
 
 struct machine;
 struct config_node;
+struct boot_bios;
 
 struct firmware {
 	bool rom_given;
@@ -27,6 +28,7 @@ struct firmware {
 	struct lock lock; /* of fw_cfg */
 	struct fwcfg fwcfg;
 	struct bootorder order;
+	bool linuxboot;              /* a kernel stands before it */
 	struct piix4_pm pm, pm_seen; /* at 0:1.3, and beside the ISA bridge */
 	struct lock flash_lock;
 	struct pflash flash; /* where there is a variable store */
@@ -66,6 +68,15 @@ bool firmware_has_rom(const struct machine *m);
 int fw_items_add(struct machine *m, struct err *e);
 /* The files of -f, below the variable fwcfg.file. */
 int fw_items_user(struct machine *m, struct err *e);
+
+/* --- fw_linuxboot.c: a kernel for a BIOS --- */
+
+#define FW_LINUXBOOT_FILE "genroms/linuxboot.bin"
+/*
+ * Offer the ROM that starts the kernel, whose parts are in fw_cfg already. One that a BIOS cannot
+ * start is no error.
+ */
+int fw_linuxboot_add(struct machine *m, const struct boot_bios *b, struct err *e);
 
 /* --- fw_flash.c: ROM and variable store as the chips they are --- */
 

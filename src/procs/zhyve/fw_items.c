@@ -30,6 +30,7 @@
 #define SETUP_SECTS    0x1F1 /* Linux boot protocol: sectors of real-mode code, and ... */
 #define SETUP_DEFAULT  4     /* ... how many a zero stands for */
 #define SECTOR         512u
+#define LINUXBOOT_LINE "/rom@" FW_LINUXBOOT_FILE "\n"
 
 /* Everything of ours that fw_cfg shows; lives as long as the machine. */
 struct items {
@@ -37,7 +38,7 @@ struct items {
 	uint16_t cpus, menu_wait;
 	uint32_t fail_wait;
 	uint64_t sercon;
-	char order[BOOTORDER_MAX * BOOTORDER_LINE_MAX];
+	char order[sizeof(LINUXBOOT_LINE) + BOOTORDER_MAX * BOOTORDER_LINE_MAX];
 	struct smbios_files smbios;
 	struct acpi_files acpi;
 	uint8_t uuid[16];
@@ -80,12 +81,29 @@ add_numbers(struct machine *m, struct items *it, bool menu)
 	return (fwcfg_add_item(f, FWCFG_UUID, it->uuid, sizeof(it->uuid)));
 }
 
+/* A kernel comes before all devices. */
+static int
+add_order(struct machine *m, struct items *it, struct err *e)
+{
+	uint32_t first = m->firmware->linuxboot ? sizeof(LINUXBOOT_LINE) - 1 : 0;
+	int n = bootorder_text(&m->firmware->order, it->order + first, sizeof(it->order) - first);
+
+	if (n < 0)
+		return (err_set(e, -n, "the boot order"));
+	if (first == 0 && n == 0)
+		return (0);
+	memcpy(it->order, LINUXBOOT_LINE, first);
+	if (n == 0) /* it ends with a zero byte in the last newline's place */
+		it->order[first - 1] = '\0';
+	return (fwcfg_file(m, "bootorder", it->order, first + (uint32_t)n, e));
+}
+
 /* boot.menu_wait: milliseconds; 0, the default: no menu. boot.fail_wait: seconds, then a reset. */
 static int
 add_boot(struct machine *m, struct items *it, struct err *e)
 {
 	uint32_t menu, fail;
-	int rc, n;
+	int rc;
 
 	if ((rc = config_number(m->config, "boot.menu_wait", 0, UINT16_MAX, 0, &menu, e)) != 0 ||
 	    (rc = config_number(m->config, "boot.fail_wait", 0, 86400, 0, &fail, e)) != 0)
@@ -98,9 +116,7 @@ add_boot(struct machine *m, struct items *it, struct err *e)
 		return (rc);
 	if ((rc = fwcfg_file(m, "etc/boot-fail-wait", &it->fail_wait, 4, e)) != 0)
 		return (rc);
-	if ((n = bootorder_text(&m->firmware->order, it->order, sizeof(it->order))) < 0)
-		return (err_set(e, -n, "the boot order"));
-	return (n == 0 ? 0 : fwcfg_file(m, "bootorder", it->order, (uint32_t)n, e));
+	return (add_order(m, it, e));
 }
 
 static int
@@ -150,6 +166,7 @@ add_kernel(struct machine *m, struct err *e)
 	struct fwcfg *f = &m->firmware->fwcfg;
 	const char *cmdline = config_text(m->config, "boot.cmdline", "");
 	uint8_t *kernel = NULL, *initrd = NULL;
+	struct boot_bios bios;
 	uint64_t setup;
 	int rc;
 
@@ -174,7 +191,9 @@ add_kernel(struct machine *m, struct err *e)
 		(rc = add_blob(f, FWCFG_INITRD_SIZE, FWCFG_INITRD_DATA, initrd, m->initrd.size)) !=
 		    0))
 		return (err_set(e, -rc, "cannot offer the kernel to the boot ROM"));
-	return (0);
+	bios = (struct boot_bios){ kernel, setup, m->kernel.size - setup, strlen(cmdline) + 1,
+		initrd != NULL ? m->initrd.size : 0, m->gm.range[0].len };
+	return (fw_linuxboot_add(m, &bios, e));
 }
 
 int
@@ -188,7 +207,7 @@ fw_items_add(struct machine *m, struct err *e)
 	it->cpus = (uint16_t)m->vcpus.n;
 	it->sercon = lpc_com[0].port;
 	if ((rc = add_memory_map(m, it, e)) != 0 || (rc = add_tables(m, it, e)) != 0 ||
-	    (rc = add_boot(m, it, e)) != 0 || (rc = add_kernel(m, e)) != 0 ||
+	    (rc = add_kernel(m, e)) != 0 || (rc = add_boot(m, it, e)) != 0 ||
 	    (rc = fwcfg_file(m, "etc/boot-cpus", &it->cpus, sizeof(it->cpus), e)) != 0)
 		return (rc);
 	/* Text that a BIOS program writes to the screen appears on the console. */
