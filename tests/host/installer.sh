@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Debian's installer in a zone, up to its first dialog on the serial console: README's "An installer". No part of make check: in the
-# virtual host it takes minutes. Wants the package debian-installer-12-netboot-amd64. To be run by
+# Debian's installer in a zone, on the serial console, README's "An installer": from its first dialog through language, keyboard and
+# network, which it gets by DHCP through the zone's nic, to where it wants a mirror, of which the virtual host has none. No part of make
+# check: in the virtual host it takes minutes. Wants the packages debian-installer-12-netboot-amd64 and dnsmasq-base. To be run by
 #
 #   tests/host/run -t 900 -- tests/host/installer.sh
 set -eu
@@ -10,13 +11,22 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 di=/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64
-[ -r $di/linux ] || {
-	t_skip "the installer's first dialog" "there is no package debian-installer-12-netboot-amd64"
-	t_done
-}
+for f in $di/linux /usr/sbin/dnsmasq; do
+	[ -r $f ] || {
+		t_skip "the installer's dialogs" "there is no $f"
+		t_done
+	}
+done
 limit=${INSTALLER_SECONDS:-600}
+t_run "a nic tag" 0 nictagadm add -l -p ip=10.77.0.1/24 test0
+t_atexit nictagadm delete -f test0
+bridge=$(ip -br -4 addr | awk '$3 == "10.77.0.1/24" { print $1 }')
+dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --interface="$bridge" --bind-interfaces --no-resolv --no-hosts \
+	--dhcp-range=10.77.0.10,10.77.0.20 --log-dhcp --log-facility="$T/dnsmasq" &
+t_atexit kill $!
 jq -n '{brand: "bhyve", alias: "installed", ram: 1024, vcpus: 1, autoboot: false, bootrom: "bios",
-	disks: [{boot: true, model: "virtio", size: 3072}]}' >"$T/vm.json"
+	disks: [{boot: true, model: "virtio", size: 3072}],
+	nics: [{nic_tag: "test0", model: "virtio", ips: ["dhcp"], primary: true}]}' >"$T/vm.json"
 t_run "a machine with an empty disk" 0 vmadm create -f "$T/vm.json"
 uuid=${t_err##* }
 t_atexit vmadm delete "$uuid"
@@ -27,13 +37,35 @@ t_run "the installer's kernel and initrd, to start directly" 0 zonecfg -u "$uuid
 	add attr; set name=bootargs; set type=string;
 	set value=\"console=ttyS0 mitigations=off no_timer_check tsc=reliable apparmor=0 quiet ---\"; end"
 t_run "start" 0 vmadm start "$uuid"
+mkfifo "$T/keys"
+exec 8<>"$T/keys"
 log=/zones/$uuid/logs/console.log
-dialog() { tr -d '\r\0' <"$log" | sed 's/\x1b\[[0-9;?]*[A-Za-z]//g; s/\x1b[()][A-Za-z0-9]//g'; }
-asks() { dialog | grep -q 'Select a language'; }
-wait_for "$limit" asks || true
-t_like "the first dialog is on the console" "$(dialog | tail -n 40)" 'Select a language'
-echo "# $(cut -d' ' -f1 /proc/uptime) s after the host's start:"
-dialog | tr -s ' ' | grep '[^ ]' | tail -c 700 | fold -s -w 100 | sed 's/^/#   /'
+vmadm console "$uuid" <"$T/keys" >/dev/null 2>&1 &
+t_atexit kill $!
+seen=0
+dialog() { tail -c +$((seen + 1)) "$log" | tr -d '\r\0' | sed 's/\x1b\[[0-9;?]*[A-Za-z]//g; s/\x1b[()][A-Za-z0-9]//g'; }
+# asks SECONDS TEXT: since the last answer. answer KEYS: of printf.
+asks() {
+	wait_for "$1" eval 'dialog | grep -aq "$text"' || true
+	t_like "asked: $text" "$(dialog | tail -n 40)" "$text"
+	echo "# at $(cut -d' ' -f1 /proc/uptime) s"
+}
+answer() {
+	sleep 1 # the dialog is drawn before it listens
+	seen=$(stat -c %s "$log")
+	# shellcheck disable=SC2059
+	printf "$1" >&8
+}
+text='Select a language' && asks "$limit" && answer '\r'
+dialog | tr -s ' ' | grep -a '[^ ]' | tail -c 700 | fold -s -w 100 | sed 's/^/#   /'
+text='Select your location' && asks 120 && answer '\r'
+text='Configure the keyboard' && asks 120 && answer '\r'
+text='Hostname' && asks 240 && answer '\r'
+t_like "DHCP gave it an address through the zone's nic" "$(cat "$T/dnsmasq")" 'DHCPACK.* 10\.77\.0\.'
+text='Domain name' && asks 60 && answer '\r'
+text='archive mirror country' && asks 240
+dialog | tr -s ' ' | grep -a '[^ ]' | tail -c 700 | fold -s -w 100 | sed 's/^/#   /'
+exec 8>&-
 t_run "the disk's own boot loader is next" 0 zonecfg -u "$uuid" \
 	"remove attr name=kernel; remove attr name=initrd; remove attr name=bootargs;
 	add attr; set name=bootrom; set type=string; set value=bios; end"
