@@ -366,6 +366,8 @@ vmcreate_prepare(json_t *payload, vm_image_get *images,
 	set_memory(payload);
 	if (json_object_get(payload, "zonename") == NULL)
 		(void)json_object_set(payload, "zonename", json_object_get(payload, "uuid"));
+	if ((rc = vmdevice_check(payload, NULL, e)) < 0)
+		return (rc);
 	if ((rc = vmnic_prepare(payload, e)) < 0 || (rc = vmdisk_prepare(payload, e)) < 0)
 		return (rc);
 	return (vmpayload_rest(payload, e));

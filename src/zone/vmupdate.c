@@ -99,24 +99,6 @@ set_memory(json_t *payload, const json_t *vm, struct err *e)
 	return (0);
 }
 
-static int
-check_balloon(const json_t *payload, const json_t *vm, struct err *e)
-{
-	int64_t target = future(payload, vm, "balloon_target"), ram = future(payload, vm, "ram");
-	const json_t *balloon = json_object_get(payload, "balloon");
-
-	if (target == ABSENT)
-		return (0);
-	if (!vmprop_truth(balloon != NULL ? balloon : json_object_get(vm, "balloon")))
-		return (err_say(e, EINVAL,
-		    "balloon_target: the VM has no balloon; set balloon to true, or clear this one "
-		    "(balloon_target=)"));
-	if (target > (ram != ABSENT ? ram : 256))
-		return (err_say(e, EINVAL, "balloon_target (%lld) cannot be higher than ram (%lld)",
-		    (long long)target, (long long)ram));
-	return (0);
-}
-
 /* ---- disks ---- */
 
 static const json_t *
@@ -236,7 +218,7 @@ vmupdate_prepare(json_t *payload, const json_t *vm, vm_image_get *images,
 		return (rc);
 	if (number(payload, "cpu_shares") > CPU_SHARES_MAX)
 		set_number(payload, "cpu_shares", CPU_SHARES_MAX);
-	if ((rc = set_memory(payload, vm, e)) < 0 || (rc = check_balloon(payload, vm, e)) < 0 ||
+	if ((rc = set_memory(payload, vm, e)) < 0 || (rc = vmdevice_check(payload, vm, e)) < 0 ||
 	    (rc = check_disks(payload, vm, e)) < 0 || (rc = check_routes(payload, vm, e)) < 0)
 		return (rc);
 	return (vmpayload_rest(payload, e));

@@ -56,6 +56,11 @@ int vmpayload_rest(const json_t *payload, struct err *e);
 /* Parts of it (vmnic.c, vmdisk.c), in place. */
 int vmnic_prepare(json_t *payload, struct err *e);
 int vmdisk_prepare(json_t *payload, struct err *e);
+/*
+ * Rules between balloon, ram, vsock and their kin, of what a VM (its object; NULL: a new one) will
+ * be with the payload.
+ */
+int vmdevice_check(const json_t *payload, const json_t *vm, struct err *e);
 /* Two nics of one VM; all nics of one VM, about VRRP. */
 int vmnic_check_pair(const json_t *a, const json_t *b, struct err *e);
 int vmnic_check_vrrp(const json_t *nics, struct err *e);

@@ -215,6 +215,19 @@ test_disks(void **state)
 #undef DISK
 }
 
+/* Rules between properties hold at create as at update. */
+static void
+test_rules(void **state)
+{
+	assert_int_equal(
+	    RUN("create", "-f", file("{'brand': 'bhyve', 'ram': 256, 'balloon_target': 128}")), 1);
+	assert_non_null(strstr(tool_err, "balloon_target: the VM has no balloon"));
+	assert_int_equal(RUN("update", UUID2, "vsock_ports=7"), 1);
+	assert_non_null(strstr(tool_err, "vsock_ports: the VM has no vsock"));
+	assert_int_equal(RUN("update", UUID2, "vsock_ports=7,8", "vsock_cid=3"), 0);
+	assert_int_equal(RUN("update", UUID2, "vsock_cid="), 1);
+}
+
 static void
 test_conflict(void **state)
 {
@@ -232,6 +245,7 @@ main(void)
 		cmocka_unit_test(test_operands),
 		cmocka_unit_test(test_metadata),
 		cmocka_unit_test(test_disks),
+		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_conflict),
 	};
 

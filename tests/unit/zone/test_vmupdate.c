@@ -173,6 +173,23 @@ test_balloon(void **state)
 }
 
 static void
+test_ports(void **state)
+{
+	const char *both = "{'vsock_cid': 5, 'vsock_ports': [22]}";
+
+	becomes("{'vsock_cid': 5, 'vsock_ports': [22]}", "{'vsock_cid': 5, 'vsock_ports': [22]}");
+	refused("{'vsock_ports': [22]}",
+	    "vsock_ports: the VM has no vsock; set vsock_cid (3 for instance), or clear this one "
+	    "(vsock_ports=)");
+	refused_for(both, "{'vsock_cid': ''}",
+	    "vsock_ports: the VM has no vsock; set vsock_cid (3 for instance), or clear this one "
+	    "(vsock_ports=)");
+	refused("{'virtio_ports': 'a,b,a'}", "virtio_ports: a port is there twice");
+	refused("{'virtio_ports': 'a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q'}",
+	    "virtio_ports: there are at most 16 ports");
+}
+
+static void
 test_disks(void **state)
 {
 	const char *flexible = "{'flexible_disk_size': 12000}";
@@ -292,6 +309,7 @@ main(void)
 		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_balloon),
+		cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_disks),
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_model),
