@@ -567,9 +567,7 @@ op_balloon(struct zoneadmd *z, struct varlink_conn *conn, uint64_t target)
 		refuse(conn, EINVAL, "not running");
 	} else if (!z->res.plan->balloon) {
 		refuse(conn, ENODEV, "the zone has no balloon: set its attribute balloon to true");
-	} else if (target > z->res.plan->ram) {
-		refuse(conn, EINVAL, "the target is more than the guest's ram");
-	} else if (vm_wire_tell(z, WIRE_BALLOON, target, &e) != 0) {
+	} else if (vm_wire_tell(z, WIRE_BALLOON, MIN(target, z->res.plan->ram), &e) != 0) {
 		ctl_fail(conn, &e);
 	} else {
 		z->vm.asked++;

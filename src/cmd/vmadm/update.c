@@ -193,14 +193,39 @@ store(struct updating *u, struct err *e)
 	return (rc);
 }
 
+/* A VM that was started without a balloon has none, whatever its configuration says by now. */
+static int
+set_balloon(const struct updating *u, struct err *e)
+{
+	const json_t *target = json_object_get(u->payload, "balloon_target");
+	const char *zone = u->vm.c->name;
+	json_t *devices = NULL;
+	uint64_t bytes = INT64_MAX; /* cleared: all of it */
+	int64_t mib;
+	bool has;
+	int rc;
+
+	if (target == NULL)
+		return (0);
+	if ((rc = zone_devices_get(zone, &devices, e)) < 0)
+		return (rc);
+	has = json_is_true(json_object_get(devices, "balloon"));
+	json_decref(devices);
+	if (!has)
+		return (0);
+	if (vmprop_integer(target, &mib) == 0)
+		bytes = (uint64_t)mib * MIB;
+	if ((rc = zone_balloon_set(zone, bytes, e)) < 0)
+		return (err_ctx(e, "balloon_target is stored, but the balloon is as it was"));
+	return (0);
+}
+
 /* Have it take effect in a running VM. */
 static int
 change_running(const struct updating *u, struct err *e)
 {
-	const json_t *target = json_object_get(u->payload, "balloon_target");
 	const char *zone = u->vm.c->name, *name;
 	const struct vmprop *p;
-	int64_t mib;
 	json_t *v;
 	int rc;
 
@@ -213,13 +238,7 @@ change_running(const struct updating *u, struct err *e)
 	}
 	if (u->grown && (rc = zone_refresh_disks(zone, e)) < 0)
 		return (err_ctx(e, "the disks are changed, but the guest was not told"));
-	if (target == NULL || !json_is_true(json_object_get(u->object, "balloon")))
-		return (0);
-	if (vmprop_integer(target, &mib) < 0) /* cleared: all of it */
-		(void)vmprop_integer(json_object_get(u->object, "ram"), &mib);
-	if ((rc = zone_balloon_set(zone, (uint64_t)mib * MIB, e)) < 0)
-		return (err_ctx(e, "balloon_target is stored, but the balloon is as it was"));
-	return (0);
+	return (set_balloon(u, e));
 }
 
 static int

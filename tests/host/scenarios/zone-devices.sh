@@ -165,12 +165,15 @@ t_run "the guest's balloon is filled" 0 wait_for 25 has "balloon 16384"
 t_is "vmadm info says so" "$(vmadm info "$uuid" balloon | jq -c '.balloon | [.actual, .target]')" "[$((192 << 20)),$((192 << 20))]"
 t_run "more than there is" 1 vmadm update "$uuid" balloon_target=512
 t_is "is refused" "$t_err" "balloon_target (512) cannot be higher than ram (256)"
+t_run "no target" 0 vmadm update "$uuid" balloon_target=
+all_back() { [ "$(vmadm info "$uuid" balloon | jq .balloon.actual)" = $((256 << 20)) ]; }
+t_run "gives the guest all of its memory back" 0 wait_for 20 all_back
 
 # --- losing the TPM; what lasts ---
 kill -9 "$pid"
 t_run "swtpm killed: it is told" 0 wait_for 10 grep -q tpm-lost "$z/logs/events.jsonl"
 t_is "and the machine runs on" "$(vmadm list -H -o state "uuid=$uuid") $(vmadm info "$uuid" tpm | jq -c .tpm)" 'running {"version":"2.0"}'
-t_run "update for the next boot" 0 vmadm update "$uuid" balloon=false balloon_target= vsock_cid= vsock_ports=
+t_run "update for the next boot" 0 vmadm update "$uuid" balloon=false vsock_cid= vsock_ports=
 from=$(stat -c %s "$log")
 t_run "stop" 0 vmadm stop "$uuid" -F
 t_is "nothing of it runs" "$(pgrep -x swtpm || true)$(ls -A "$run" 2>/dev/null)" ""
