@@ -48,22 +48,6 @@ rom_path(const char *rom, bool zoned)
 }
 
 static int
-add_rom(struct fbuf_emul *f, const char *path, struct err *e)
-{
-	uint8_t *image = NULL;
-	uint64_t size = 0;
-	int rc;
-
-	if (path == NULL)
-		return (0);
-	if ((rc = file_take_rom(path, &image, &size, e)) != 0)
-		return (rc);
-	if ((rc = pci_add_rom(&f->fbuf.pci, image, size)) != 0)
-		return (err_set(e, -rc, "cannot attach the ROM '%s'", path));
-	return (0);
-}
-
-static int
 check_vga(struct config_node *cfg, struct err *e)
 {
 	const char *vga = config_text(cfg, "vga", "io");
@@ -101,7 +85,7 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 		return (rc);
 	if ((rc = fbuf_init(&f->fbuf, f->display.vram, vram, w, h, on_mode, f)) != 0)
 		return (err_set(e, -rc, "cannot make the device"));
-	if ((rc = add_rom(f, rom_path(rom, zoned), e)) != 0)
+	if ((rc = file_add_rom(&f->fbuf.pci, rom_path(rom, zoned), false, e)) != 0)
 		return (rc);
 	on_mode(f, &f->fbuf.mode);
 	f->fbuf.pci.bdf = bdf;

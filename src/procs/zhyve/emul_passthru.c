@@ -328,23 +328,6 @@ make_windows(struct passthru *p, struct err *e)
 	return (0);
 }
 
-static int
-add_rom(struct passthru *p, struct config_node *cfg, struct err *e)
-{
-	const char *path = config_get(cfg, "rom");
-	uint8_t *image = NULL;
-	uint64_t size = 0;
-	int rc;
-
-	if (path == NULL)
-		return (0);
-	if ((rc = file_take_rom(path, &image, &size, e)) != 0)
-		return (rc);
-	if ((rc = pci_add_rom(&p->pass.pci, image, size)) != 0)
-		return (err_set(e, -rc, "cannot attach the ROM '%s'", path));
-	return (0);
-}
-
 /* Nothing of what the host or the last guest left in it. */
 static int
 reset_first(struct passthru *p, struct config_node *cfg, struct err *e)
@@ -436,7 +419,8 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 	if ((p->raise = eventfd(0, EFD_CLOEXEC)) < 0 || (p->ended = eventfd(0, EFD_CLOEXEC)) < 0)
 		return (err_set(e, errno, "cannot make an interrupt"));
 	if ((rc = make_vectors(p, e)) != 0 || (rc = make_windows(p, e)) != 0 ||
-	    (rc = add_rom(p, cfg, e)) != 0 || (rc = boot_order(p, cfg, bdf, e)) != 0)
+	    (rc = file_add_rom(&p->pass.pci, config_get(cfg, "rom"), false, e)) != 0 ||
+	    (rc = boot_order(p, cfg, bdf, e)) != 0)
 		return (rc);
 	master(&p->pass, false);
 	p->pass.pci.bdf = bdf;

@@ -10,6 +10,8 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "base/parse.h"
+#include "devices/pci_regs.h"
+#include "devices/pci_rom.h"
 
 #define ROM_MIN (2 * KIB)
 #define ROM_MAX MIB
@@ -34,8 +36,9 @@ file_take(struct boot_file *f, const char *what, const char *path, int mode, str
 	return (0);
 }
 
-int
-file_take_rom(const char *path, uint8_t **out, uint64_t *size, struct err *e)
+/* In memory of a power of two of bytes, zeroed behind it. */
+static int
+read_rom(const char *path, uint8_t **out, uint64_t *size, struct err *e)
 {
 	CLEANUP_FREE uint8_t *image = NULL;
 	struct boot_file f;
@@ -57,4 +60,25 @@ file_take_rom(const char *path, uint8_t **out, uint64_t *size, struct err *e)
 		image = NULL;
 	}
 	return (rc);
+}
+
+int
+file_add_rom(struct pci_dev *d, const char *path, bool adopt, struct err *e)
+{
+	CLEANUP_FREE uint8_t *image = NULL;
+	uint64_t size = 0;
+	int rc;
+
+	if (path == NULL)
+		return (0);
+	if ((rc = read_rom(path, &image, &size, e)) != 0)
+		return (rc);
+	if (adopt &&
+	    pci_rom_adopt(
+		image, size, le16_get(&d->cfg[PCIR_VENDOR]), le16_get(&d->cfg[PCIR_DEVICE])) != 0)
+		return (err_say(e, EINVAL, "'%s' is not an expansion ROM", path));
+	if ((rc = pci_add_rom(d, image, size)) != 0)
+		return (err_set(e, -rc, "cannot attach the ROM '%s'", path));
+	image = NULL; /* it stays for as long as the function */
+	return (0);
 }

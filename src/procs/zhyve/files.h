@@ -6,6 +6,7 @@
 #ifndef ZHYVE_PROCS_ZHYVE_FILES_H
 #define ZHYVE_PROCS_ZHYVE_FILES_H
 
+#include "devices/pci.h"
 #include "vmm/boot.h"
 
 /*
@@ -16,9 +17,10 @@
 int file_take(struct boot_file *f, const char *what, const char *path, int mode, struct err *e);
 
 /*
- * An expansion ROM of at most 1 MiB, in memory of a power of two of bytes, zeroed behind it, which
- * the caller frees. 0 or -errno.
+ * Attach a file of at most 1 MiB to the function as its expansion ROM, before pci_attach; path NULL:
+ * there is none. With `adopt` it is a ROM for another device's identifiers and gets the function's
+ * own; what is no ROM is refused then. 0 or -errno.
  */
-int file_take_rom(const char *path, uint8_t **image, uint64_t *size, struct err *e);
+int file_add_rom(struct pci_dev *d, const char *path, bool adopt, struct err *e);
 
 #endif

@@ -8,8 +8,6 @@
 #include "base/checked.h"
 #include "base/hash.h"
 #include "base/parse.h"
-#include "devices/pci_regs.h"
-#include "devices/pci_rom.h"
 #include "procs/zhyve/files.h"
 
 /* One of its own for each name of a machine and slot; locally administered, illumos's prefix. */
@@ -46,19 +44,5 @@ net_mac(struct machine *m, struct config_node *cfg, unsigned bdf, uint8_t mac[6]
 int
 net_rom(struct config_node *cfg, struct pci_dev *d, struct err *e)
 {
-	const char *path = config_get(cfg, "rom");
-	uint8_t *image = NULL;
-	uint64_t size = 0;
-	int rc;
-
-	if (path == NULL)
-		return (0);
-	if ((rc = file_take_rom(path, &image, &size, e)) != 0)
-		return (rc);
-	if (pci_rom_adopt(
-		image, size, le16_get(&d->cfg[PCIR_VENDOR]), le16_get(&d->cfg[PCIR_DEVICE])) != 0)
-		return (err_say(e, EINVAL, "'%s' is not an expansion ROM", path));
-	if ((rc = pci_add_rom(d, image, size)) != 0)
-		return (err_set(e, -rc, "cannot attach the ROM '%s'", path));
-	return (0);
+	return (file_add_rom(d, config_get(cfg, "rom"), true, e));
 }
