@@ -43,6 +43,10 @@ add_one(struct maker *m, const struct zdevice *d, int container, uint8_t used[32
 		    d->match != NULL ? d->match : "");
 	else if (at != NULL && !brand_slot_parse(at, &bus, &slot, &func))
 		brand_fail(m, EINVAL, "device %s: malformed pci-slot '%s' (B:S:F)", d->match, at);
+	for (size_t i = 0; i < p->npass && m->rc == 0; i++) {
+		if (strcmp(p->pass[i].addr, p->pass[p->npass].addr) == 0)
+			brand_fail(m, EINVAL, "device %s is there twice", p->pass[i].addr);
+	}
 	if (m->rc != 0)
 		return;
 	if (at == NULL)

@@ -142,6 +142,11 @@ test_many(void **state)
 	zconf_device_remove(conf, 0);
 	assert_int_equal(brand_plan_make(conf, NULL, 3, &p, &e), 0);
 	brand_plan_free(p);
+	zconf_device_remove(conf, 1);
+	(void)device("/sys/bus/pci/devices/0000:03:01.0", "passthru", NULL);
+	assert_int_equal(brand_plan_make(conf, NULL, 3, &p, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "0000:03:01.0 is there twice"));
+	zconf_device_remove(conf, conf->ndevice - 1);
 	assert_int_equal(zconf_attr_set(conf, "balloon", ZATTR_STRING, "true"), 0);
 	assert_int_equal(brand_plan_make(conf, NULL, 3, &p, &e), -EINVAL);
 	assert_non_null(strstr(e.text, "balloon"));
