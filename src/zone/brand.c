@@ -83,6 +83,17 @@ brand_ram(const struct zconf *c, uint64_t *ram, struct err *e)
 }
 
 bool
+brand_attr_true(struct maker *m, const char *name, bool unset)
+{
+	const char *text = zconf_attr(m->c, name);
+	bool b = unset;
+
+	if (text != NULL && parse_bool(text, &b) != 0)
+		brand_fail(m, EINVAL, "attr %s: '%s' is neither true nor false", name, text);
+	return (b);
+}
+
+bool
 brand_is_true(const struct zprop *p, size_t n, const char *name)
 {
 	const char *v = zprop_get(p, n, name);

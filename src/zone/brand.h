@@ -38,7 +38,7 @@ enum brand_fd_kind {
 	BRAND_FD_INITRD,
 	BRAND_FD_BOOTROM,
 	BRAND_FD_BOOTVARS,
-	BRAND_FD_DISK,
+	BRAND_FD_DISK, /* or the socket by which its process comes */
 	BRAND_FD_TAP,
 	BRAND_FD_VHOST,
 	BRAND_FD_KVM,
@@ -60,6 +60,8 @@ struct brand_fd {
 struct brand_disk {
 	const char *path; /* the configuration's string */
 	bool readonly;
+	bool process;      /* a zhyve-blk serves it (attr disk-process) ... */
+	char options[224]; /* ... with these, after its descriptor */
 };
 
 /* Where programs of the host reach a device of the guest's: it listens. */

@@ -42,18 +42,6 @@ brand_vsock_port_ok(const char *s)
 	    parse_u32(s, 0, UINT32_MAX - 1, &port) == 0);
 }
 
-/* A boolean attribute; false when it is unset. */
-static bool
-attr_true(struct maker *m, const char *name)
-{
-	const char *text = zconf_attr(m->c, name);
-	bool b = false;
-
-	if (text != NULL && parse_bool(text, &b) != 0)
-		brand_fail(m, EINVAL, "attr %s: '%s' is neither true nor false", name, text);
-	return (b);
-}
-
 /* Take the next element of a list with commas off `*list`; NULL at its end. */
 static char *
 next_element(char **list)
@@ -98,7 +86,7 @@ want_socket(struct maker *m, const char *fmt, const char *name)
 static void
 add_tpm(struct maker *m)
 {
-	if (!attr_true(m, "tpm"))
+	if (!brand_attr_true(m, "tpm", false))
 		return;
 	m->p->tpm = true;
 	brand_arg(m, "-l");
@@ -148,7 +136,7 @@ static void
 add_balloon(struct maker *m, uint8_t used[32])
 {
 	const char *text = zconf_attr(m->c, "balloon-target");
-	bool wanted = attr_true(m, "balloon");
+	bool wanted = brand_attr_true(m, "balloon", false);
 	uint64_t mib = 0;
 
 	if (text != NULL && !wanted)
@@ -219,7 +207,7 @@ add_vsock(struct maker *m, uint8_t used[32])
 const char *
 brand_usb_devices(struct maker *m)
 {
-	return (attr_true(m, "usb-keyboard") ? "tablet,keyboard" : "tablet");
+	return (brand_attr_true(m, "usb-keyboard", false) ? "tablet,keyboard" : "tablet");
 }
 
 void

@@ -8,7 +8,10 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/hash.h"
 #include "zone/brand_internal.h"
+
+#define DISK_PROCESS_DEFAULT false /* attr disk-process, when it is unset */
 
 static bool
 is_cdrom(const struct zdevice *d)
@@ -112,6 +115,22 @@ emulation(const char *model, bool cdrom)
 	return (NULL);
 }
 
+/* zhyve would derive a serial from its own descriptor; the disk's process has another. */
+static void
+add_serial(char *options, size_t size, int fd)
+{
+	size_t len = strlen(options);
+	char name[16];
+	uint64_t h;
+
+	if (strstr(options, ",serial=") != NULL)
+		return;
+	(void)snprintf(name, sizeof(name), "fd:%d", fd);
+	h = hash_text(HASH_INIT, name);
+	(void)snprintf(options + len, size - len, ",serial=BHYVE-%04X-%04X-%04X",
+	    (unsigned)(h >> 32 & 0xffff), (unsigned)(h >> 16 & 0xffff), (unsigned)(h & 0xffff));
+}
+
 /* A place in the plan's list of disks, and -s for it. `options` follow the descriptor. */
 static void
 add_drive(struct maker *m, const char *path, const char *model, bool cdrom, bool readonly,
@@ -119,7 +138,9 @@ add_drive(struct maker *m, const char *path, const char *model, bool cdrom, bool
 {
 	struct brand_plan *p = m->p;
 	const char *device = emulation(model, cdrom);
+	struct brand_disk *disk;
 	char index[24];
+	int fd;
 
 	if (device == NULL)
 		brand_fail(m, EINVAL, "device %s: unknown model '%s' (there are: %s)", path, model,
@@ -128,13 +149,21 @@ add_drive(struct maker *m, const char *path, const char *model, bool cdrom, bool
 		brand_fail(m, E2BIG, "more than %d disks", BRAND_DISKS_MAX);
 	if (m->rc != 0)
 		return;
-	p->disk[p->ndisk] = (struct brand_disk){ .path = path, .readonly = readonly };
+	disk = &p->disk[p->ndisk];
+	*disk = (struct brand_disk){ .path = path, .readonly = readonly };
+	fd = brand_want_fd(m, BRAND_FD_DISK, p->ndisk++);
+	(void)snprintf(disk->options, sizeof(disk->options), "%s%s",
+	    readonly && strcmp(device, "ahci-cd") != 0 ? ",ro" : "", options);
+	(void)brand_bootindex(m, cdrom ? BOOT_CDROM : BOOT_DISK, seq, index);
+	disk->process = strcmp(device, "virtio-blk") == 0 &&
+	    brand_attr_true(m, "disk-process", DISK_PROCESS_DEFAULT);
 	brand_arg(m, "-s");
-	brand_arg(m, "%u:%u,%s,fd:%d%s%s%s", slot, func, device,
-	    brand_want_fd(m, BRAND_FD_DISK, p->ndisk),
-	    readonly && strcmp(device, "ahci-cd") != 0 ? ",ro" : "", options,
-	    brand_bootindex(m, cdrom ? BOOT_CDROM : BOOT_DISK, seq, index));
-	p->ndisk++;
+	if (disk->process) {
+		add_serial(disk->options, sizeof(disk->options), fd);
+		brand_arg(m, "%u:%u,vhost-user-blk,fd:%d%s", slot, func, fd, index);
+	} else {
+		brand_arg(m, "%u:%u,%s,fd:%d%s%s", slot, func, device, fd, disk->options, index);
+	}
 }
 
 /* ---- disks of the configuration ---- */

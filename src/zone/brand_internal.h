@@ -27,6 +27,8 @@ struct maker {
 
 void brand_fail(struct maker *m, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* A boolean attribute; `unset` when it is not there. */
+bool brand_attr_true(struct maker *m, const char *name, bool unset);
 /* One argument of zhyve. */
 void brand_arg(struct maker *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A place in the list of descriptors; its number as zhyve will see it. */

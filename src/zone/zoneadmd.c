@@ -195,6 +195,7 @@ set_up(struct zoneadmd *z, struct err *e)
 
 	zone_resources_init(&z->res);
 	zone_display_init(&z->display);
+	zone_disks_init(&z->disks);
 	vm_init(&z->vm);
 	z->platform.fd = z->events.log.fd = -1;
 	if ((rc = mevent_loop_create(&z->loop)) != 0)

@@ -6,6 +6,7 @@
  *	zoneadmd_ctl.c   the varlink interface org.zhyve.Zone
  *	zoneadmd_op.c    what was asked for (boot, halt, …), who waits for it, the zone's state
  *	zoneadmd_res.c   the zone's resources: made at ready, undone at halt, all through the ledger
+ *	zoneadmd_disk.c  zhyve-blk beside zhyve, for each disk that is a process of its own
  *	zoneadmd_display.c  of these, the display, and zhyve-vnc that serves it
  *	zoneadmd_rom.c   of these, the boot ROM and the zone's own variable store
  *	zoneadmd_socket.c  of these, the sockets of devices
@@ -119,6 +120,20 @@ struct zone_display {
 	struct mevent *ev;
 };
 
+/* A disk with a process of its own (zoneadmd_disk.c). */
+struct zone_disk {
+	struct zoneadmd *z;
+	unsigned index; /* in the plan */
+	struct helper helper;
+	int pass;             /* over which zhyve gets connections; -1: there is no such disk */
+	struct mevent *timer; /* until it is started again */
+	unsigned tries;
+};
+struct zone_disks {
+	int bin_fd;
+	struct zone_disk disk[BRAND_DISKS_MAX];
+};
+
 struct zoneadmd {
 	char name[ZONENAME_MAX];
 	struct mevent_loop *loop;
@@ -137,6 +152,7 @@ struct zoneadmd {
 	struct zone_resources res;
 	struct zone_display display;
 	struct helper tpm; /* swtpm */
+	struct zone_disks disks;
 	struct zone_vm vm;
 	struct zone_status status; /* what GetStatus tells besides the state */
 	struct waiter waiter[ZONEADMD_WAITERS_MAX];
@@ -167,6 +183,17 @@ int zone_rom_open(struct zoneadmd *z, struct err *e);
  */
 int zone_passthru_make(struct zoneadmd *z, struct err *e);
 int zone_passthru_container(const struct zone_resources *r, int *fd, struct err *e);
+
+/*
+ * zoneadmd_disk.c: before a life of zhyve, the processes of its disks; zhyve_end[i], the caller's to
+ * close, is what zhyve gets in place of disk i (-1: the disk itself). 0 or -errno.
+ */
+void zone_disks_init(struct zone_disks *disks);
+int zone_disks_open(struct zoneadmd *z, struct err *e);
+int zone_disks_start(struct zoneadmd *z, int zhyve_end[BRAND_DISKS_MAX], struct err *e);
+/* Their sizes may have changed. */
+void zone_disks_refresh(struct zoneadmd *z);
+void zone_disks_close(struct zoneadmd *z);
 
 /* zoneadmd_display.c: 0 or -errno; without a display they do nothing. */
 void zone_display_init(struct zone_display *d);

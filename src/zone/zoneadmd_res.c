@@ -138,7 +138,8 @@ open_all(struct zoneadmd *z, struct err *e)
 		if (r->disk_fd[i] < 0)
 			return (r->disk_fd[i]);
 	}
-	if ((rc = zone_display_open(z, e)) != 0 || (rc = zone_sockets_open(z, e)) != 0)
+	if ((rc = zone_disks_open(z, e)) != 0 || (rc = zone_display_open(z, e)) != 0 ||
+	    (rc = zone_sockets_open(z, e)) != 0)
 		return (rc);
 	if ((rc = zone_open_regular(zhyve != NULL ? zhyve : ZHYVE_BIN, "zhyve", &r->zhyve_fd, e)) !=
 	    0)
@@ -160,6 +161,7 @@ zone_resources_make(struct zoneadmd *z, struct err *e)
 	zone_resources_init(&z->res);
 	zone_display_init(&z->display);
 	helper_init(&z->tpm);
+	zone_disks_init(&z->disks);
 	if ((rc = make_plan(z, e)) == 0 && (rc = make_cgroup(z, e)) == 0 &&
 	    (rc = make_vnics(z, e)) == 0 && (rc = zone_passthru_make(z, e)) == 0 &&
 	    (rc = open_all(z, e)) == 0)
@@ -199,6 +201,7 @@ zone_resources_undo(struct zoneadmd *z, struct err *e)
 	struct err one = { 0 };
 	int first = 0, rc;
 
+	zone_disks_close(z); /* while their volumes are there */
 	for (size_t i = 0; i < NITEMS(r->disk_fd); i++)
 		volume_close(&r->disk_fd[i]);
 	for (size_t i = 0; i < NITEMS(r->tap_fd); i++)

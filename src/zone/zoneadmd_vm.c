@@ -291,6 +291,7 @@ struct handout {
 	int com1[2], com2[2], wire[2], log[2]; /* [0] ours, [1] the child's */
 	int kvm, null, tpm, vfio;
 	int vhost[BRAND_NICS_MAX];
+	int disk[BRAND_DISKS_MAX];
 	int fds[BRAND_FDS_MAX];
 };
 
@@ -315,6 +316,8 @@ handout_close(struct handout *h)
 	fd_close(&h->vfio);
 	for (size_t i = 0; i < NITEMS(h->vhost); i++)
 		fd_close(&h->vhost[i]);
+	for (size_t i = 0; i < NITEMS(h->disk); i++)
+		fd_close(&h->disk[i]);
 }
 
 static int
@@ -381,7 +384,7 @@ handout_fill(
 			h->fds[i] = r->nic_rom_fd;
 			break;
 		case BRAND_FD_DISK:
-			h->fds[i] = r->disk_fd[index];
+			h->fds[i] = h->disk[index] >= 0 ? h->disk[index] : r->disk_fd[index];
 			break;
 		case BRAND_FD_TAP:
 			h->fds[i] = r->tap_fd[index];
@@ -486,7 +489,7 @@ vm_start(struct zoneadmd *z, struct err *e)
 	vm_init(&z->vm);
 	handout_init(&h);
 	if ((rc = zone_display_start(z, e)) != 0 || (rc = zone_tpm_start(z, &h.tpm, e)) != 0 ||
-	    (rc = handout_open(&h, e)) != 0 ||
+	    (rc = zone_disks_start(z, h.disk, e)) != 0 || (rc = handout_open(&h, e)) != 0 ||
 	    (rc = handout_fill(&h, &z->res, &z->display, e)) != 0 ||
 	    (rc = ledger_add(z->ledger, "vm", z->res.cgroup, e)) != 0) {
 		handout_close(&h);
