@@ -210,6 +210,9 @@ main(int argc, char **argv)
 	(void)prctl(PR_SET_NAME, "zhyve-blk", 0, 0, 0);
 	(void)signal(SIGPIPE, SIG_IGN);
 	parse_options(argc, argv, &o);
+	/* zoneadmd reads what was said when we have ended: a guest's errors must not fill that up. */
+	if (o.sock >= 0)
+		(void)fd_set_nonblock(STDERR_FILENO);
 	(void)pthread_mutex_init(&s->lock.mutex, NULL);
 	gmem_empty(&s->gm);
 	if ((rc = mevent_loop_create(&s->loop)) != 0)
