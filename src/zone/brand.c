@@ -14,6 +14,7 @@
 
 #include "base/checked.h"
 #include "base/parse.h"
+#include "zone/protect_conf.h"
 
 #define RAM_DEFAULT_MIB 256
 #define RAM_MAX_MIB     (16ull * 1024 * 1024)
@@ -224,6 +225,8 @@ make_nic(struct maker *m, const struct znet *net, size_t index, struct vnic_spec
 	else if (net->vlan_id != NULL && parse_u32(net->vlan_id, 0, 4094, &vlan) != 0)
 		brand_fail(m, EINVAL, "net %s: vlan-id '%s' is not a number between 0 and 4094",
 		    who, net->vlan_id);
+	if (m->rc == 0 && (m->rc = protect_conf(net, &v->protect, m->e)) != 0)
+		(void)err_ctx(m->e, "net %s", who);
 	if (m->rc != 0)
 		return;
 	v->mtu = (uint16_t)value;

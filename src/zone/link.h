@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "zone/filter.h"
 
 #define NICTAG_NAME_MAX  32 /* with the end byte */
 #define LINK_MTU_DEFAULT 1500
@@ -61,16 +62,21 @@ struct vnic_spec {
 	uint8_t mac[6]; /* the guest's; the tap itself has another */
 	uint16_t mtu;   /* 0: the tag's */
 	uint16_t vlan;  /* 0: none; others are refused (-EOPNOTSUPP) */
+	/* What is checked on it; its MAC address and VLAN are put in by vnic_create. */
+	struct protect_link protect;
 };
 /*
- * Make the tap, attach it to the tag's bridge (made when it is missing), bring it up. The bridge
+ * Make the tap, attach its filter, then attach it to the tag's bridge (made when it is missing) and
+ * bring it up: it cannot carry a frame before it is protected. The bridge
  * port does not learn addresses: it has one static forwarding entry, the nic's. *tap_fd is its
  * queue (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, header of 12 bytes), close-on-exec, non-blocking, the
  * caller's. The tap is not persistent: it goes with the last descriptor of its queue, so it cannot
- * outlive the zone's processes. On failure nothing is left. -EEXIST when the name is taken, or the
+ * outlive the zone's processes. *filter (NULL: not wanted) is the caller's hold on the filter, which
+ * works without it. On failure nothing is left. -EEXIST when the name is taken, or the
  * MAC address by another nic on that bridge.
  */
-int vnic_create(const struct vnic_spec *spec, int *tap_fd, struct err *e);
+int vnic_create(
+    const struct vnic_spec *spec, int *tap_fd, struct filter **filter, struct err *e);
 /*
  * Remove a tap by name, whoever holds it; 0 also when it does not exist. -EINVAL for an interface
  * that is no tap.

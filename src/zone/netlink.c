@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #include "base/parse.h"
+#include "zone/netlink_internal.h"
 
 /*
  * libmnl's loops over attributes cast const away, in macros: that is theirs, and only clang minds.
@@ -74,8 +75,8 @@ nl_cleanup(struct nl **nl)
 	nl_close(*nl);
 }
 
-static struct nlmsghdr *
-request(struct nl *nl, uint16_t type, uint16_t flags)
+struct nlmsghdr *
+nl_request(struct nl *nl, uint16_t type, uint16_t flags)
 {
 	struct nlmsghdr *h;
 
@@ -92,7 +93,7 @@ request(struct nl *nl, uint16_t type, uint16_t flags)
 static struct nlmsghdr *
 link_request(struct nl *nl, uint16_t type, uint16_t flags, const char *name)
 {
-	struct nlmsghdr *h = request(nl, type, flags);
+	struct nlmsghdr *h = nl_request(nl, type, flags);
 	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(h, sizeof(*ifi));
 
 	ifi->ifi_family = AF_UNSPEC;
@@ -122,11 +123,9 @@ keep_reason(struct nl *nl, const struct nlmsghdr *h)
 	}
 }
 
-typedef void answer_cb(const struct nlmsghdr *h, void *arg);
-
 /* One message of an answer: 1 when it ends the answer well, 0 when more follows, or -errno. */
 static int
-take(struct nl *nl, const struct nlmsghdr *h, answer_cb *cb, void *arg)
+take(struct nl *nl, const struct nlmsghdr *h, nl_answer_cb *cb, void *arg)
 {
 	const struct nlmsgerr *ack = mnl_nlmsg_get_payload(h);
 
@@ -148,9 +147,8 @@ take(struct nl *nl, const struct nlmsghdr *h, answer_cb *cb, void *arg)
 	}
 }
 
-/* Send the request and read its whole answer. 0 or -errno, the kernel's reason in nl->reason. */
-static int
-transact(struct nl *nl, const struct nlmsghdr *req, answer_cb *cb, void *arg)
+int
+nl_transact(struct nl *nl, const struct nlmsghdr *req, nl_answer_cb *cb, void *arg)
 {
 	const struct nlmsghdr *h;
 	int rc, left;
@@ -176,9 +174,8 @@ transact(struct nl *nl, const struct nlmsghdr *req, answer_cb *cb, void *arg)
 	}
 }
 
-/* "what 'name': strerror (the kernel's words)". */
-static int
-failed(struct nl *nl, int rc, struct err *e, const char *what, const char *name)
+int
+nl_failed(struct nl *nl, int rc, struct err *e, const char *what, const char *name)
 {
 	if (nl->reason[0] == '\0')
 		return (err_set(e, -rc, "cannot %s '%s'", what, name));
@@ -190,9 +187,9 @@ static int
 transact_link(
     struct nl *nl, const struct nlmsghdr *req, struct err *e, const char *what, const char *name)
 {
-	int rc = transact(nl, req, NULL, NULL);
+	int rc = nl_transact(nl, req, NULL, NULL);
 
-	return (rc == 0 ? 0 : failed(nl, rc, e, what, name));
+	return (rc == 0 ? 0 : nl_failed(nl, rc, e, what, name));
 }
 
 static void
@@ -273,12 +270,12 @@ nl_link_get(struct nl *nl, const char *name, struct nl_link *out, struct err *e)
 
 	*out = (struct nl_link){ 0 };
 	rc = strlen(name) < IFNAMSIZ
-	    ? transact(nl, link_request(nl, RTM_GETLINK, 0, name), take_link, out)
+	    ? nl_transact(nl, link_request(nl, RTM_GETLINK, 0, name), take_link, out)
 	    : -ENODEV;
 	if (rc == -ENODEV)
 		return (err_say(e, ENODEV, "interface '%s' does not exist", name));
 	if (rc != 0)
-		return (failed(nl, rc, e, "look up interface", name));
+		return (nl_failed(nl, rc, e, "look up interface", name));
 	return (0);
 }
 
@@ -307,11 +304,11 @@ nl_link_get_by_mac(struct nl *nl, const uint8_t mac[6], struct nl_link *out, str
 	struct mac_search s = { .mac = mac };
 	char text[MAC_TEXT_LEN + 1];
 	int rc =
-	    transact(nl, link_request(nl, RTM_GETLINK, NLM_F_DUMP, NULL), take_link_of_mac, &s);
+	    nl_transact(nl, link_request(nl, RTM_GETLINK, NLM_F_DUMP, NULL), take_link_of_mac, &s);
 
 	format_mac(mac, text);
 	if (rc != 0)
-		return (failed(nl, rc, e, "look for MAC address", text));
+		return (nl_failed(nl, rc, e, "look for MAC address", text));
 	if (s.found.index == 0)
 		return (err_say(e, ENODEV, "No physical nic found with MAC address '%s'", text));
 	*out = s.found;
@@ -339,11 +336,11 @@ nl_bridge_create(struct nl *nl, const char *name, const uint8_t mac[6], struct e
 int
 nl_link_delete(struct nl *nl, const char *name, struct err *e)
 {
-	int rc = transact(nl, link_request(nl, RTM_DELLINK, 0, name), NULL, NULL);
+	int rc = nl_transact(nl, link_request(nl, RTM_DELLINK, 0, name), NULL, NULL);
 
 	if (rc == 0 || rc == -ENODEV)
 		return (0);
-	return (failed(nl, rc, e, "delete interface", name));
+	return (nl_failed(nl, rc, e, "delete interface", name));
 }
 
 int
@@ -399,10 +396,10 @@ nl_link_set_silent(struct nl *nl, const char *name, struct err *e)
 	mnl_attr_put_u8(h, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 	mnl_attr_nest_end(h, inet6);
 	mnl_attr_nest_end(h, spec);
-	rc = transact(nl, h, NULL, NULL);
+	rc = nl_transact(nl, h, NULL, NULL);
 	if (rc == 0 || rc == -EAFNOSUPPORT || rc == -EOPNOTSUPP)
 		return (0);
-	return (failed(nl, rc, e, "keep IPv6 off", name));
+	return (nl_failed(nl, rc, e, "keep IPv6 off", name));
 }
 
 int
@@ -415,7 +412,7 @@ nl_port_set_learning(struct nl *nl, const char *name, bool learning, struct err 
 
 	if (index == 0)
 		return (err_say(e, ENODEV, "interface '%s' does not exist", name));
-	h = request(nl, RTM_SETLINK, 0);
+	h = nl_request(nl, RTM_SETLINK, 0);
 	ifi = mnl_nlmsg_put_extra_header(h, sizeof(*ifi));
 	ifi->ifi_family = AF_BRIDGE;
 	ifi->ifi_index = (int)index;
@@ -428,7 +425,7 @@ nl_port_set_learning(struct nl *nl, const char *name, bool learning, struct err 
 static int
 add_fdb(struct nl *nl, unsigned index, const uint8_t mac[6], uint16_t flags)
 {
-	struct nlmsghdr *h = request(nl, RTM_NEWNEIGH, (uint16_t)(NLM_F_CREATE | flags));
+	struct nlmsghdr *h = nl_request(nl, RTM_NEWNEIGH, (uint16_t)(NLM_F_CREATE | flags));
 	struct ndmsg *nd = mnl_nlmsg_put_extra_header(h, sizeof(*nd));
 
 	nd->ndm_family = AF_BRIDGE;
@@ -436,7 +433,7 @@ add_fdb(struct nl *nl, unsigned index, const uint8_t mac[6], uint16_t flags)
 	nd->ndm_state = NUD_NOARP; /* static: neither aged nor moved */
 	nd->ndm_flags = NTF_MASTER;
 	mnl_attr_put(h, NDA_LLADDR, 6, mac);
-	return (transact(nl, h, NULL, NULL));
+	return (nl_transact(nl, h, NULL, NULL));
 }
 
 struct fdb_search {
@@ -471,7 +468,7 @@ take_fdb(const struct nlmsghdr *h, void *arg)
 static int
 other_static_fdb(struct nl *nl, const struct nl_link *port, const uint8_t mac[6], bool *is_static)
 {
-	struct nlmsghdr *h = request(nl, RTM_GETNEIGH, NLM_F_DUMP);
+	struct nlmsghdr *h = nl_request(nl, RTM_GETNEIGH, NLM_F_DUMP);
 	struct ndmsg *nd = mnl_nlmsg_put_extra_header(h, sizeof(*nd));
 	struct fdb_search s = {
 		.index = (unsigned)port->index, .master = port->master, .mac = mac
@@ -479,7 +476,7 @@ other_static_fdb(struct nl *nl, const struct nl_link *port, const uint8_t mac[6]
 	int rc;
 
 	nd->ndm_family = AF_BRIDGE;
-	rc = transact(nl, h, take_fdb, &s);
+	rc = nl_transact(nl, h, take_fdb, &s);
 	*is_static = s.is_static;
 	return (rc);
 }
@@ -505,7 +502,7 @@ nl_port_add_mac(struct nl *nl, const char *name, const uint8_t mac[6], struct er
 		if (rc == 0)
 			rc = add_fdb(nl, (unsigned)port.index, mac, NLM_F_REPLACE);
 	}
-	return (rc == 0 ? 0 : failed(nl, rc, e, "make the forwarding entry of", name));
+	return (rc == 0 ? 0 : nl_failed(nl, rc, e, "make the forwarding entry of", name));
 }
 
 int
@@ -543,17 +540,17 @@ nl_addr_add(struct nl *nl, const char *name, const char *address, struct err *e)
 	if ((rc = nl_link_get(nl, name, &link, e)) != 0)
 		return (rc);
 	len = family == AF_INET ? 4 : 16;
-	h = request(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+	h = nl_request(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
 	ifa = mnl_nlmsg_put_extra_header(h, sizeof(*ifa));
 	ifa->ifa_family = (uint8_t)family;
 	ifa->ifa_prefixlen = prefix;
 	ifa->ifa_index = (uint32_t)link.index;
 	mnl_attr_put(h, IFA_LOCAL, len, bytes);
 	mnl_attr_put(h, IFA_ADDRESS, len, bytes);
-	rc = transact(nl, h, NULL, NULL);
+	rc = nl_transact(nl, h, NULL, NULL);
 	if (rc == 0 || rc == -EEXIST)
 		return (0);
-	(void)failed(nl, rc, e, "set the address of", name);
+	(void)nl_failed(nl, rc, e, "set the address of", name);
 	return (err_ctx(e, "address %s", address));
 }
 
@@ -586,17 +583,17 @@ int
 nl_link_in_use(struct nl *nl, const struct nl_link *link, const char **why, struct err *e)
 {
 	struct use_search s = { .index = link->index };
-	struct nlmsghdr *h = request(nl, RTM_GETADDR, NLM_F_DUMP);
+	struct nlmsghdr *h = nl_request(nl, RTM_GETADDR, NLM_F_DUMP);
 	int rc;
 
 	(void)mnl_nlmsg_put_extra_header(h, sizeof(struct ifaddrmsg));
-	if ((rc = transact(nl, h, take_use, &s)) == 0) {
-		h = request(nl, RTM_GETROUTE, NLM_F_DUMP);
+	if ((rc = nl_transact(nl, h, take_use, &s)) == 0) {
+		h = nl_request(nl, RTM_GETROUTE, NLM_F_DUMP);
 		(void)mnl_nlmsg_put_extra_header(h, sizeof(struct rtmsg));
-		rc = transact(nl, h, take_use, &s);
+		rc = nl_transact(nl, h, take_use, &s);
 	}
 	if (rc != 0)
-		return (failed(nl, rc, e, "read the addresses of", link->name));
+		return (nl_failed(nl, rc, e, "read the addresses of", link->name));
 	*why = s.route ? "the default route" : s.address ? "addresses of this host" : NULL;
 	return (0);
 }

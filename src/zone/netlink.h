@@ -69,6 +69,15 @@ int nl_port_set_learning(struct nl *nl, const char *name, bool learning, struct 
 int nl_port_add_mac(struct nl *nl, const char *name, const uint8_t mac[6], struct err *e);
 
 /*
+ * Filters (netlink_tc.c). First the place for them, once in a link's life; then a BPF program
+ * (SCHED_CLS, direct action) for each direction: ingress is what comes in by the link. Setting one
+ * where there is one replaces it, without a moment in between. The link holds the program.
+ */
+int nl_filter_prepare(struct nl *nl, const char *name, struct err *e);
+int nl_filter_set(
+    struct nl *nl, const char *name, bool ingress, int prog_fd, const char *text, struct err *e);
+
+/*
  * Give it an address, "10.0.0.1/24" or "fd00::1/64"; 0 also when it has it already. -EINVAL for
  * what is no address.
  */

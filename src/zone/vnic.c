@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "zone/link.h"
 #include "zone/netlink.h"
+#include "zone/protect_conf.h"
 
 #define VNET_HDR_LEN 12 /* struct virtio_net_hdr_v1: virtio 1.2, 5.1.6 */
 #define MTU_MIN      576u
@@ -91,11 +92,32 @@ check_spec(const struct vnic_spec *spec, const struct nictag *tag, uint32_t *mtu
 	return (0);
 }
 
+/* Before anything else is done with the tap: it is down, and no port of a bridge. */
+static int
+protect_tap(struct nl *nl, const struct vnic_spec *spec, struct filter **out, struct err *e)
+{
+	struct protect_link link = spec->protect;
+	struct filter *f;
+	int rc;
+
+	protect_set_mac(&link, spec->mac);
+	link.vlan = spec->vlan;
+	if ((rc = filter_load(&link, &f, e)) != 0)
+		return (rc);
+	if ((rc = filter_attach(f, nl, spec->ifname, e)) != 0) {
+		filter_close(f);
+		return (rc);
+	}
+	*out = f;
+	return (0);
+}
+
 int
-vnic_create(const struct vnic_spec *spec, int *tap_fd, struct err *e)
+vnic_create(const struct vnic_spec *spec, int *tap_fd, struct filter **filter, struct err *e)
 {
 	CLEANUP_NL struct nl *nl = NULL;
 	CLEANUP_FD int fd = -1; /* closing it removes the tap */
+	struct filter *f = NULL;
 	struct nl_link bridge;
 	struct nictag tag;
 	uint32_t mtu;
@@ -105,9 +127,16 @@ vnic_create(const struct vnic_spec *spec, int *tap_fd, struct err *e)
 	    (rc = check_spec(spec, &tag, &mtu, e)) != 0 || (rc = nictag_ensure(&tag, e)) != 0 ||
 	    (rc = nl_open(&nl, e)) != 0 || (rc = nl_link_get(nl, tag.bridge, &bridge, e)) != 0 ||
 	    (rc = open_tap(spec->ifname, &fd, e)) != 0 ||
-	    (rc = setup_tap(nl, spec, &bridge, mtu, e)) != 0)
+	    (rc = protect_tap(nl, spec, &f, e)) != 0 ||
+	    (rc = setup_tap(nl, spec, &bridge, mtu, e)) != 0) {
+		filter_close(f);
 		return (err_ctx(e, "vnic '%s'", spec->ifname));
+	}
 	*tap_fd = fd_steal(&fd);
+	if (filter != NULL)
+		*filter = f;
+	else
+		filter_close(f);
 	return (0);
 }
 

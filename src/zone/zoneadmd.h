@@ -57,6 +57,7 @@ struct zone_resources {
 	int socket_fd[BRAND_SOCKETS_MAX];
 	int group_fd[BRAND_PASS_MAX];
 	uint64_t locked; /* bytes that zhyve may lock; 0: the jail's own limit */
+	struct filter *filter[BRAND_NICS_MAX];
 };
 
 /* How far one zhyve has come. */

@@ -105,7 +105,7 @@ make_vnics(struct zoneadmd *z, struct err *e)
 	for (size_t i = 0; i < r->plan->nnic; i++) {
 		const struct vnic_spec *v = &r->plan->nic[i];
 		if ((rc = ledger_add(z->ledger, "vnic", v->ifname, e)) != 0 ||
-		    (rc = vnic_create(v, &r->tap_fd[i], e)) != 0)
+		    (rc = vnic_create(v, &r->tap_fd[i], &r->filter[i], e)) != 0)
 			return (rc);
 	}
 	return (0);
@@ -208,6 +208,10 @@ zone_resources_undo(struct zoneadmd *z, struct err *e)
 		fd_close(&r->tap_fd[i]);
 	for (size_t i = 0; i < NITEMS(r->group_fd); i++)
 		fd_close(&r->group_fd[i]);
+	for (size_t i = 0; i < NITEMS(r->filter); i++) {
+		filter_close(r->filter[i]);
+		r->filter[i] = NULL;
+	}
 	zone_display_close(z);
 	zone_sockets_close(z);
 	helper_stop(&z->tpm);

@@ -182,7 +182,7 @@ tag_port_in_use(void **state)
 	NEEDS_TUN();
 	assert_int_equal(nl_open(&nl, &e), 0);
 	assert_int_equal(nictag_add(&stub, &e), 0);
-	assert_int_equal(vnic_create(&spec, &fd, &e), 0);
+	assert_int_equal(vnic_create(&spec, &fd, NULL, &e), 0);
 	(void)snprintf(t.link, sizeof(t.link), "port0");
 	assert_int_equal(nictag_add(&t, &e), -EBUSY); /* belongs to a bridge */
 	assert_int_equal(nl_link_set_master(nl, "port0", 0, &e), 0);
@@ -219,12 +219,12 @@ vnic_life(void **state)
 	NEEDS_TUN();
 	memcpy(spec.mac, guest_mac, 6);
 	assert_int_equal(nl_open(&nl, &e), 0);
-	assert_int_equal(vnic_create(&spec, &fd, &e), -ENOENT);
+	assert_int_equal(vnic_create(&spec, &fd, NULL, &e), -ENOENT);
 	assert_string_equal(e.text, "vnic 'z1n0': nic tag 'stub0' does not exist");
 	assert_int_equal(nictag_add(&stub, &e), 0);
 	/* The bridge is made again when a vnic needs it. */
 	assert_int_equal(nl_link_delete(nl, "zbr-stub0", &e), 0);
-	assert_int_equal(vnic_create(&spec, &fd, &e), 0);
+	assert_int_equal(vnic_create(&spec, &fd, NULL, &e), 0);
 
 	assert_int_equal(nl_link_get(nl, "zbr-stub0", &b, &e), 0);
 	assert_int_equal(nl_link_get(nl, "z1n0", &l, &e), 0);
@@ -238,17 +238,17 @@ vnic_life(void **state)
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 
 	/* The name is taken; so is the address, on this bridge. */
-	assert_int_equal(vnic_create(&spec, &other, &e), -EEXIST);
+	assert_int_equal(vnic_create(&spec, &other, NULL, &e), -EEXIST);
 	assert_string_equal(e.text, "vnic 'z1n0': interface 'z1n0' exists already");
 	(void)snprintf(spec.ifname, sizeof(spec.ifname), "z2n0");
-	assert_int_equal(vnic_create(&spec, &other, &e), -EEXIST);
+	assert_int_equal(vnic_create(&spec, &other, NULL, &e), -EEXIST);
 	assert_non_null(strstr(e.text, "02:08:20:aa:bb:01"));
 	assert_false(link_exists("z2n0"));
 
 	/* It goes with its descriptor. */
 	assert_int_equal(close(fd), 0);
 	assert_false(link_exists("z1n0"));
-	assert_int_equal(vnic_create(&spec, &fd, &e), 0);
+	assert_int_equal(vnic_create(&spec, &fd, NULL, &e), 0);
 	assert_int_equal(vnic_destroy("z2n0", &e), 0);
 	assert_false(link_exists("z2n0"));
 	assert_int_equal(vnic_destroy("z2n0", &e), 0);
@@ -270,15 +270,15 @@ vnic_refusals(void **state)
 	assert_int_equal(nictag_add(&stub, &e), 0);
 	spec = good;
 	spec.vlan = 5;
-	assert_int_equal(vnic_create(&spec, &fd, &e), -EOPNOTSUPP);
+	assert_int_equal(vnic_create(&spec, &fd, NULL, &e), -EOPNOTSUPP);
 	assert_non_null(strstr(e.text, "vlan_id 5"));
 	spec = good;
 	spec.mtu = 9000;
-	assert_int_equal(vnic_create(&spec, &fd, &e), -EINVAL);
+	assert_int_equal(vnic_create(&spec, &fd, NULL, &e), -EINVAL);
 	assert_non_null(strstr(e.text, "MTU 9000"));
 	spec = good;
 	spec.mac[0] = 1;
-	assert_int_equal(vnic_create(&spec, &fd, &e), -EINVAL);
+	assert_int_equal(vnic_create(&spec, &fd, NULL, &e), -EINVAL);
 	assert_false(link_exists("z1n0"));
 	assert_int_equal(nictag_delete("stub0", &e), 0);
 }

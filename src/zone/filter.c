@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loading, attaching and reading the filter of a vnic: see filter.h. The compiled program is part of
+ * this one (protect_bpf.skel.h, made by bpftool at build time), so what runs is what was built.
+ * zoneadmd, root.
+ */
+#include "zone/filter.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+
+/* bpftool's header casts const away. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#include "zone/protect_bpf.skel.h"
+#pragma GCC diagnostic pop
+
+struct filter {
+	struct protect_bpf *obj;
+	struct ring_buffer *ring;
+	filter_first_fn *fn; /* while filter_firsts runs */
+	void *arg;
+	int ncpus;
+};
+
+/* What libbpf has to say about a failure; it has no other way to tell it. One thread only. */
+static char said[256];
+
+static int
+keep_said(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	if (level == LIBBPF_WARN && said[0] == '\0')
+		(void)vsnprintf(said, sizeof(said), fmt, ap);
+	return (0);
+}
+
+static int
+load_failed(int rc, struct err *e)
+{
+	said[strcspn(said, "\n")] = '\0';
+	return (err_say(e, -rc,
+	    "cannot protect the link: this kernel does not load the BPF filter: %s%s%s%s. A link is "
+	    "not made without its filter: use a kernel (5.10 or later) with BPF, NET_CLS_BPF and "
+	    "NET_SCH_INGRESS",
+	    strerror(-rc), said[0] != '\0' ? " (" : "", said, said[0] != '\0' ? ")" : ""));
+}
+
+static int
+take_first(void *ctx, void *data, size_t size)
+{
+	struct filter *f = ctx;
+
+	if (size >= sizeof(struct protect_first) && f->fn != NULL)
+		f->fn(data, f->arg);
+	return (0);
+}
+
+/* Tell the programs who the link is; nobody can change it afterwards. */
+static int
+set_link(const struct filter *f, const struct protect_link *link)
+{
+	uint32_t zero = 0;
+	int fd = bpf_map__fd(f->obj->maps.link);
+
+	if (bpf_map_update_elem(fd, &zero, link, BPF_ANY) != 0 || bpf_map_freeze(fd) != 0)
+		return (-errno);
+	return (0);
+}
+
+int
+filter_load(const struct protect_link *link, struct filter **out, struct err *e)
+{
+	struct filter *f = calloc(1, sizeof(*f));
+	int rc = 0;
+
+	if (f == NULL)
+		return (err_set(e, ENOMEM, "cannot protect the link"));
+	said[0] = '\0';
+	(void)libbpf_set_print(keep_said);
+	f->ncpus = libbpf_num_possible_cpus();
+	if (f->ncpus < 0)
+		rc = f->ncpus;
+	else if ((f->obj = protect_bpf__open()) == NULL)
+		rc = -errno;
+	/* Room for what is learned only where something is. */
+	if (rc == 0 && (link->flags & PROTECT_LEARN) == 0)
+		rc = bpf_map__set_max_entries(f->obj->maps.learned_until, 1);
+	if (rc == 0)
+		rc = protect_bpf__load(f->obj);
+	if (rc == 0)
+		rc = set_link(f, link);
+	if (rc == 0 &&
+	    (f->ring = ring_buffer__new(
+		 bpf_map__fd(f->obj->maps.firsts), take_first, f, NULL)) == NULL)
+		rc = -errno;
+	if (rc != 0) {
+		filter_close(f);
+		return (load_failed(rc, e));
+	}
+	*out = f;
+	return (0);
+}
+
+int
+filter_attach(const struct filter *f, struct nl *nl, const char *ifname, struct err *e)
+{
+	int from = bpf_program__fd(f->obj->progs.from_guest);
+	int to = bpf_program__fd(f->obj->progs.to_guest);
+	int rc;
+
+	if ((rc = nl_filter_prepare(nl, ifname, e)) != 0 ||
+	    (rc = nl_filter_set(nl, ifname, true, from, "from_guest", e)) != 0 ||
+	    (rc = nl_filter_set(nl, ifname, false, to, "to_guest", e)) != 0)
+		return (err_ctx(e, "cannot protect the link"));
+	return (0);
+}
+
+void
+filter_close(struct filter *f)
+{
+	if (f == NULL)
+		return;
+	ring_buffer__free(f->ring);
+	if (f->obj != NULL)
+		protect_bpf__destroy(f->obj);
+	free(f);
+}
+
+int
+filter_counters(const struct filter *f, struct filter_counters *out, struct err *e)
+{
+	int fd = bpf_map__fd(f->obj->maps.counters);
+	uint64_t *per_cpu = calloc((size_t)f->ncpus, sizeof(*per_cpu));
+
+	if (per_cpu == NULL)
+		return (err_set(e, ENOMEM, "cannot read a link's counters"));
+	*out = (struct filter_counters){ 0 };
+	for (uint32_t i = 0; i < PROTECT_NDIRECTIONS * PROTECT_NREASONS; i++) {
+		if (bpf_map_lookup_elem(fd, &i, per_cpu) != 0) {
+			free(per_cpu);
+			return (err_set(e, errno, "cannot read a link's counters"));
+		}
+		for (int cpu = 0; cpu < f->ncpus; cpu++)
+			out->frames[i / PROTECT_NREASONS][i % PROTECT_NREASONS] += per_cpu[cpu];
+	}
+	free(per_cpu);
+	return (0);
+}
+
+int
+filter_firsts_fd(const struct filter *f)
+{
+	return (ring_buffer__epoll_fd(f->ring));
+}
+
+void
+filter_firsts(struct filter *f, filter_first_fn *fn, void *arg)
+{
+	f->fn = fn;
+	f->arg = arg;
+	(void)ring_buffer__consume(f->ring);
+	f->fn = NULL;
+}
+
+int
+filter_try(const struct filter *f, enum protect_direction direction, const void *frame, size_t len,
+    bool gso, enum protect_reason *reason)
+{
+	struct bpf_program *const prog[] = { f->obj->progs.from_guest, f->obj->progs.to_guest };
+	struct __sk_buff in = { .gso_size = gso ? 1000 : 0, .gso_segs = gso ? 2 : 0 }, out = { 0 };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = (uint32_t)len,
+	    .ctx_in = &in, .ctx_size_in = sizeof(in), .ctx_out = &out, .ctx_size_out = sizeof(out),
+	    .repeat = 1);
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(prog[direction]), &opts) != 0)
+		return (-errno);
+	*reason = opts.retval == 0 ? PROTECT_PASS : (enum protect_reason)out.cb[0];
+	return (0);
+}
