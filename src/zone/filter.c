@@ -47,7 +47,8 @@ load_failed(int rc, struct err *e)
 {
 	said[strcspn(said, "\n")] = '\0';
 	return (err_say(e, -rc,
-	    "cannot protect the link: this kernel does not load the BPF filter: %s%s%s%s. A link is "
+	    "cannot protect the link: this kernel does not load the BPF filter: %s%s%s%s. A link "
+	    "is "
 	    "not made without its filter: use a kernel (5.10 or later) with BPF, NET_CLS_BPF and "
 	    "NET_SCH_INGRESS",
 	    strerror(-rc), said[0] != '\0' ? " (" : "", said, said[0] != '\0' ? ")" : ""));
@@ -98,8 +99,8 @@ filter_load(const struct protect_link *link, struct filter **out, struct err *e)
 	if (rc == 0)
 		rc = set_link(f, link);
 	if (rc == 0 &&
-	    (f->ring = ring_buffer__new(
-		 bpf_map__fd(f->obj->maps.firsts), take_first, f, NULL)) == NULL)
+	    (f->ring = ring_buffer__new(bpf_map__fd(f->obj->maps.firsts), take_first, f, NULL)) ==
+		NULL)
 		rc = -errno;
 	if (rc != 0) {
 		filter_close(f);

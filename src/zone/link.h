@@ -75,8 +75,7 @@ struct vnic_spec {
  * works without it. On failure nothing is left. -EEXIST when the name is taken, or the
  * MAC address by another nic on that bridge.
  */
-int vnic_create(
-    const struct vnic_spec *spec, int *tap_fd, struct filter **filter, struct err *e);
+int vnic_create(const struct vnic_spec *spec, int *tap_fd, struct filter **filter, struct err *e);
 /*
  * Remove a tap by name, whoever holds it; 0 also when it does not exist. -EINVAL for an interface
  * that is no tap.
