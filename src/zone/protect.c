@@ -16,23 +16,23 @@
 
 #include "zone/protect_env.h"
 
-#define TYPE_IPV4  0x0800
-#define TYPE_ARP   0x0806
-#define TYPE_VLAN  0x8100
-#define TYPE_IPV6  0x86dd
-#define TYPE_QINQ  0x88a8
-#define ETH_LEN    14u
-#define TAGS_MAX   2
-#define EXT_MAX    8
-#define ND_MAX     32
-#define DHCP4_MAX  96
-#define DHCP6_MAX  48
-#define ASK_TIME   60u /* seconds a request waits for its answer */
-#define TIME_NEVER 0xffffffffu
+#define TYPE_IPV4    0x0800
+#define TYPE_ARP     0x0806
+#define TYPE_VLAN    0x8100
+#define TYPE_IPV6    0x86dd
+#define TYPE_QINQ    0x88a8
+#define ETH_LEN      14u
+#define TAGS_MAX     2
+#define EXT_MAX      8
+#define ND_MAX       32
+#define DHCP4_MAX    96
+#define DHCP6_MAX    48
+#define ASK_TIME     60u /* seconds a request waits for its answer */
+#define TIME_NEVER   0xffffffffu
 
-#define IP_ICMP6 58
-#define IP_TCP   6
-#define IP_UDP   17
+#define IP_ICMP6     58
+#define IP_TCP       6
+#define IP_UDP       17
 
 #define EXT_HOPOPTS  0
 #define EXT_ROUTING  43
@@ -40,13 +40,14 @@
 #define EXT_AUTH     51
 #define EXT_DSTOPTS  60
 
-#define LINK_LOCAL __builtin_bswap64(0xfe80000000000000ull)
+#define LINK_LOCAL   __builtin_bswap64(0xfe80000000000000ull)
 
 /* What an IP packet carries: where it begins and ends, and how it travels. */
 struct payload {
 	uint32_t at, end;
 	uint8_t proto;
 	bool fragment; /* part of a packet, or says that it could be */
+	bool later;    /* and not its begin (IPv6) */
 	bool v6;
 };
 
@@ -76,14 +77,40 @@ struct protect_work {
 	struct payload p;
 	struct dhcp4 d4;
 	struct dhcp6 d6;
+	/* A walk over options or headers: where it is, where it ends, how it ended. */
+	uint32_t at, end;
+	int32_t rc;
+	uint8_t lladdr;
 };
+
+/* What a step of a walk is given. */
+struct walker {
+	struct frame *f;
+	const struct protect_link *l;
+};
+#define WALK_GOES_ON         0
+#define WALK_ENDS(w, status) ((w)->rc = (status), 1)
+
+/* At most `max` steps; a walk that has not ended by then ends with -1. */
+static inline int
+walk(struct frame *f, const struct protect_link *l, uint32_t at, uint32_t end, uint32_t max,
+    long (*step)(uint32_t i, void *arg))
+{
+	struct walker w = { f, l };
+
+	f->work->at = at;
+	f->work->end = end;
+	f->work->rc = -1;
+	(void)env_loop(max, step, &w);
+	return (f->work->rc);
+}
 
 /*
  * Copy bytes out of the frame: 0, or not 0 when they are not all there. A frame is read forwards
  * only, so the verdict depends on nothing behind the last that was read.
  */
-#define frame_read(f, off, to)                                                                     \
-	((f)->judged = (off) + (uint32_t)sizeof(*(to)),                                            \
+#define frame_read(f, off, to)                          \
+	((f)->judged = (off) + (uint32_t)sizeof(*(to)), \
 	    env_read((f), (off), (to), (uint32_t)sizeof(*(to))))
 
 static inline uint16_t
@@ -198,34 +225,43 @@ dhcp4_option(struct frame *f, const struct protect_link *l, uint32_t at, uint8_t
 	}
 }
 
+static long
+dhcp4_step(uint32_t i, void *arg)
+{
+	const struct walker *by = arg;
+	struct frame *f = by->f;
+	struct protect_work *w = f->work;
+	uint32_t at = w->at;
+	uint8_t code, len;
+
+	if (at >= w->end)
+		return (WALK_ENDS(w, 0));
+	if (frame_read(f, at, &code) != 0)
+		return (WALK_ENDS(w, -1));
+	if (code == 255)
+		return (WALK_ENDS(w, 0));
+	w->at = ++at;
+	if (code == 0)
+		return (WALK_GOES_ON);
+	if (at >= w->end || frame_read(f, at, &len) != 0)
+		return (WALK_ENDS(w, -1));
+	at++;
+	if (at + len > w->end || dhcp4_option(f, by->l, at, code, len) != 0)
+		return (WALK_ENDS(w, -1));
+	w->at = at + len;
+	return (WALK_GOES_ON);
+}
+
 static int
 dhcp4_options(struct frame *f, const struct protect_link *l, uint32_t at, uint32_t end)
 {
-	uint8_t cookie[4], code, len;
+	uint8_t cookie[4];
 
 	f->work->d4 = (struct dhcp4){ 0 };
 	if (at + sizeof(cookie) > end || frame_read(f, at, &cookie) != 0 ||
 	    be32(cookie) != 0x63825363)
 		return (0); /* BOOTP has none */
-	at += sizeof(cookie);
-	for (int i = 0; i < DHCP4_MAX; i++) {
-		if (at >= end)
-			return (0);
-		if (frame_read(f, at, &code) != 0)
-			return (-1);
-		at++;
-		if (code == 255)
-			return (0);
-		if (code == 0)
-			continue;
-		if (at >= end || frame_read(f, at, &len) != 0)
-			return (-1);
-		at++;
-		if (at + len > end || dhcp4_option(f, l, at, code, len) != 0)
-			return (-1);
-		at += len;
-	}
-	return (-1);
+	return (walk(f, l, at + (uint32_t)sizeof(cookie), end, DHCP4_MAX, dhcp4_step));
 }
 
 /* A message of a client's. */
@@ -307,36 +343,42 @@ dhcp6_address(struct frame *f, uint32_t at, uint32_t len)
  * Options lie in options (IA_NA and IA_TA hold addresses), and one after the other all the same: to
  * go in, only the fixed part is left behind.
  */
-static int
-dhcp6_options(struct frame *f, const struct protect_link *l, uint32_t at, uint32_t end)
+static long
+dhcp6_step(uint32_t i, void *arg)
 {
-	struct dhcp6 *d = &f->work->d6;
+	const struct walker *by = arg;
+	struct frame *f = by->f;
+	struct protect_work *w = f->work;
 	struct {
 		uint8_t code[2], len[2];
 	} o;
-	uint32_t code, len;
+	uint32_t at = w->at, code, len;
 
-	for (int i = 0; i < DHCP6_MAX; i++) {
-		if (at >= end)
-			return (0);
-		if (at + sizeof(o) > end || frame_read(f, at, &o) != 0)
-			return (-1);
-		at += sizeof(o);
-		code = be16(o.code);
-		len = be16(o.len);
-		if (at + len > end)
-			return (-1);
-		if (code == 1) {
-			d->nids++;
-			if (!duid_is_ours(f, l, at, len))
-				d->id_other = true;
-		} else if ((code == 3 && len < 12) || (code == 4 && len < 4) ||
-		    (code == 5 && dhcp6_address(f, at, len) != 0)) {
-			return (-1);
-		}
-		at += code == 3 ? 12 : code == 4 ? 4 : len;
+	if (at >= w->end)
+		return (WALK_ENDS(w, 0));
+	if (at + sizeof(o) > w->end || frame_read(f, at, &o) != 0)
+		return (WALK_ENDS(w, -1));
+	at += sizeof(o);
+	code = be16(o.code);
+	len = be16(o.len);
+	if (at + len > w->end)
+		return (WALK_ENDS(w, -1));
+	if (code == 1) {
+		w->d6.nids++;
+		if (!duid_is_ours(f, by->l, at, len))
+			w->d6.id_other = true;
+	} else if ((code == 3 && len < 12) || (code == 4 && len < 4) ||
+	    (code == 5 && dhcp6_address(f, at, len) != 0)) {
+		return (WALK_ENDS(w, -1));
 	}
-	return (-1);
+	w->at = at + (code == 3 ? 12 : code == 4 ? 4 : len);
+	return (WALK_GOES_ON);
+}
+
+static int
+dhcp6_options(struct frame *f, const struct protect_link *l, uint32_t at, uint32_t end)
+{
+	return (walk(f, l, at, end, DHCP6_MAX, dhcp6_step));
 }
 
 struct dhcp6_head {
@@ -386,28 +428,41 @@ dhcp6_in(struct frame *f, const struct protect_link *l, uint32_t at, uint32_t en
 
 /* ---- neighbour discovery (RFC 4861) ---- */
 
-/* The link-layer option of that type, when present, must tell the link's MAC address. */
-static enum protect_reason
-nd_options(
-    struct frame *f, const struct protect_link *l, uint32_t at, uint32_t end, uint8_t lladdr)
+static long
+nd_step(uint32_t i, void *arg)
 {
+	const struct walker *by = arg;
+	struct frame *f = by->f;
+	struct protect_work *w = f->work;
+	uint32_t at = w->at;
 	struct {
 		uint8_t type, len;
 	} o;
 	uint8_t mac[6];
 
-	for (int i = 0; i < ND_MAX; i++) {
-		if (at >= end)
-			return (PROTECT_PASS);
-		if (at + sizeof(o) > end || frame_read(f, at, &o) != 0 || o.len == 0 ||
-		    at + 8u * o.len > end)
-			return (PROTECT_ND_FORM);
-		if (o.type == lladdr &&
-		    (o.len != 1 || frame_read(f, at + 2, &mac) != 0 || !same_mac(mac, l->mac)))
-			return (PROTECT_ND_MAC);
-		at += 8u * o.len;
-	}
-	return (PROTECT_ND_FORM);
+	if (at >= w->end)
+		return (WALK_ENDS(w, PROTECT_PASS));
+	if (at + sizeof(o) > w->end || frame_read(f, at, &o) != 0 || o.len == 0 ||
+	    at + 8u * o.len > w->end)
+		return (WALK_ENDS(w, PROTECT_ND_FORM));
+	if (o.type == w->lladdr &&
+	    (o.len != 1 || frame_read(f, at + 2, &mac) != 0 || !same_mac(mac, by->l->mac)))
+		return (WALK_ENDS(w, PROTECT_ND_MAC));
+	w->at = at + 8u * o.len;
+	return (WALK_GOES_ON);
+}
+
+/* The link-layer option of that type, when present, must tell the link's MAC address. */
+static enum protect_reason
+nd_options(struct frame *f, const struct protect_link *l, uint32_t at, uint32_t end, uint8_t lladdr)
+{
+	int rc;
+
+	if (at > end)
+		return (PROTECT_ND_FORM);
+	f->work->lladdr = lladdr;
+	rc = walk(f, l, at, end, ND_MAX, nd_step);
+	return (rc < 0 ? PROTECT_ND_FORM : (enum protect_reason)rc);
 }
 
 static enum protect_reason
@@ -424,14 +479,11 @@ icmp6_out(struct frame *f, const struct protect_link *l, const struct payload *p
 		return (PROTECT_ND_FORM);
 	switch (type) {
 	case 133: /* Router Solicitation */
-		return (p->at + 8 > p->end ? PROTECT_ND_FORM
-					   : nd_options(f, l, p->at + 8, p->end, 1));
+		return (nd_options(f, l, p->at + 8, p->end, 1));
 	case 134: /* Router Advertisement */
-		return (p->at + 16 > p->end ? PROTECT_ND_FORM
-					    : nd_options(f, l, p->at + 16, p->end, 1));
+		return (nd_options(f, l, p->at + 16, p->end, 1));
 	case 135: /* Neighbour Solicitation */
-		return (p->at + 24 > p->end ? PROTECT_ND_FORM
-					    : nd_options(f, l, p->at + 24, p->end, 1));
+		return (nd_options(f, l, p->at + 24, p->end, 1));
 	case 136: /* Neighbour Advertisement */
 		if (p->at + 24 > p->end || frame_read(f, p->at + 8, &target) != 0)
 			return (PROTECT_ND_FORM);
@@ -444,9 +496,13 @@ icmp6_out(struct frame *f, const struct protect_link *l, const struct payload *p
 }
 
 /* Prefixes that a router lets hosts make addresses of (RFC 4862, 5.5.3). */
-static void
-advert_in(struct frame *f, uint32_t at, uint32_t end)
+static long
+advert_step(uint32_t i, void *arg)
 {
+	const struct walker *by = arg;
+	struct frame *f = by->f;
+	struct protect_work *w = f->work;
+	uint32_t at = w->at;
 	struct {
 		uint8_t type, len, bits, flags;
 		uint8_t valid[4], preferred[4], reserved[4];
@@ -456,15 +512,14 @@ advert_in(struct frame *f, uint32_t at, uint32_t end)
 		uint8_t type, len;
 	} head;
 
-	for (int i = 0; i < ND_MAX; i++) {
-		if (at + sizeof(head) > end || frame_read(f, at, &head) != 0 || head.len == 0 ||
-		    at + 8u * head.len > end)
-			return;
-		if (head.type == 3 && head.len == 4 && frame_read(f, at, &o) == 0 && o.bits == 64 &&
-		    (o.flags & 0x40) != 0 && o.prefix[0] != LINK_LOCAL)
-			learn(f, PROTECT_K_PREFIX, o.prefix[0], 0, be32(o.valid));
-		at += 8u * head.len;
-	}
+	if (at + sizeof(head) > w->end || frame_read(f, at, &head) != 0 || head.len == 0 ||
+	    at + 8u * head.len > w->end)
+		return (WALK_ENDS(w, 0));
+	if (head.type == 3 && head.len == 4 && frame_read(f, at, &o) == 0 && o.bits == 64 &&
+	    (o.flags & 0x40) != 0 && o.prefix[0] != LINK_LOCAL)
+		learn(f, PROTECT_K_PREFIX, o.prefix[0], 0, be32(o.valid));
+	w->at = at + 8u * head.len;
+	return (WALK_GOES_ON);
 }
 
 /* ---- TCP and UDP ---- */
@@ -615,7 +670,7 @@ ip6_read(struct frame *f, uint32_t at, struct ip6 *ip, struct payload *p)
 	p->at = at;
 	p->end = at + len < f->len ? at + len : f->len;
 	p->proto = ip->next;
-	p->fragment = false;
+	p->fragment = p->later = false;
 	p->v6 = true;
 	return (0);
 }
@@ -627,38 +682,45 @@ is_ext(uint8_t next)
 	    next == EXT_AUTH || next == EXT_DSTOPTS);
 }
 
+static long
+ip6_step(uint32_t i, void *arg)
+{
+	const struct walker *by = arg;
+	struct frame *f = by->f;
+	struct protect_work *w = f->work;
+	struct payload *p = &w->p;
+	uint32_t at = p->at;
+	struct {
+		uint8_t next, len, offset[2];
+	} h;
+
+	if (!is_ext(p->proto))
+		return (WALK_ENDS(w, p->later ? 1 : 0));
+	if (p->fragment || at + 8 > p->end || frame_read(f, at, &h) != 0)
+		return (WALK_ENDS(w, -1));
+	if (p->proto == EXT_FRAGMENT) {
+		p->fragment = true;
+		p->later = (be16(h.offset) & 0xfff8) != 0;
+		at += 8;
+	} else if (p->proto == EXT_AUTH) {
+		at += (h.len + 2u) * 4;
+	} else {
+		at += (h.len + 1u) * 8;
+	}
+	p->proto = h.next;
+	p->at = at;
+	return (at > p->end ? WALK_ENDS(w, -1) : WALK_GOES_ON);
+}
+
 /*
  * Go over the headers between IPv6's own and what it carries (RFC 8200, 4). Behind the header of a
  * fragment only what is carried may follow: so its begin, ports and types, lies in the first eight
  * bytes, which no other fragment can overlap. 1: a later fragment; -1: malformed, or too many.
  */
 static int
-ip6_walk(struct frame *f, struct payload *p)
+ip6_walk(struct frame *f, const struct protect_link *l)
 {
-	struct {
-		uint8_t next, len, offset[2];
-	} h;
-	bool later = false;
-
-	for (int i = 0; i < EXT_MAX; i++) {
-		if (!is_ext(p->proto))
-			return (later ? 1 : 0);
-		if (p->fragment || p->at + 8 > p->end || frame_read(f, p->at, &h) != 0)
-			return (-1);
-		if (p->proto == EXT_FRAGMENT) {
-			p->fragment = true;
-			later = (be16(h.offset) & 0xfff8) != 0;
-			p->at += 8;
-		} else if (p->proto == EXT_AUTH) {
-			p->at += (h.len + 2u) * 4;
-		} else {
-			p->at += (h.len + 1u) * 8;
-		}
-		p->proto = h.next;
-		if (p->at > p->end)
-			return (-1);
-	}
-	return (is_ext(p->proto) ? -1 : later ? 1 : 0);
+	return (walk(f, l, 0, 0, EXT_MAX + 1, ip6_step));
 }
 
 static enum protect_reason
@@ -673,12 +735,12 @@ ip6_out(struct frame *f, const struct protect_link *l, uint32_t at)
 		return (check ? PROTECT_IPV6_FORM : PROTECT_PASS);
 	if (check && !v6_allowed(f, l, ip.src[0], ip.src[1]))
 		return (PROTECT_IPV6_SOURCE);
-	rc = ip6_walk(f, p);
+	rc = ip6_walk(f, l);
 	if (rc < 0) /* without ip-nospoof it could still be DHCP, or a blocked port */
-		return (check			     ? PROTECT_IPV6_FORM
+		return (check                       ? PROTECT_IPV6_FORM
 			: (l->flags & PROTECT_DHCP) ? PROTECT_DHCP_FORM
-			: l->nport != 0		     ? PROTECT_PORT
-						     : PROTECT_PASS);
+			: l->nport != 0             ? PROTECT_PORT
+						    : PROTECT_PASS);
 	return (rc > 0 ? PROTECT_PASS : payload_out(f, l, p));
 }
 
@@ -799,7 +861,7 @@ learn_in(struct frame *f, const struct protect_link *l, const struct carried *c)
 	/* A router on this link: RFC 4861, 6.1.2. */
 	if (p->proto == IP_ICMP6 && (l->flags & PROTECT_LEARN_SLAAC) != 0 && ip6.hops == 255 &&
 	    ip6.src[0] == LINK_LOCAL && frame_read(f, p->at, &type) == 0 && type == 134)
-		advert_in(f, p->at + 16, p->end);
+		(void)walk(f, l, p->at + 16, p->end, ND_MAX, advert_step);
 }
 
 PROTECT_FUNCTION enum protect_reason

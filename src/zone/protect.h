@@ -81,7 +81,7 @@ enum protect_reason {
 #define X(id, name, counter, text) PROTECT_##id,
 	PROTECT_REASONS_X(X)
 #undef X
-	    PROTECT_NREASONS
+	PROTECT_NREASONS
 };
 
 /* Counters of a link: [direction][reason], frames. */

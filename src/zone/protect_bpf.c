@@ -76,6 +76,8 @@ env_read(const struct frame *f, uint32_t off, void *to, uint32_t len)
 	return ((int)bpf_skb_load_bytes(f->data, off, to, len));
 }
 
+#define env_loop(n, step, arg) bpf_loop((n), (step), (arg), 0)
+
 static __always_inline uint64_t
 env_now(const struct frame *f)
 {
@@ -104,7 +106,11 @@ env_forget(const struct frame *f, const struct protect_key *key)
 
 #include "zone/protect.c"
 
-/* One per CPU: a program runs to its end on one, and does not run within itself. */
+/*
+ * One per CPU: a program runs to its end on one, and does not run within itself. That a walk keeps
+ * its state here and not on the stack also matters to kernels before 6.7, which look at the function
+ * that bpf_loop calls only once, and would take what it leaves on the stack for all it can leave.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -149,21 +155,19 @@ offload_ends_from(struct __sk_buff *skb, uint32_t end)
 static __always_inline bool
 offload_ends_at(struct __sk_buff *skb, uint32_t end)
 {
-	uint32_t zero = 0, len = skb->len, rest;
+	uint32_t zero = 0, len = skb->len, more;
 	struct aside *aside = bpf_map_lookup_elem(&asides, &zero);
 
-	if (aside == NULL || end == 0 || len <= end || !offload_ends_from(skb, end))
+	if (aside == NULL || len <= end || len - end > ASIDE_MAX || !offload_ends_from(skb, end))
 		return (false);
-	rest = len - end;
-	if (rest == 0 || rest > ASIDE_MAX - 1)
-		return (false);
-	/* The bound once more, where the verifier looks for it. */
-	asm volatile("" : "+r"(rest));
-	rest &= ASIDE_MAX - 1;
-	if (rest == 0 || bpf_skb_load_bytes(skb, end, aside->bytes, rest) != 0 ||
+	/* The bounds once more, in the one form that the verifier of 6.1 sees them in: 1 + 0..2047. */
+	more = len - end - 1;
+	asm volatile("" : "+r"(more));
+	more &= ASIDE_MAX - 1;
+	if (bpf_skb_load_bytes(skb, end, aside->bytes, more + 1) != 0 ||
 	    bpf_skb_change_tail(skb, end, 0) != 0 || bpf_skb_change_tail(skb, len, 0) != 0)
 		return (false);
-	return (bpf_skb_store_bytes(skb, end, aside->bytes, rest, 0) == 0);
+	return (bpf_skb_store_bytes(skb, end, aside->bytes, more + 1, 0) == 0);
 }
 
 /* Will what the host fills in later leave alone what the verdict depends on? */

@@ -94,7 +94,8 @@ add_list(struct protect_link *l, const char *what, const char *list, bool whole,
 		size_t len = strcspn(list, ", ");
 
 		if (len >= sizeof(word))
-			return (err_say(e, EINVAL, "%s: '%s' is not a list of addresses", what, list));
+			return (
+			    err_say(e, EINVAL, "%s: '%s' is not a list of addresses", what, list));
 		memcpy(word, list, len);
 		word[len] = '\0';
 		if ((rc = add_one(l, what, word, whole, e)) != 0)
@@ -116,10 +117,11 @@ add_ports(struct protect_link *l, const char *list, struct err *e)
 		(void)snprintf(word, sizeof(word), "%.*s", (int)len, list);
 		if (len >= sizeof(word) || parse_u32(word, 1, UINT16_MAX, &port) != 0)
 			return (err_say(e, EINVAL,
-			    "blocked_outgoing_ports: '%s' does not begin with a port number", list));
+			    "blocked_outgoing_ports: '%s' does not begin with a port number",
+			    list));
 		if (l->nport == PROTECT_PORTS_MAX)
-			return (err_say(e, E2BIG, "blocked_outgoing_ports: more than %d",
-			    PROTECT_PORTS_MAX));
+			return (err_say(
+			    e, E2BIG, "blocked_outgoing_ports: more than %d", PROTECT_PORTS_MAX));
 		l->port[l->nport++] = (uint16_t)port;
 		list += len;
 	}
@@ -151,8 +153,8 @@ set_switches(struct protect_link *l, const struct znet *net, struct err *e)
 		if (v == NULL || *v == '\0')
 			continue;
 		if (parse_bool(v, &on) != 0)
-			return (err_say(e, EINVAL, "%s: '%s' is neither true nor false",
-			    switches[i].name, v));
+			return (err_say(
+			    e, EINVAL, "%s: '%s' is neither true nor false", switches[i].name, v));
 		if (on)
 			l->flags &= ~switches[i].off;
 	}

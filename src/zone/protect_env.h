@@ -17,8 +17,8 @@
 #include <string.h>
 
 #define PROTECT_FUNCTION
-#define ENV_WORK(f)                                                                                \
-	struct protect_work work;                                                                  \
+#define ENV_WORK(f)               \
+	struct protect_work work; \
 	(f)->work = &work
 #define NENTRIES (sizeof(((struct protect_table *)NULL)->entry) / sizeof(f->table->entry[0]))
 
@@ -29,6 +29,16 @@ env_read(const struct frame *f, uint32_t off, void *to, uint32_t len)
 		return (-1);
 	memcpy(to, (const uint8_t *)f->data + off, len);
 	return (0);
+}
+
+static inline long
+env_loop(uint32_t n, long (*step)(uint32_t i, void *arg), void *arg)
+{
+	uint32_t i = 0;
+
+	while (i < n && step(i, arg) == 0)
+		i++;
+	return (i);
 }
 
 static inline uint64_t
