@@ -2,7 +2,7 @@
 # zhyve: the short front of meson. `make help` lists what there is.
 BUILD ?= build
 
-.PHONY: all help demo check check-unit check-style check-guest check-sanitize check-sim check-fuzz check-host fuzz sim bench host-shell install clean
+.PHONY: all help demo check check-unit check-style check-link check-guest check-sanitize check-sim check-fuzz check-host fuzz sim bench host-shell install clean
 
 all: deps-build
 	@ninja -C $(BUILD)
@@ -14,6 +14,7 @@ help:
 	@echo '  make check-unit    unit tests: no root, no KVM'
 	@echo '  make check-style   include wall, formatting, file sizes, manual pages, scripts'
 	@echo '  make check-sanitize  the unit tests under ASan and UBSan'
+	@echo '  make check-link    frames against the protection of links, in this machine'\''s kernel (root)'
 	@echo '  make check-guest   bare-metal payloads on this machine'\''s /dev/kvm (root)'
 	@echo '  make check-host    end to end, in the virtual host (root)'
 	@echo '  make check-sim     the device models driven by seeds, half a minute'
@@ -36,7 +37,7 @@ demo:
 	@tools/demo
 
 check: deps-build-check-host-image-demo
-	@tests/check unit style guest sanitize sim fuzz host
+	@tests/check unit style link guest sanitize sim fuzz host
 
 check-host: deps-build-check-host-image-demo
 	@tests/check host
@@ -45,7 +46,7 @@ check-host: deps-build-check-host-image-demo
 check-unit: deps-build-check
 	@tests/check unit
 
-check-style check-sanitize check-guest check-sim check-fuzz: check-%: deps-build-check
+check-style check-link check-sanitize check-guest check-sim check-fuzz: check-%: deps-build-check
 	@tests/check $*
 
 SECONDS ?= 600

@@ -77,6 +77,11 @@ struct protect_work {
 	struct payload p;
 	struct dhcp4 d4;
 	struct dhcp6 d6;
+	/*
+	 * The verdict does not depend on bytes at `judged` and behind it. csum_at: where a DHCP
+	 * message has its checksum; 0 for other frames.
+	 */
+	uint32_t judged, csum_at;
 	/* A walk over options or headers: where it is, where it ends, how it ended. */
 	uint32_t at, end;
 	int32_t rc;
@@ -109,8 +114,8 @@ walk(struct frame *f, const struct protect_link *l, uint32_t at, uint32_t end, u
  * Copy bytes out of the frame: 0, or not 0 when they are not all there. A frame is read forwards
  * only, so the verdict depends on nothing behind the last that was read.
  */
-#define frame_read(f, off, to)                          \
-	((f)->judged = (off) + (uint32_t)sizeof(*(to)), \
+#define frame_read(f, off, to)                                \
+	((f)->work->judged = (off) + (uint32_t)sizeof(*(to)), \
 	    env_read((f), (off), (to), (uint32_t)sizeof(*(to))))
 
 static inline uint16_t
@@ -553,7 +558,7 @@ udp_out(struct frame *f, const struct protect_link *l, const struct payload *p)
 		r = dhcp6_out(f, l, p, p->at + 8);
 	else
 		r = dhcp4_out(f, l, p, p->at + 8);
-	f->csum_at = p->at + 6;
+	f->work->csum_at = p->at + 6;
 	return ((l->flags & PROTECT_DHCP) != 0 ? r : PROTECT_PASS);
 }
 
@@ -809,7 +814,7 @@ protect_from_guest(struct frame *f, const struct protect_link *l)
 	struct ether eth;
 
 	ENV_WORK(f);
-	f->judged = f->csum_at = 0;
+	f->work->judged = f->work->csum_at = 0;
 	if (frame_read(f, 0, &eth) != 0)
 		return (PROTECT_SHORT);
 	if ((l->flags & PROTECT_MAC) != 0 && !same_mac(eth.from, l->mac))
@@ -871,7 +876,7 @@ protect_to_guest(struct frame *f, const struct protect_link *l)
 	struct ether eth;
 
 	ENV_WORK(f);
-	f->judged = f->csum_at = 0;
+	f->work->judged = f->work->csum_at = 0;
 	if (frame_read(f, 0, &eth) != 0)
 		return (PROTECT_SHORT);
 	skip_tags(f, &eth, &c);

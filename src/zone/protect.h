@@ -123,12 +123,6 @@ struct frame {
 	uint16_t tag_proto; /* of a VLAN tag that was taken out of the frame, host order; 0: none */
 	uint16_t tag;
 	bool gso; /* will be cut into several packets later */
-	/*
-	 * Told by the function: the verdict does not depend on bytes at `judged` and behind it; and where
-	 * a DHCP message has its checksum, 0 for other frames. Who lets the host fill in a checksum
-	 * later has to see to it that this happens behind `judged`, or there.
-	 */
-	uint32_t judged, csum_at;
 };
 
 #ifndef __BPF__

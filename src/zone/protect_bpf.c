@@ -174,11 +174,13 @@ offload_ends_at(struct __sk_buff *skb, uint32_t end)
 static __always_inline bool
 offload_is_honest(struct __sk_buff *skb, const struct frame *f)
 {
+	const struct protect_work *w = f->work;
+
 	if (!offload_asked(skb))
 		return (true);
-	if (f->csum_at != 0 && f->judged > f->csum_at)
-		return (offload_ends_at(skb, f->csum_at + 2));
-	return (offload_ends_from(skb, f->judged + 2));
+	if (w->csum_at != 0 && w->judged > w->csum_at)
+		return (offload_ends_at(skb, w->csum_at + 2));
+	return (offload_ends_from(skb, w->judged + 2));
 }
 
 /* ---- the programs ---- */
@@ -225,7 +227,7 @@ judge(struct __sk_buff *skb, uint32_t direction)
 		return (TC_ACT_SHOT);
 	if (direction == PROTECT_FROM_GUEST) {
 		r = protect_from_guest(&f, l);
-		if (r == PROTECT_PASS && f.judged > sizeof(struct ether) &&
+		if (r == PROTECT_PASS && f.work->judged > sizeof(struct ether) &&
 		    !offload_is_honest(skb, &f))
 			r = PROTECT_CHECKSUM;
 	} else {

@@ -17,8 +17,8 @@
 #include <string.h>
 
 #define PROTECT_FUNCTION
-#define ENV_WORK(f)               \
-	struct protect_work work; \
+#define ENV_WORK(f)                                           \
+	static struct protect_work work; /* for one thread */ \
 	(f)->work = &work
 #define NENTRIES (sizeof(((struct protect_table *)NULL)->entry) / sizeof(f->table->entry[0]))
 

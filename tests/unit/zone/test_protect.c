@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The protection of a link as ordinary C: what tests/link cannot say about it (tags the kernel has
+ * taken out, time that passes), and who a link is by its net resource. The frames themselves stand in
+ * tests/link.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "zone/protect_conf.h"
+
+#define ALL (PROTECT_MAC | PROTECT_IP | PROTECT_DHCP | PROTECT_RESTRICTED | PROTECT_PROMISC)
+
+static const uint8_t mac[6] = { 0x02, 0x08, 0x20, 0x00, 0x00, 0x01 };
+static struct protect_table table;
+
+/* The link of a net with these properties ("name=value", NULL at the end). */
+static struct protect_link
+link_of(const char *const props[])
+{
+	struct znet net = { .allowed_address = NULL };
+	struct protect_link l;
+	struct err e = { 0 };
+	char name[64];
+
+	for (size_t i = 0; props[i] != NULL; i++) {
+		size_t n = strcspn(props[i], "=");
+
+		memcpy(name, props[i], n);
+		name[n] = '\0';
+		assert_int_equal(zprop_set(&net.prop, &net.nprop, name, props[i] + n + 1), 0);
+	}
+	if (protect_conf(&net, &l, &e) != 0)
+		fail_msg("%s", e.text);
+	for (size_t i = 0; i < net.nprop; i++) {
+		free(net.prop[i].name);
+		free(net.prop[i].value);
+	}
+	free(net.prop);
+	protect_set_mac(&l, mac);
+	table = (struct protect_table){ .now = 1000 };
+	return (l);
+}
+#define LINK(...) link_of((const char *const[]){ __VA_ARGS__, NULL })
+
+static int
+conf_fails(const char *name, const char *value, struct err *e)
+{
+	struct zprop prop = { strdup(name), strdup(value) };
+	struct znet net = { .prop = &prop, .nprop = 1 };
+	struct protect_link l;
+	int rc = protect_conf(&net, &l, e);
+
+	free(prop.name);
+	free(prop.value);
+	return (rc);
+}
+
+static void
+flags_of_properties(void **state)
+{
+	assert_int_equal(LINK("ips=10.0.0.5/24").flags, ALL);
+	assert_int_equal(
+	    LINK("ips=10.0.0.5/24", "allow_ip_spoofing=true").flags, ALL & ~PROTECT_IP);
+	assert_int_equal(LINK("ips=10.0.0.5/24", "allow_ip_spoofing=false").flags, ALL);
+	assert_int_equal(LINK("ips=10.0.0.5/24", "allow_mac_spoofing=true").flags,
+	    ALL & ~(PROTECT_MAC | PROTECT_PROMISC));
+	assert_int_equal(
+	    LINK("ips=10.0.0.5/24", "dhcp_server=1").flags, ALL & ~(PROTECT_DHCP | PROTECT_IP));
+	assert_int_equal(LINK("ips=10.0.0.5/24", "allow_dhcp_spoofing=true").flags,
+	    ALL & ~(PROTECT_DHCP | PROTECT_IP));
+	assert_int_equal(LINK("ips=10.0.0.5/24", "allow_restricted_traffic=true").flags,
+	    ALL & ~PROTECT_RESTRICTED);
+	assert_int_equal(
+	    LINK("ips=10.0.0.5/24", "allow_unfiltered_promisc=true").flags, ALL & ~PROTECT_PROMISC);
+	assert_int_equal(LINK("ips=dhcp").flags, ALL | PROTECT_LEARN_DHCP4 | PROTECT_ALL_CIDS);
+	assert_int_equal(LINK("ips=addrconf").flags,
+	    ALL | PROTECT_LEARN_DHCP6 | PROTECT_LEARN_SLAAC | PROTECT_ALL_CIDS);
+	/* Without any address: those DHCP gives. */
+	assert_int_equal(LINK("primary=true").flags,
+	    ALL | PROTECT_LEARN_DHCP4 | PROTECT_LEARN_DHCP6 | PROTECT_ALL_CIDS);
+	assert_int_equal(LINK("ips=dhcp", "allow_ip_spoofing=true").flags & PROTECT_LEARN, 0);
+}
+
+static void
+addresses_of_properties(void **state)
+{
+	struct protect_link l =
+	    LINK("ips=10.0.0.5/24,fd00::5/64,dhcp", "allowed_ips=10.7.3.0/16 fd00:7::1/33",
+		"vrrp_primary_ip=10.0.0.9", "blocked_outgoing_ports=25,465");
+
+	assert_int_equal(l.nv4, 3);
+	assert_int_equal(l.v4[0].addr, htonl(0x0a000005));
+	assert_int_equal(l.v4[0].mask, UINT32_MAX);
+	assert_int_equal(l.v4[1].addr, htonl(0x0a070000));
+	assert_int_equal(l.v4[1].mask, htonl(0xffff0000));
+	assert_int_equal(l.nv6, 2);
+	assert_memory_equal(l.v6[0].addr, "\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5", 16);
+	assert_memory_equal(l.v6[1].mask, "\xff\xff\xff\xff\x80\0\0\0\0\0\0\0\0\0\0\0", 16);
+	assert_int_equal(l.nport, 2);
+	assert_int_equal(l.port[1], 465);
+	assert_memory_equal(&l.eui64, "\0\x08\x20\xff\xfe\0\0\1", 8);
+}
+
+static void
+properties_refused(void **state)
+{
+	struct err e = { 0 };
+
+	assert_int_equal(conf_fails("ips", "10.0.0/24", &e), -EINVAL);
+	assert_string_equal(e.text, "ips: '10.0.0/24' is not an address");
+	assert_int_equal(conf_fails("allowed_ips", "0.0.0.0/0", &e), -EINVAL);
+	assert_int_equal(conf_fails("allowed_ips", "dhcp", &e), -EINVAL);
+	assert_int_equal(conf_fails("allow_ip_spoofing", "perhaps", &e), -EINVAL);
+	assert_int_equal(conf_fails("blocked_outgoing_ports", "0", &e), -EINVAL);
+	assert_int_equal(conf_fails("blocked_outgoing_ports", "25,65536", &e), -EINVAL);
+	assert_int_equal(conf_fails("blocked_outgoing_ports",
+			     "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,"
+			     "27,28,29,30,31,32,33",
+			     &e),
+	    -E2BIG);
+}
+
+/* An IPv4 packet from 10.0.0.5, 60 bytes. */
+static void
+ip_frame(uint8_t f[60])
+{
+	static const uint8_t head[] = { 255, 255, 255, 255, 255, 255, 2, 8, 0x20, 0, 0, 1, 8, 0,
+		0x45, 0, 0, 46, 0, 0, 0, 0, 64, 1, 0, 0, 10, 0, 0, 5, 10, 0, 0, 9 };
+
+	memset(f, 0, 60);
+	memcpy(f, head, sizeof(head));
+}
+
+static enum protect_reason
+tagged(const struct protect_link *l, uint16_t proto, uint16_t tag)
+{
+	uint8_t bytes[60];
+	struct frame f = {
+		.data = bytes, .table = &table, .len = 60, .tag_proto = proto, .tag = tag
+	};
+
+	ip_frame(bytes);
+	return (protect_from_guest(&f, l));
+}
+
+/* As the kernel shows them: the tag beside the frame. */
+static void
+tags_taken_out(void **state)
+{
+	struct protect_link l = LINK("ips=10.0.0.5/24");
+
+	assert_int_equal(tagged(&l, 0, 0), PROTECT_PASS);
+	assert_int_equal(tagged(&l, 0x8100, 0xe000), PROTECT_PASS);
+	assert_int_equal(tagged(&l, 0x8100, 7), PROTECT_VLAN);
+	assert_int_equal(tagged(&l, 0x88a8, 0), PROTECT_ETHERTYPE);
+	l.vlan = 7;
+	assert_int_equal(tagged(&l, 0x8100, 0xe007), PROTECT_PASS);
+	assert_int_equal(tagged(&l, 0x8100, 8), PROTECT_VLAN);
+	l = LINK("ips=10.0.0.6/24", "allow_restricted_traffic=true");
+	assert_int_equal(tagged(&l, 0x88a8, 9), PROTECT_IPV4_SOURCE);
+}
+
+/* A lease ends. */
+static void
+leases_end(void **state)
+{
+	struct protect_link l = LINK("ips=dhcp");
+	uint8_t bytes[60];
+	struct frame f = { .data = bytes, .table = &table, .len = 60 };
+	uint32_t addr = htonl(0x0a000005);
+
+	ip_frame(bytes);
+	assert_int_equal(protect_from_guest(&f, &l), PROTECT_IPV4_SOURCE);
+	table.entry[0].key = (struct protect_key){ .kind = PROTECT_K_V4, .addr = { addr, 0 } };
+	table.entry[0].until = 1060;
+	assert_int_equal(protect_from_guest(&f, &l), PROTECT_PASS);
+	table.now = 1059;
+	assert_int_equal(protect_from_guest(&f, &l), PROTECT_PASS);
+	table.now = 1060;
+	assert_int_equal(protect_from_guest(&f, &l), PROTECT_IPV4_SOURCE);
+}
+
+static void
+names(void **state)
+{
+	for (unsigned r = 0; r < PROTECT_NREASONS; r++) {
+		assert_true(strlen(protect_reason_name(r)) > 1);
+		for (unsigned s = 0; s < r; s++)
+			assert_string_not_equal(protect_reason_name(r), protect_reason_name(s));
+	}
+	assert_string_equal(protect_reason_counter(PROTECT_ARP_MAC), "ipspoofed");
+	assert_string_equal(protect_reason_name(PROTECT_NREASONS), "unknown");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(flags_of_properties),
+		cmocka_unit_test(addresses_of_properties),
+		cmocka_unit_test(properties_refused),
+		cmocka_unit_test(tags_taken_out),
+		cmocka_unit_test(leases_end),
+		cmocka_unit_test(names),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
