@@ -388,6 +388,14 @@ zone_vcpus_get(const char *name, json_t **out, struct err *e)
 }
 
 int
+zone_links_get(const char *name, json_t **out, struct err *e)
+{
+	int rc = call_running(name, "GetLinks", NULL, out, e);
+
+	return (rc == -ENOTCONN ? err_say(e, EINVAL, "not running") : rc);
+}
+
+int
 zone_screenshot_take(const char *name, char path[PATH_MAX], struct err *e)
 {
 	json_t *reply = NULL;

@@ -69,6 +69,8 @@ int zone_refresh_disks(const char *name, struct err *e);
 int zone_vcpus_get(const char *name, json_t **out, struct err *e);
 /* Where a live zone's display is, as GetDisplay of org.zhyve.Zone says; *out is the caller's. */
 int zone_display_get(const char *name, json_t **out, struct err *e);
+/* A live zone's links with their counters, as GetLinks says; *out is the caller's. */
+int zone_links_get(const char *name, json_t **out, struct err *e);
 
 /*
  * Connect to the zone's console, installed or live; zoneadmd is started when it is not there.

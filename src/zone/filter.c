@@ -49,8 +49,9 @@ load_failed(int rc, struct err *e)
 	return (err_say(e, -rc,
 	    "cannot protect the link: this kernel does not load the BPF filter: %s%s%s%s. A link "
 	    "is "
-	    "not made without its filter: use a kernel (5.17 or later) with BPF, NET_CLS_BPF and "
-	    "NET_SCH_INGRESS",
+	    "not made without its filter: use a kernel (5.17 or later) with BPF and its BTF, "
+	    "NET_CLS_BPF "
+	    "and NET_SCH_INGRESS",
 	    strerror(-rc), said[0] != '\0' ? " (" : "", said, said[0] != '\0' ? ")" : ""));
 }
 

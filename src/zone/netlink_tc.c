@@ -73,6 +73,6 @@ nl_filter_set(
 	mnl_attr_nest_end(h, options);
 	rc = nl_transact(nl, h, NULL, NULL);
 	return (rc == 0 ? 0
-			: nl_failed(nl, rc, e, ingress ? "filter what is sent by" : "filter what is sent to",
-			      name));
+			: nl_failed(nl, rc, e,
+			      ingress ? "filter what is sent by" : "filter what is sent to", name));
 }

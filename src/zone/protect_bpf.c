@@ -3,7 +3,7 @@
  * The BPF programs of a vnic: protect.c in the kernel, as classifiers on the tap. What the guest
  * sends is the tap's ingress, what it is sent the tap's egress; both come by here whether zhyve or
  * vhost-net moves the frames. Compiled by clang for the target bpf, embedded into zoneadmd, loaded by
- * filter.c. It calls no helper that is reserved for programs under the GPL.
+ * filter.c.
  *
  * One thing here is not in protect.c, because only the kernel has it: a guest may leave a checksum
  * to the host to fill in, at any place of the frame it likes, after the filter has passed it. Two
@@ -13,12 +13,14 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include <bpf/bpf_core_read.h>
+
 #include "zone/protect.h"
 
-#define TC_ACT_OK   0
-#define TC_ACT_SHOT 2
-#define NS_PER_S    1000000000ull
-#define EINVAL      22
+#define TC_ACT_OK      0
+#define TC_ACT_SHOT    2
+#define PROTECT_CHECKS (PROTECT_MAC | PROTECT_IP | PROTECT_DHCP | PROTECT_RESTRICTED)
+#define NS_PER_S       1000000000ull
 
 /* filter.c fills it in and freezes it before the program is attached. */
 struct {
@@ -55,18 +57,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 16384);
 } firsts SEC(".maps");
-
-/* Room for a DHCP message while its checksum is looked at. */
-#define ASIDE_MAX 2048u
-struct aside {
-	uint8_t bytes[ASIDE_MAX];
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, uint32_t);
-	__type(value, struct aside);
-} asides SEC(".maps");
 
 /* ---- what protect.c asks for ---- */
 
@@ -120,67 +110,30 @@ struct {
 
 /* ---- checksums that are left to the host ---- */
 
+/* The kernel's own structure behind a program's context: the loader finds where its members are. */
+struct sk_buff {
+	uint8_t ip_summed : 2;
+	uint16_t csum_start, csum_offset, mac_header;
+} __attribute__((preserve_access_index));
+#define CHECKSUM_PARTIAL 3
+
 /*
- * Is a checksum still to be filled in? The kernel does not tell a program so; but asked to correct
- * one, it leaves the bytes alone where they are not a checksum yet.
+ * Will what the host fills in later leave alone what the verdict depends on? A DHCP message is
+ * looked at to its end, so its checksum must be where UDP has it.
  */
 static __always_inline bool
-offload_asked(struct __sk_buff *skb)
+offload_is_honest(struct __sk_buff *skb, const struct protect_work *w)
 {
-	const uint32_t at = 12; /* any two bytes that every frame has */
-	uint16_t before, after;
+	struct sk_buff *kernel = (struct sk_buff *)skb;
+	uint32_t at;
 
-	if (bpf_skb_load_bytes(skb, at, &before, sizeof(before)) != 0 ||
-	    bpf_l4_csum_replace(skb, at, 0, 1, sizeof(before)) != 0 ||
-	    bpf_skb_load_bytes(skb, at, &after, sizeof(after)) != 0)
+	if (BPF_CORE_READ_BITFIELD_PROBED(kernel, ip_summed) != CHECKSUM_PARTIAL)
 		return (true);
-	return (before == after || bpf_skb_store_bytes(skb, at, &before, sizeof(before), 0) != 0);
-}
-
-/*
- * Does the checksum of a frame that has one to be filled in end at `end` or behind it? The kernel
- * does not cut a frame before the end of its checksum. When it does cut, the frame is spoilt: it has
- * to be dropped.
- */
-static __always_inline bool
-offload_ends_from(struct __sk_buff *skb, uint32_t end)
-{
-	return (bpf_skb_change_tail(skb, end - 1, 0) == -EINVAL);
-}
-
-/*
- * Does it end exactly at `end`? Cut there, then put the rest back. Only for DHCP, which is rare: its
- * verdict depends on all of the message, so no other place will do.
- */
-static __always_inline bool
-offload_ends_at(struct __sk_buff *skb, uint32_t end)
-{
-	uint32_t zero = 0, len = skb->len, more;
-	struct aside *aside = bpf_map_lookup_elem(&asides, &zero);
-
-	if (aside == NULL || len <= end || len - end > ASIDE_MAX || !offload_ends_from(skb, end))
-		return (false);
-	/* The bounds once more, in the one form that the verifier of 6.1 sees them in: 1 + 0..2047. */
-	more = len - end - 1;
-	asm volatile("" : "+r"(more));
-	more &= ASIDE_MAX - 1;
-	if (bpf_skb_load_bytes(skb, end, aside->bytes, more + 1) != 0 ||
-	    bpf_skb_change_tail(skb, end, 0) != 0 || bpf_skb_change_tail(skb, len, 0) != 0)
-		return (false);
-	return (bpf_skb_store_bytes(skb, end, aside->bytes, more + 1, 0) == 0);
-}
-
-/* Will what the host fills in later leave alone what the verdict depends on? */
-static __always_inline bool
-offload_is_honest(struct __sk_buff *skb, const struct frame *f)
-{
-	const struct protect_work *w = f->work;
-
-	if (!offload_asked(skb))
+	at = (uint32_t)BPF_CORE_READ(kernel, csum_start) + BPF_CORE_READ(kernel, csum_offset) -
+	    BPF_CORE_READ(kernel, mac_header);
+	if (w->csum_at != 0 && at == w->csum_at)
 		return (true);
-	if (w->csum_at != 0 && w->judged > w->csum_at)
-		return (offload_ends_at(skb, w->csum_at + 2));
-	return (offload_ends_from(skb, w->judged + 2));
+	return (at >= w->judged && at < skb->len);
 }
 
 /* ---- the programs ---- */
@@ -227,8 +180,8 @@ judge(struct __sk_buff *skb, uint32_t direction)
 		return (TC_ACT_SHOT);
 	if (direction == PROTECT_FROM_GUEST) {
 		r = protect_from_guest(&f, l);
-		if (r == PROTECT_PASS && f.work->judged > sizeof(struct ether) &&
-		    !offload_is_honest(skb, &f))
+		if (r == PROTECT_PASS && ((l->flags & PROTECT_CHECKS) != 0 || l->nport != 0) &&
+		    !offload_is_honest(skb, f.work))
 			r = PROTECT_CHECKSUM;
 	} else {
 		r = protect_to_guest(&f, l);
@@ -257,4 +210,5 @@ to_guest(struct __sk_buff *skb)
 	return (judge(skb, PROTECT_TO_GUEST));
 }
 
-const char licence[] SEC("license") = "BSD-2-Clause";
+/* What the kernel calls a licence that goes with the GPL; bpf_probe_read_kernel asks for one. */
+const char licence[] SEC("license") = "Dual BSD/GPL";

@@ -8,6 +8,7 @@
  *	zoneadmd_res.c   the zone's resources: made at ready, undone at halt, all through the ledger
  *	zoneadmd_disk.c  zhyve-blk beside zhyve, for each disk that is a process of its own
  *	zoneadmd_display.c  of these, the display, and zhyve-vnc that serves it
+ *	zoneadmd_net.c   of these, the links
  *	zoneadmd_rom.c   of these, the boot ROM and the zone's own variable store
  *	zoneadmd_socket.c  of these, the sockets of devices
  *	zoneadmd_passthru.c  of these, PCI functions of the host
@@ -42,6 +43,15 @@
 #define PLATFORM_LOG_MAX     (1024 * 1024)
 #define ZONEADMD_LOG_MAX     (1024 * 1024)
 
+/* One link (zoneadmd_net.c). */
+struct zone_link {
+	char ifname[16];
+	int tap_fd; /* -1: there is none */
+	struct filter *filter;
+	struct mevent *ev; /* first drops */
+	struct events *events;
+};
+
 /* What stands from ready to halt, over all resets of the guest. */
 struct zone_resources {
 	struct zconf *conf;
@@ -53,11 +63,10 @@ struct zone_resources {
 	int kernel_fd, initrd_fd; /* or */
 	int rom_fd, vars_fd, nic_rom_fd;
 	int disk_fd[BRAND_DISKS_MAX];
-	int tap_fd[BRAND_NICS_MAX];
+	struct zone_link link[BRAND_NICS_MAX];
 	int socket_fd[BRAND_SOCKETS_MAX];
 	int group_fd[BRAND_PASS_MAX];
 	uint64_t locked; /* bytes that zhyve may lock; 0: the jail's own limit */
-	struct filter *filter[BRAND_NICS_MAX];
 };
 
 /* How far one zhyve has come. */
@@ -195,6 +204,15 @@ int zone_disks_start(struct zoneadmd *z, int zhyve_end[BRAND_DISKS_MAX], struct 
 /* Their sizes may have changed. */
 void zone_disks_refresh(struct zoneadmd *z);
 void zone_disks_close(struct zoneadmd *z);
+
+/*
+ * zoneadmd_net.c: the vnics of the plan, in the ledger first, each with its filter. On failure those
+ * that were made are there for zone_links_close.
+ */
+int zone_links_make(struct zoneadmd *z, struct err *e);
+void zone_links_close(struct zone_resources *r);
+/* A list of the links with their counters; empty when the zone is down. */
+int zone_links_json(const struct zoneadmd *z, json_t **out, struct err *e);
 
 /* zoneadmd_display.c: 0 or -errno; without a display they do nothing. */
 void zone_display_init(struct zone_display *d);

@@ -61,6 +61,8 @@ static const char interface_text[] =
     "# What each vCPU does at this moment, which does not disturb it: 256 at most, from `first` "
     "on.\n"
     "method GetVcpus(first: ?int) -> (vcpus: []Vcpu)\n"
+    "# Frames that passed and that were dropped, by link, direction, counter and reason.\n"
+    "method GetLinks() -> (links: []object)\n"
     "# A volume has been made larger: the guest is told of its disks' sizes.\n"
     "method RefreshDisks() -> ()\n"
     "# What the guest has of its memory, in bytes, and what its balloon says of it, for people. "
@@ -192,6 +194,18 @@ get_display(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_
 		    json_pack("{s:s,s:s,s:i}", "path", path_run(path, "%s/vm.vnc", z->name), "host",
 			"127.0.0.1", "port", (int)z->display.port),
 		    false);
+}
+
+static void
+get_links(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	struct err e = { 0 };
+	json_t *links;
+
+	if (zone_links_json(z, &links, &e) != 0)
+		ctl_fail(conn, &e);
+	else
+		varlink_reply(conn, json_pack("{s:o}", "links", links), false);
 }
 
 static void
@@ -341,6 +355,7 @@ static const struct {
 	{ "org.zhyve.Zone.Shutdown", shut_down },
 	{ "org.zhyve.Zone.Nmi", nmi },
 	{ "org.zhyve.Zone.GetDisplay", get_display },
+	{ "org.zhyve.Zone.GetLinks", get_links },
 	{ "org.zhyve.Zone.Screenshot", screenshot },
 	{ "org.zhyve.Zone.GetVcpus", get_vcpus },
 	{ "org.zhyve.Zone.RefreshDisks", refresh_disks },

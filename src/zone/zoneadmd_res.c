@@ -18,7 +18,6 @@
 #include "zone/cgroup.h"
 #include "zone/image.h"
 #include "zone/jail.h"
-#include "zone/link.h"
 #include "zone/reconcile.h"
 #include "zone/volume.h"
 #include "zone/zoneadmd.h"
@@ -37,8 +36,8 @@ zone_resources_init(struct zone_resources *r)
 	};
 	for (size_t i = 0; i < NITEMS(r->disk_fd); i++)
 		r->disk_fd[i] = -1;
-	for (size_t i = 0; i < NITEMS(r->tap_fd); i++)
-		r->tap_fd[i] = -1;
+	for (size_t i = 0; i < NITEMS(r->link); i++)
+		r->link[i].tap_fd = -1;
 	for (size_t i = 0; i < NITEMS(r->socket_fd); i++)
 		r->socket_fd[i] = -1;
 	for (size_t i = 0; i < NITEMS(r->group_fd); i++)
@@ -96,21 +95,6 @@ make_cgroup(struct zoneadmd *z, struct err *e)
 	return (cgroup_create(r->cgroup, &lim, &r->cgroup_fd, e));
 }
 
-static int
-make_vnics(struct zoneadmd *z, struct err *e)
-{
-	struct zone_resources *r = &z->res;
-	int rc;
-
-	for (size_t i = 0; i < r->plan->nnic; i++) {
-		const struct vnic_spec *v = &r->plan->nic[i];
-		if ((rc = ledger_add(z->ledger, "vnic", v->ifname, e)) != 0 ||
-		    (rc = vnic_create(v, &r->tap_fd[i], &r->filter[i], e)) != 0)
-			return (rc);
-	}
-	return (0);
-}
-
 int
 zone_open_regular(const char *path, const char *what, int *fd, struct err *e)
 {
@@ -163,7 +147,7 @@ zone_resources_make(struct zoneadmd *z, struct err *e)
 	helper_init(&z->tpm);
 	zone_disks_init(&z->disks);
 	if ((rc = make_plan(z, e)) == 0 && (rc = make_cgroup(z, e)) == 0 &&
-	    (rc = make_vnics(z, e)) == 0 && (rc = zone_passthru_make(z, e)) == 0 &&
+	    (rc = zone_links_make(z, e)) == 0 && (rc = zone_passthru_make(z, e)) == 0 &&
 	    (rc = open_all(z, e)) == 0)
 		return (0);
 	if (zone_resources_undo(z, &undo) != 0)
@@ -204,14 +188,9 @@ zone_resources_undo(struct zoneadmd *z, struct err *e)
 	zone_disks_close(z); /* while their volumes are there */
 	for (size_t i = 0; i < NITEMS(r->disk_fd); i++)
 		volume_close(&r->disk_fd[i]);
-	for (size_t i = 0; i < NITEMS(r->tap_fd); i++)
-		fd_close(&r->tap_fd[i]);
 	for (size_t i = 0; i < NITEMS(r->group_fd); i++)
 		fd_close(&r->group_fd[i]);
-	for (size_t i = 0; i < NITEMS(r->filter); i++) {
-		filter_close(r->filter[i]);
-		r->filter[i] = NULL;
-	}
+	zone_links_close(r);
 	zone_display_close(z);
 	zone_sockets_close(z);
 	helper_stop(&z->tpm);

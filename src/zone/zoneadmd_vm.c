@@ -387,7 +387,7 @@ handout_fill(
 			h->fds[i] = h->disk[index] >= 0 ? h->disk[index] : r->disk_fd[index];
 			break;
 		case BRAND_FD_TAP:
-			h->fds[i] = r->tap_fd[index];
+			h->fds[i] = r->link[index].tap_fd;
 			break;
 		case BRAND_FD_VHOST:
 			if ((rc = handout_vhost(h, index, e)) != 0)

@@ -150,6 +150,19 @@ tpm(const struct source *s, json_t **out, struct err *e)
 	return (0);
 }
 
+/* What the filters of the links have passed and dropped. */
+static int
+nics(const struct source *s, json_t **out, struct err *e)
+{
+	json_t *reply = NULL;
+	int rc = zone_links_get(s->vm->c->name, &reply, e);
+
+	if (rc == 0)
+		*out = json_incref(json_object_get(reply, "links"));
+	json_decref(reply);
+	return (rc);
+}
+
 /* What each vCPU does at this moment: [{id, state, rip, ...}]. */
 static int
 vcpus(const struct source *s, json_t **out, struct err *e)
@@ -165,6 +178,7 @@ static const struct {
 	{ "balloon", balloon },
 	{ "block", block },
 	{ "chardev", chardev },
+	{ "nics", nics },
 	{ "tpm", tpm },
 	{ "vcpus", vcpus },
 	{ "vnc", vnc },
