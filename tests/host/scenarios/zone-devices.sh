@@ -67,7 +67,9 @@ echo "guest: ready"
 while ! read -r line <&3 || [ -z "$line" ]; do sleep 0.2; done
 echo "guest: heard $line"
 echo "and $line to you" >&3
-echo "guest: asked $(echo "guest calling" | vsock_cat connect 7)"
+called() { asked=$(echo "guest calling" | vsock_cat connect 7); } # refused while no service waits there
+await 20 called
+echo "guest: asked $asked"
 echo "answer" | vsock_cat listen 1000 >/got
 echo "guest: got $(cat /got)"
 await 20 bigger
