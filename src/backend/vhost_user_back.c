@@ -103,6 +103,12 @@ answer(struct vhost_user_back *b, struct vu_msg *m, uint32_t size)
 	return (vu_send(b->sock, m));
 }
 
+static uint64_t
+protocol_offered(const struct vhost_user_back *b)
+{
+	return (b->ops.remembers ? PROTOCOL : PROTOCOL & ~VU_P_INFLIGHT_SHMFD);
+}
+
 static int
 answer_u64(struct vhost_user_back *b, struct vu_msg *m, uint64_t v)
 {
@@ -229,7 +235,7 @@ get_inflight(struct vhost_user_back *b, struct vu_msg *m)
 {
 	int rc;
 
-	if (vu_get_inflight(b, m) < 0)
+	if (!b->ops.remembers || vu_get_inflight(b, m) < 0)
 		return (-EINVAL);
 	m->fd[0] = b->own_fd;
 	m->nfds = 1;
@@ -246,7 +252,7 @@ ask(struct vhost_user_back *b, struct vu_msg *m)
 	case VU_GET_FEATURES:
 		return (answer_u64(b, m, b->vd->offered | VU_F_PROTOCOL_FEATURES));
 	case VU_GET_PROTOCOL_FEATURES:
-		return (answer_u64(b, m, PROTOCOL));
+		return (answer_u64(b, m, protocol_offered(b)));
 	case VU_GET_QUEUE_NUM:
 		return (answer_u64(b, m, b->vd->nqueues));
 	case VU_GET_VRING_BASE:
@@ -269,7 +275,7 @@ tell(struct vhost_user_back *b, struct vu_msg *m)
 		return (set_features(b, m->p.u64));
 	case VU_SET_PROTOCOL_FEATURES:
 		b->protocol = m->p.u64;
-		return ((m->p.u64 & ~PROTOCOL) != 0 ? -EINVAL : 0);
+		return ((m->p.u64 & ~protocol_offered(b)) != 0 ? -EINVAL : 0);
 	case VU_SET_OWNER:
 		return (0);
 	case VU_RESET_OWNER:
@@ -302,7 +308,7 @@ tell(struct vhost_user_back *b, struct vu_msg *m)
 	case VU_SET_CONFIG:
 		return (set_config(b, m));
 	case VU_SET_INFLIGHT_FD:
-		return (vu_set_inflight(b, m));
+		return (b->ops.remembers ? vu_set_inflight(b, m) : -EINVAL);
 	default:
 		return (-ENOSYS);
 	}

@@ -33,6 +33,11 @@ struct vhost_user_back_ops {
 	 * flight any more, and nothing more will come.
 	 */
 	void (*gone)(void *ctx, int rc, const char *what);
+	/*
+	 * Requests in flight are to outlive the process. Not for models that give chains back
+	 * untouched (virtq_unpop), as a nic does.
+	 */
+	bool remembers;
 	void *ctx;
 };
 

@@ -174,7 +174,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct target t;
-	const struct vhost_user_back_ops ops = { drain, gone, &t };
+	const struct vhost_user_back_ops ops = { drain, gone, true, &t };
 	struct fuzz in = { data, size };
 	struct err e;
 	int sv[2], rc;

@@ -179,7 +179,9 @@ on_resize(int fd, enum mevent_type type, void *arg)
 static int
 serve(struct server *s, int sock, struct err *e)
 {
-	const struct vhost_user_back_ops ops = { .drain = drain, .gone = gone, .ctx = s };
+	const struct vhost_user_back_ops ops = {
+		.drain = drain, .gone = gone, .remembers = true, .ctx = s
+	};
 	int rc;
 
 	rc = vhost_user_back_create(&s->back, &s->blk.vd, &s->gm, sock, s->loop, &s->lock, &ops, e);

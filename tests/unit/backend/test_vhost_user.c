@@ -80,8 +80,7 @@ resize(int fd, enum mevent_type type, void *arg)
 static _Noreturn void
 serve(int sock)
 {
-	const struct vhost_user_back_ops ops = { drain, gone, NULL };
-	struct vhost_user_back_ops with = ops;
+	struct vhost_user_back_ops with = { drain, gone, true, NULL };
 	struct block_opts opts = { 0 };
 	static struct server s;
 	struct err e;
