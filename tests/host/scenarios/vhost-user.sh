@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: group=virtio time=90
+# host: group=virtio time=150
 #
 # Device processes by hand, under a Linux guest: its disk is zhyve-blk, killed again and again while the disk is filled and read back, and
 # its file system is Debian's virtiofsd. One boot of a tiny guest.
@@ -47,10 +47,10 @@ wait_for 10 test -S "$T/fs.sock"
 	done
 ) 2>/dev/null &
 t_atexit kill $!
-t_run "a guest whose devices are processes runs to its power-off" 1 timeout 85 \
+t_run "a guest whose devices are processes runs to its power-off" 1 timeout 150 \
 	zhyve -m 256m -c 1 -P -H -s 0,hostbridge -s 31,lpc -l com1,stdio -s "3,vhost-user-blk,$T/disk.sock,server" \
 	-s "4,vhost-user-fs,$T/fs.sock,tag=shared" -l "kernel,$cache/vmlinux,initrd=$T/initrd" \
-	-o boot.cmdline="console=ttyS0 quiet tiny.run=run:/fs/run,blk,blkfill:20,blkfill:22,blkwrite:last,poweroff" devices
+	-o boot.cmdline="console=ttyS0 quiet tiny.run=run:/fs/run,blk,uptime,blkfill:20,uptime,blkfill:22,uptime,blkwrite:last,poweroff" devices
 touch "$T/end"
 out=$(tr -d '\r' <<<"$t_out")
 t_like "the guest reads the host's file" "$out" '^fs: from the host'
