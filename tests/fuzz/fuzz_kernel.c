@@ -9,6 +9,17 @@
 
 #define RAM_SIZE (8u << 20)
 
+/* The file as a kernel that a BIOS starts: what is placed lies within RAM and beside the kernel. */
+static void
+by_bios(const uint8_t *data, size_t size)
+{
+	struct boot_bios b = { data, size, size, 1, size * 7, RAM_SIZE };
+	uint32_t at;
+
+	if (boot_bios_place(&b, &at) && at != 0)
+		assert(at >= (1u << 20) + size && at + b.initrd_len <= RAM_SIZE);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -19,6 +30,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err e = { 0 };
 	struct gmem gm;
 
+	by_bios(data, size);
 	if (fd < 0)
 		fd = memfd_create("kernel", MFD_CLOEXEC);
 	assert(fd >= 0);
