@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: mode=icount time=160 zones=6G,xfs needs=image
+# host: mode=icount time=180 zones=6G,xfs needs=image
 #
 # UEFI in a zone: OVMF, GRUB of the Debian image's own, a stock kernel to user space, and variables that the guest sets, which survive its end
 # and the next start, until they are reset. Behind the kernel stands an initramfs of ours, since Debian's user space takes minutes in this
