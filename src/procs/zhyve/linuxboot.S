@@ -39,7 +39,7 @@
 	.section .rodata
 	.globl linuxboot_rom, linuxboot_rom_end
 	.hidden linuxboot_rom, linuxboot_rom_end
-	.balign 16
+	.balign 512
 	.code16
 linuxboot_rom:
 	.byte 0x55, 0xaa
@@ -145,6 +145,6 @@ item:
 	sti
 	int $0x18			/* not this way: the next device */
 2:	ret
-	.balign 512, 0, 512
+	.balign 512, 0
 linuxboot_rom_end:
 	.section .note.GNU-stack, "", @progbits
