@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: group=base time=60
+# host: group=base time=75
 #
-# What people boot on a bare machine: iPXE from its CD image by BIOS, memtest86+ as a kernel. Each far enough to show that it runs.
+# What people boot on a bare machine: iPXE from its CD image by BIOS, memtest86+ as a kernel, a stock kernel by a BIOS. Each far enough to
+# show that it runs.
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -32,4 +33,6 @@ if [ -r $memtest ]; then
 else
 	t_skip "memtest86+ starts" "there is no package memtest86+"
 fi
+shows "SeaBIOS starts a kernel that it is given" 'zhyve-tiny: cmdline: console=ttyS0' -l bootrom,/usr/share/seabios/bios-256k.bin \
+	-l "kernel,$cache/vmlinuz,initrd=$cache/tiny.cpio" -o boot.cmdline="console=ttyS0 panic=-1 no_timer_check tiny.run=cmdline"
 t_done
