@@ -83,15 +83,15 @@ t_run "ready, under the tracer" 0 traced 1000000 zoneadm -z $z ready
 t_run "halt" 0 zoneadm -z $z halt
 wait_for 10 is_nvme || true
 total=$(cat "$T/count") lost=
-for ((i = 1; i <= 12; i++)); do
-	at=$((total * i / 14))
+for ((i = 1; i <= 8; i++)); do
+	at=$((total * i / 10))
 	wait_for 10 daemon_gone || true
 	traced $at zoneadm -z $z ready >/dev/null 2>&1 || true
 	zoneadm -z $z halt >/dev/null 2>&1 || true
 	zoneadm list >/dev/null
 	wait_for 10 is_nvme || lost+=" $at: $(driver)"
 done
-t_is "killed at 12 of $total system calls, the host has it back each time" "$lost" ""
+t_is "killed at 8 of $total system calls, the host has it back each time" "$lost" ""
 
 # As vmadm has it.
 jq -n --arg path $nvme '{brand: "bhyve", alias: "pass", ram: 64, autoboot: false, disks: [{boot: true, model: "virtio", size: 1}],
