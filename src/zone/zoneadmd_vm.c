@@ -351,79 +351,72 @@ handout_vhost(struct handout *h, unsigned index, struct err *e)
 	return (0);
 }
 
+/* One of the plan's list, which is open by now or is opened here; else -errno, and the error is filled in. */
+static int
+handout_fd(struct handout *h, const struct zone_resources *r, const struct zone_display *d,
+    const struct brand_fd *want, struct err *e)
+{
+	unsigned index = want->index;
+	int rc;
+
+	switch (want->kind) {
+	case BRAND_FD_COM1:
+		return (h->com1[1]);
+	case BRAND_FD_COM2:
+		return (h->com2[1]);
+	case BRAND_FD_KERNEL:
+		return (r->kernel_fd);
+	case BRAND_FD_INITRD:
+		return (r->initrd_fd);
+	case BRAND_FD_BOOTROM:
+		return (r->rom_fd);
+	case BRAND_FD_BOOTVARS:
+		return (r->vars_fd);
+	case BRAND_FD_NIC_ROM:
+		return (r->nic_rom_fd);
+	case BRAND_FD_DISK:
+		return (h->disk[index] >= 0 ? h->disk[index] : r->disk_fd[index]);
+	case BRAND_FD_TAP:
+		return (r->link[index].tap_fd);
+	case BRAND_FD_VHOST:
+		if ((rc = handout_vhost(h, index, e)) != 0)
+			return (rc);
+		return (h->vhost[index]);
+	case BRAND_FD_KVM:
+		return (h->kvm);
+	case BRAND_FD_FRAMEBUFFER:
+		return (d->mem);
+	case BRAND_FD_DISPLAY:
+		return (d->zhyve_end);
+	case BRAND_FD_VGA_ROM:
+		return (d->rom_fd);
+	case BRAND_FD_SOCKET:
+		return (r->socket_fd[index]);
+	case BRAND_FD_VFIO:
+		if ((rc = zone_passthru_container(r, &h->vfio, e)) != 0)
+			return (rc);
+		return (h->vfio);
+	case BRAND_FD_VFIO_GROUP:
+		return (r->group_fd[index]);
+	case BRAND_FD_TPM:
+		return (h->tpm);
+	case BRAND_FD_WIRE:
+		return (h->wire[1]);
+	}
+	return (err_say(e, EINVAL, "a descriptor of an unknown kind"));
+}
+
 /* The plan's list, in its order. */
 static int
 handout_fill(
     struct handout *h, const struct zone_resources *r, const struct zone_display *d, struct err *e)
 {
 	const struct brand_plan *p = r->plan;
-	int rc;
 
 	for (size_t i = 0; i < p->nfd; i++) {
-		unsigned index = p->fd[i].index;
-		switch (p->fd[i].kind) {
-		case BRAND_FD_COM1:
-			h->fds[i] = h->com1[1];
-			break;
-		case BRAND_FD_COM2:
-			h->fds[i] = h->com2[1];
-			break;
-		case BRAND_FD_KERNEL:
-			h->fds[i] = r->kernel_fd;
-			break;
-		case BRAND_FD_INITRD:
-			h->fds[i] = r->initrd_fd;
-			break;
-		case BRAND_FD_BOOTROM:
-			h->fds[i] = r->rom_fd;
-			break;
-		case BRAND_FD_BOOTVARS:
-			h->fds[i] = r->vars_fd;
-			break;
-		case BRAND_FD_NIC_ROM:
-			h->fds[i] = r->nic_rom_fd;
-			break;
-		case BRAND_FD_DISK:
-			h->fds[i] = h->disk[index] >= 0 ? h->disk[index] : r->disk_fd[index];
-			break;
-		case BRAND_FD_TAP:
-			h->fds[i] = r->link[index].tap_fd;
-			break;
-		case BRAND_FD_VHOST:
-			if ((rc = handout_vhost(h, index, e)) != 0)
-				return (rc);
-			h->fds[i] = h->vhost[index];
-			break;
-		case BRAND_FD_KVM:
-			h->fds[i] = h->kvm;
-			break;
-		case BRAND_FD_FRAMEBUFFER:
-			h->fds[i] = d->mem;
-			break;
-		case BRAND_FD_DISPLAY:
-			h->fds[i] = d->zhyve_end;
-			break;
-		case BRAND_FD_VGA_ROM:
-			h->fds[i] = d->rom_fd;
-			break;
-		case BRAND_FD_SOCKET:
-			h->fds[i] = r->socket_fd[index];
-			break;
-		case BRAND_FD_VFIO:
-			if ((rc = zone_passthru_container(r, &h->vfio, e)) != 0)
-				return (rc);
-			h->fds[i] = h->vfio;
-			break;
-		case BRAND_FD_VFIO_GROUP:
-			h->fds[i] = r->group_fd[index];
-			break;
-		case BRAND_FD_TPM:
-			h->fds[i] = h->tpm;
-			break;
-		case BRAND_FD_WIRE:
-			h->fds[i] = h->wire[1];
-			break;
-		}
+		h->fds[i] = handout_fd(h, r, d, &p->fd[i], e);
+		if (h->fds[i] < 0)
+			return (h->fds[i]);
 	}
 	/* The last zhyve may have read these; offsets are shared with it. */
 	(void)lseek(r->kernel_fd, 0, SEEK_SET);
