@@ -51,6 +51,11 @@ int nictag_get(const char *name, struct nictag *out, struct err *e);
  * force).
  */
 int nictag_add(const struct nictag *t, struct err *e);
+/*
+ * Give a tag another port or MTU: t as nictag_get has filled it in, then changed. The old port is let
+ * go. On failure the tag is as before. -ENOENT.
+ */
+int nictag_update(const struct nictag *t, struct err *e);
 /* Remove bridge and entry. Whether a zone uses it is the caller's question (usage.h). -ENOENT. */
 int nictag_delete(const char *name, struct err *e);
 /* Make of the bridge, its port and its address what is not there (after a boot of the host). */
@@ -61,7 +66,7 @@ struct vnic_spec {
 	char tag[NICTAG_NAME_MAX];
 	uint8_t mac[6]; /* the guest's; the tap itself has another */
 	uint16_t mtu;   /* 0: the tag's */
-	uint16_t vlan;  /* 0: none; others are refused (-EOPNOTSUPP) */
+	uint16_t vlan;  /* 0: none; 2 to 4094 */
 	/* What is checked on it; its MAC address and VLAN are put in by vnic_create. */
 	struct protect_link protect;
 };

@@ -69,6 +69,15 @@ int nl_port_set_learning(struct nl *nl, const char *name, bool learning, struct 
 int nl_port_add_mac(struct nl *nl, const char *name, const uint8_t mac[6], struct err *e);
 
 /*
+ * VLANs (netlink_vlan.c). Let a bridge tell them apart: what its ports had so far, untagged frames,
+ * goes on as VLAN 1. A port in one VLAN, whose frames have no tag outside the bridge; and one
+ * VLAN more for a port, tagged there.
+ */
+int nl_bridge_set_vlans(struct nl *nl, const char *name, struct err *e);
+int nl_port_set_vlan(struct nl *nl, const char *name, uint16_t vid, struct err *e);
+int nl_port_add_vlan(struct nl *nl, const char *name, uint16_t vid, struct err *e);
+
+/*
  * Filters (netlink_tc.c). First the place for them, once in a link's life; then a BPF program
  * (SCHED_CLS, direct action) for each direction: ingress is what comes in by the link. Setting one
  * where there is one replaces it, without a moment in between. The link holds the program.

@@ -381,6 +381,49 @@ nictag_add(const struct nictag *t, struct err *e)
 	return (rc);
 }
 
+/* Put `t` in the place of the entry of its name, which is given back. Under the lock. */
+static int
+replace(const struct nictag *t, struct nictag *old, struct err *e)
+{
+	CLEANUP_FREE struct nictag *list = NULL;
+	size_t i, n;
+	int rc;
+
+	if ((rc = nictag_list(&list, &n, e)) != 0)
+		return (rc);
+	for (i = 0; i < n && strcmp(list[i].name, t->name) != 0; i++)
+		;
+	if (i == n)
+		return (err_say(e, ENOENT, "nic tag '%s' does not exist", t->name));
+	*old = list[i];
+	list[i] = *t;
+	return (store(list, n, e));
+}
+
+int
+nictag_update(const struct nictag *t, struct err *e)
+{
+	CLEANUP_NL struct nl *nl = NULL;
+	CLEANUP_FD int lock = -1;
+	struct nictag old, tmp;
+	bool moved;
+	int rc;
+
+	if ((rc = lock_store(&lock, e)) != 0 || (rc = nl_open(&nl, e)) != 0 ||
+	    (rc = replace(t, &old, e)) != 0)
+		return (rc);
+	moved = strcmp(old.link, t->link) != 0;
+	if (moved && old.link[0] != '\0' && link_exists(old.link))
+		rc = nl_link_set_master(nl, old.link, 0, e);
+	if (rc == 0)
+		rc = nictag_ensure(t, e);
+	if (rc == 0)
+		return (0);
+	(void)replace(&old, &tmp, NULL);
+	(void)nictag_ensure(&old, NULL);
+	return (rc);
+}
+
 int
 nictag_delete(const char *name, struct err *e)
 {

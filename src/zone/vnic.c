@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Vnics: see link.h. A tap's life is that of its queue's descriptor, so the kernel itself removes
- * it when the zone's processes are gone; nothing here has to clean up after a crash. VLANs are
- * refused for now, rather than quietly left out. zoneadmd, root, in the host's network namespace.
+ * it when the zone's processes are gone; nothing here has to clean up after a crash. zoneadmd, root, in
+ * the host's network namespace.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 
 #define VNET_HDR_LEN 12 /* struct virtio_net_hdr_v1: virtio 1.2, 5.1.6 */
 #define MTU_MIN      576u
+#define VLAN_MAX     4094u
 
 static int
 open_tap(const char *ifname, int *out, struct err *e)
@@ -55,9 +56,26 @@ tap_mac(const uint8_t guest[6], uint8_t out[6])
 	out[0] = guest[0] == 0xfe ? 0xfa : 0xfe;
 }
 
+/*
+ * The tap is in its VLAN and in no other, and sees no tags; the tag's port carries the VLAN tagged. The
+ * first nic with a VLAN makes its bridge tell them apart.
+ */
 static int
-setup_tap(struct nl *nl, const struct vnic_spec *spec, const struct nl_link *bridge, uint32_t mtu,
-    struct err *e)
+setup_vlan(struct nl *nl, const struct vnic_spec *spec, const struct nictag *tag, struct err *e)
+{
+	int rc;
+
+	if (spec->vlan == 0)
+		return (0);
+	if ((rc = nl_bridge_set_vlans(nl, tag->bridge, e)) != 0 ||
+	    (rc = nl_port_set_vlan(nl, spec->ifname, spec->vlan, e)) != 0)
+		return (rc);
+	return (tag->link[0] != '\0' ? nl_port_add_vlan(nl, tag->link, spec->vlan, e) : 0);
+}
+
+static int
+setup_tap(struct nl *nl, const struct vnic_spec *spec, const struct nictag *tag,
+    const struct nl_link *bridge, uint32_t mtu, struct err *e)
 {
 	uint8_t mac[6];
 	int rc;
@@ -67,6 +85,7 @@ setup_tap(struct nl *nl, const struct vnic_spec *spec, const struct nl_link *bri
 	    (rc = nl_link_set_mtu(nl, spec->ifname, mtu, e)) != 0 ||
 	    (rc = nl_link_set_silent(nl, spec->ifname, e)) != 0 ||
 	    (rc = nl_link_set_master(nl, spec->ifname, bridge->index, e)) != 0 ||
+	    (rc = setup_vlan(nl, spec, tag, e)) != 0 ||
 	    (rc = nl_port_set_learning(nl, spec->ifname, false, e)) != 0 ||
 	    (rc = nl_port_add_mac(nl, spec->ifname, spec->mac, e)) != 0)
 		return (rc);
@@ -79,11 +98,10 @@ check_spec(const struct vnic_spec *spec, const struct nictag *tag, uint32_t *mtu
 	uint32_t limit = tag->mtu != 0 ? tag->mtu : LINK_MTU_DEFAULT;
 
 	*mtu = spec->mtu != 0 ? spec->mtu : limit;
-	if (spec->vlan != 0)
-		return (err_say(e, EOPNOTSUPP,
-		    "vlan_id %u: VLANs are not supported yet; leave vlan_id out, or use a nic tag "
-		    "whose port is the VLAN's interface",
-		    spec->vlan));
+	if (spec->vlan == 1 || spec->vlan > VLAN_MAX)
+		return (err_say(e, EINVAL,
+		    "vlan_id %u is not between 2 and %u (0: no VLAN; 1 is what bridges call that)",
+		    spec->vlan, VLAN_MAX));
 	if (*mtu < MTU_MIN || *mtu > limit)
 		return (err_say(e, EINVAL, "MTU %u is not between %u and the %u of nic tag '%s'",
 		    *mtu, MTU_MIN, limit, tag->name));
@@ -128,7 +146,7 @@ vnic_create(const struct vnic_spec *spec, int *tap_fd, struct filter **filter, s
 	    (rc = nl_open(&nl, e)) != 0 || (rc = nl_link_get(nl, tag.bridge, &bridge, e)) != 0 ||
 	    (rc = open_tap(spec->ifname, &fd, e)) != 0 ||
 	    (rc = protect_tap(nl, spec, &f, e)) != 0 ||
-	    (rc = setup_tap(nl, spec, &bridge, mtu, e)) != 0) {
+	    (rc = setup_tap(nl, spec, &tag, &bridge, mtu, e)) != 0) {
 		filter_close(f);
 		return (err_ctx(e, "vnic '%s'", spec->ifname));
 	}

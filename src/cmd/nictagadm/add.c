@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* nictagadm add: a tag on an interface, or an etherstub (-l). */
+/* nictagadm add: a tag on an interface, or an etherstub (-l); update: another port or MTU. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,9 +91,22 @@ take_arguments(struct add *a, int argc, char **argv)
 }
 
 static int
+check_mtu(const struct add *a, struct nictag *t)
+{
+	if (a->mtu == NULL)
+		return (0);
+	if (parse_u32(a->mtu, 0, UINT32_MAX, &t->mtu) != 0)
+		return (complain("invalid mtu: %s", a->mtu));
+	if (t->mtu < MTU_MIN || t->mtu > MTU_MAX)
+		return (complain("mtu must be between %d-%d", MTU_MIN, MTU_MAX));
+	return (0);
+}
+
+static int
 check(const struct add *a, struct nictag *t)
 {
 	struct err e;
+	int rc;
 
 	if (a->local && a->port != NULL)
 		return (complain("create local tag, but mac address specified"));
@@ -103,12 +116,8 @@ check(const struct add *a, struct nictag *t)
 		return (complain("Cannot specify MTU for local nic tag"));
 	if (nictag_name_check(a->name, a->local, &e) != 0)
 		return (report(&e));
-	if (a->mtu != NULL) {
-		if (parse_u32(a->mtu, 0, UINT32_MAX, &t->mtu) != 0)
-			return (complain("invalid mtu: %s", a->mtu));
-		if (t->mtu < MTU_MIN || t->mtu > MTU_MAX)
-			return (complain("mtu must be between %d-%d", MTU_MIN, MTU_MAX));
-	}
+	if ((rc = check_mtu(a, t)) != 0)
+		return (rc);
 	if (a->ip != NULL && strlen(a->ip) >= sizeof(t->address))
 		return (complain("invalid ip: %s", a->ip));
 	return (0);
@@ -154,4 +163,29 @@ nictagadm_add(int argc, char **argv)
 	(void)snprintf(t.address, sizeof(t.address), "%s", a.ip != NULL ? a.ip : "");
 	t.force = a.force;
 	return (nictag_add(&t, &e) == 0 ? CMD_OK : report(&e));
+}
+
+int
+nictagadm_update(int argc, char **argv)
+{
+	struct add a = { .name = NULL };
+	struct nictag t;
+	struct err e;
+	int rc;
+
+	if ((rc = take_arguments(&a, argc, argv)) != 0)
+		return (rc);
+	if (a.local || a.ip != NULL)
+		return (usage("update: only mac and mtu can be changed"));
+	if (a.port == NULL && a.mtu == NULL)
+		return (complain("nothing to update"));
+	if (nictag_get(a.name, &t, &e) != 0)
+		return (report(&e));
+	if (t.link[0] == '\0')
+		return (complain("cannot update local nic tag '%s'", a.name));
+	if ((rc = check_mtu(&a, &t)) != 0 ||
+	    (a.port != NULL && (rc = resolve_port(a.port, t.link)) != 0))
+		return (rc);
+	t.force = t.force || a.force;
+	return (nictag_update(&t, &e) == 0 ? CMD_OK : report(&e));
 }

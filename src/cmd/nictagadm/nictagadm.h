@@ -10,7 +10,8 @@
 #include "cmd/common/subcommand.h"
 
 /* The subcommands; their exit codes are those of cmd.h. */
-command_fn nictagadm_add, nictagadm_delete, nictagadm_exists, nictagadm_list, nictagadm_vms;
+command_fn nictagadm_add, nictagadm_delete, nictagadm_exists, nictagadm_list, nictagadm_update,
+    nictagadm_vms;
 
 /* "Error: TEXT" on stderr; returns CMD_ERROR. */
 int report(const struct err *e);

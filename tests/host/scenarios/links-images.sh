@@ -32,6 +32,17 @@ t_like "the port is on the bridge, with its MTU" "$(ip link show port9)" 'mtu 20
 t_like "its list" "$(nictagadm list -p)" '^ext9:[0-9a-f]{2}\\:.*:port9:normal$'
 t_run "a port cannot have two tags" 1 nictagadm add ext8 port9
 
+t_run "another MTU" 0 nictagadm update -p mtu=3000 ext9
+t_is "the port and the bridge have it" "$(cat /sys/class/net/port9/mtu /sys/class/net/zbr-ext9/mtu | tr '\n' ' ')" "3000 3000 "
+ip link add port7 type veth peer name wire7
+t_atexit ip link del port7
+ip link set wire7 up
+t_run "another port" 0 nictagadm update ext9 port7
+t_like "it is on the bridge" "$(ip link show port7)" 'master zbr-ext9'
+t_is "the old one is not" "$(ip link show port9 | grep -c master || true)" 0
+t_run "a port that does not exist is refused" 1 nictagadm update ext9 nosuch9
+t_like "and the tag stays as it was" "$(nictagadm list -p)" '^ext9:[0-9a-f]{2}\\:.*:port7:normal$'
+
 # As after a boot of the host: what is missing is made again by the next vnic; here by adding it anew.
 t_run "delete" 0 nictagadm delete ext9
 t_run "the port stays" 0 ip link show port9

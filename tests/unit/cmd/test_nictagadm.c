@@ -111,6 +111,12 @@ life(void **state)
 	assert_string_equal(tool_out, "");
 	assert_int_equal(RUN("vms", "stub0"), 0);
 	assert_string_equal(tool_out, "");
+	assert_int_equal(RUN("update", "stub0"), 1);
+	assert_string_equal(tool_err, "Error: nothing to update\n");
+	assert_int_equal(RUN("update", "-p", "mtu=9000", "stub0"), 1);
+	assert_string_equal(tool_err, "Error: cannot update local nic tag 'stub0'\n");
+	assert_int_equal(RUN("update", "-p", "mtu=9000", "nosuch"), 1);
+	assert_string_equal(tool_err, "Error: nic tag 'nosuch' does not exist\n");
 	assert_int_equal(RUN("delete", "stub0"), 0);
 	assert_int_equal(if_nametoindex("zbr-stub0"), 0);
 }

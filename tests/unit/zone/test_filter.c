@@ -228,6 +228,61 @@ vlan_tags(void **state)
 	net_undo();
 }
 
+/* Nics of one bridge in VLANs: each hears its own VLAN only, without tags. */
+static void
+vlans(void **state)
+{
+	struct vnic_spec third = { .ifname = "z3n0", .tag = "stub0", .vlan = 7 };
+	uint8_t f[84], got[84];
+	struct err e = { 0 };
+	int fd, seen;
+
+	NEEDS_BPF();
+	net_make(ALL);
+	memcpy(third.mac, other, 6);
+	third.mac[5] = 3;
+	if (vnic_create(&third, &fd, NULL, &e) == -EOPNOTSUPP) {
+		print_message("%s\n", e.text); /* without CONFIG_BRIDGE_VLAN_FILTERING */
+		net_undo();
+		skip();
+	}
+	assert_int_equal(e.errnum, 0);
+	ip_frame(f, 80, 1);
+	put(NULL, f, 80); /* no VLAN: the neighbour without one hears it */
+	expect(got, 80);
+	seen = net.seen;
+	net.seen = fd;
+	assert_int_equal(see(got, 80), 0);
+
+	/* The guest's nic again, now in VLAN 7. */
+	filter_close(net.filter);
+	assert_int_equal(close(net.tap), 0);
+	struct vnic_spec guest = { .ifname = "z1n0", .tag = "stub0", .vlan = 7 };
+	memcpy(guest.mac, mac, 6);
+	guest.protect.flags = ALL;
+	guest.protect.nv4 = 1;
+	guest.protect.v4[0] = (struct protect_v4){ htonl(0x0a000005), UINT32_MAX };
+	if (vnic_create(&guest, &net.tap, &net.filter, &e) != 0)
+		fail_msg("%s", e.text);
+	put(NULL, f, 80);
+	expect(got, 80);
+	assert_memory_equal(got, f, 80);
+	memmove(f + 16, f + 12, 68);
+	memcpy(f + 12, (uint8_t[]){ 0x81, 0, 0, 7 }, 4);
+	put(NULL, f, 84); /* its own tag, which is taken off */
+	expect(got, 80);
+	f[15] = 8;
+	put(NULL, f, 84);
+	assert_int_equal(see(got, 80), 0);
+	assert_int_equal(dropped(PROTECT_VLAN), 1);
+	net.seen = seen;
+	ip_frame(f, 80, 1);
+	put(NULL, f, 80);
+	assert_int_equal(see(got, 80), 0);
+	assert_int_equal(close(fd), 0);
+	net_undo();
+}
+
 static void
 count_first(const struct protect_first *first, void *arg)
 {
@@ -412,6 +467,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(honest_and_spoofed),
 		cmocka_unit_test(vlan_tags),
+		cmocka_unit_test(vlans),
 		cmocka_unit_test(first_drops),
 		cmocka_unit_test(offload_spoofs),
 		cmocka_unit_test(offload_honest),

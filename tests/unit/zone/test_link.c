@@ -269,9 +269,11 @@ vnic_refusals(void **state)
 	memcpy(good.mac, guest_mac, 6);
 	assert_int_equal(nictag_add(&stub, &e), 0);
 	spec = good;
-	spec.vlan = 5;
-	assert_int_equal(vnic_create(&spec, &fd, NULL, &e), -EOPNOTSUPP);
-	assert_non_null(strstr(e.text, "vlan_id 5"));
+	spec.vlan = 1;
+	assert_int_equal(vnic_create(&spec, &fd, NULL, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "vlan_id 1"));
+	spec.vlan = 4095;
+	assert_int_equal(vnic_create(&spec, &fd, NULL, &e), -EINVAL);
 	spec = good;
 	spec.mtu = 9000;
 	assert_int_equal(vnic_create(&spec, &fd, NULL, &e), -EINVAL);
