@@ -99,7 +99,8 @@ take_event(struct sim *s, struct actor *a, const uint8_t *e)
 	uint32_t control = le32_get(e + 12), type = TRB_TYPE(control), slot = TRB_SLOT(control);
 
 	s->count[SIM_REQUESTS]++;
-	if (slot > XHCI_SLOTS)
+	/* A command is answered with the number that it came with. */
+	if (slot > XHCI_SLOTS && type != TRB_COMMAND_EVENT)
 		sim_fail(s, "used", "an event of slot %u", slot);
 	switch (type) {
 	case TRB_COMMAND_EVENT:
@@ -275,7 +276,7 @@ op_command(struct sim *s, struct prng *r)
 	if (type == TRB_SET_TR_DEQUEUE)
 		param = (RINGS + prng_below(r, 4) * 0x400) | prng_below(r, 2);
 	if (prng_one_in(r, 10))
-		param = sim_bad_gpa(s, r, 64);
+		param = sim_bad_gpa(s, r, 64) | SIM_RAM;
 	sim_say(s, "command %u slot %u endpoint %u", type, slot, ep);
 	command(s, param, TRB_TYPE_IS(type) | slot << 24 | ep << 16 | (prng_one_in(r, 12) ? 0x200 : 0));
 }
@@ -290,6 +291,30 @@ op_doorbell(struct sim *s, struct prng *r)
 
 /* --- transfers --- */
 
+/* The tag of the buffer at the ring's next place; what was there before is over. */
+static uint32_t
+next_tag(struct sim *s, unsigned slot, unsigned ring)
+{
+	uint32_t tag = TAG_DATA + (slot * 2 + ring) * NTRBS + actor_of(s)->ring[slot][ring].at;
+
+	sim_range_drop(s, tag);
+	return (tag);
+}
+
+/* Is there room for four more in a ring that the controller may be slow with? */
+static bool
+ring_room(struct sim *s, unsigned slot, unsigned ring)
+{
+	struct actor *a = actor_of(s);
+	const struct trb_ring *q = &a->ring[slot][ring];
+	uint64_t deq = a->x.slot[slot].ep[ring == 0 ? DCI_CONTROL : DCI_REPORT].ring.deq;
+
+	for (uint32_t i = 1; i <= 5; i++)
+		if (deq == q->base + (q->at + i) % NTRBS * 16)
+			return (false);
+	return (true);
+}
+
 static void
 op_control(struct sim *s, struct prng *r)
 {
@@ -301,18 +326,18 @@ op_control(struct sim *s, struct prng *r)
 	uint64_t setup;
 	bool in = !prng_one_in(r, 5);
 
-	if (!a->up || s->wild || (at = sim_room(s, r, DATA, room, 1)) == 0)
+	if (!a->up || s->wild || !ring_room(s, slot, 0) ||
+	    (at = sim_room(s, r, DATA, room, 1)) == 0)
 		return;
 	if (prng_one_in(r, 6))
 		len = prng_one_in(r, 2) ? 0xffff : USB_CONTROL_MAX + prng_below(r, 3);
 	setup = (in ? 0x80u : 0u) | (prng_one_in(r, 6) ? 0x21u : 0) |
 	    (uint64_t)(prng_one_in(r, 5) ? prng_below(r, 16) : 6) << 8 |
 	    (uint64_t)values[prng_below(r, NITEMS(values))] << 16 | (uint64_t)len << 48;
-	sim_range_drop(s, TAG_DATA + slot);
-	sim_range_add(s, at, room, true, TAG_DATA + slot);
 	(void)ring_put(s, q, setup, 8, TRB_TYPE_IS(TRB_SETUP) | TRB_IDT);
+	sim_range_add(s, at, room, true, next_tag(s, slot, 0));
 	if (!prng_one_in(r, 8))
-		(void)ring_put(s, q, prng_one_in(r, 12) ? sim_bad_gpa(s, r, room) : at, room,
+		(void)ring_put(s, q, prng_one_in(r, 12) ? sim_bad_gpa(s, r, room) | SIM_RAM : at, room,
 		    TRB_TYPE_IS(TRB_DATA) | (in ? 1u << 16 : 0) | (prng_one_in(r, 2) ? TRB_ISP : 0));
 	if (!prng_one_in(r, 8))
 		(void)ring_put(s, q, 0, 0, TRB_TYPE_IS(TRB_STATUS) | TRB_IOC);
@@ -327,10 +352,10 @@ op_report(struct sim *s, struct prng *r)
 	unsigned slot = prng_range(r, 1, SLOTS);
 	uint32_t len = prng_range(r, 1, USB_REPORT_MAX + 20), at;
 
-	if (!a->up || s->wild || (at = sim_room(s, r, DATA, len, 1)) == 0)
+	if (!a->up || s->wild || !ring_room(s, slot, 1) ||
+	    (at = sim_room(s, r, DATA, len, 1)) == 0)
 		return;
-	sim_range_drop(s, TAG_DATA + 8 + slot * NTRBS + a->ring[slot][1].at);
-	sim_range_add(s, at, len, true, TAG_DATA + 8 + slot * NTRBS + a->ring[slot][1].at);
+	sim_range_add(s, at, len, true, next_tag(s, slot, 1));
 	(void)ring_put(s, &a->ring[slot][1], at, len, TRB_TYPE_IS(TRB_NORMAL) | TRB_IOC);
 	reg(s, 0x800 + slot * 4, DCI_REPORT);
 }
