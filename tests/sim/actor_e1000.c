@@ -332,8 +332,8 @@ op_frame(struct sim *s, struct prng *r)
 static void
 op_registers(struct sim *s, struct prng *r)
 {
-	static const uint16_t offs[] = { 0x00C0, 0x00C8, 0x00D0, 0x00D8, 0x0020, 0x0010, 0x0014, 0x4000,
-		0x5200, 0x5408, 0x0038 };
+	static const uint16_t offs[] = { 0x00C0, 0x00C8, 0x00D0, 0x00D8, 0x0020, 0x0010, 0x0014,
+		0x4000, 0x5200, 0x5408, 0x0038 };
 	uint16_t off = offs[prng_below(r, NITEMS(offs))];
 
 	if (prng_one_in(r, 2))
@@ -346,8 +346,8 @@ op_registers(struct sim *s, struct prng *r)
 static void
 op_bad_ring(struct sim *s, struct prng *r)
 {
-	static const uint16_t offs[] = { 0x2800, 0x2804, 0x2808, 0x2810, 0x2818, 0x3800, 0x3804, 0x3808,
-		0x3810, 0x3818 };
+	static const uint16_t offs[] = { 0x2800, 0x2804, 0x2808, 0x2810, 0x2818, 0x3800, 0x3804,
+		0x3808, 0x3810, 0x3818 };
 
 	if (!s->mapped[0])
 		return;
@@ -402,7 +402,8 @@ op_settle(struct sim *s, struct prng *r)
 	while (end_one(s))
 		if (++n > 3000)
 			sim_fail(s, "bounded", "the device goes on for ever");
-	if (a->up && !s->wild && ((a->nsent != 0 && !a->sent[0].loose) || reg_of(a, E1000_TDH) != reg_of(a, E1000_TDT)))
+	if (a->up && !s->wild &&
+	    ((a->nsent != 0 && !a->sent[0].loose) || reg_of(a, E1000_TDH) != reg_of(a, E1000_TDT)))
 		sim_fail(s, "stuck", "%u frames are left though all is quiet", a->nsent);
 }
 

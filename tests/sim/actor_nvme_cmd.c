@@ -327,6 +327,17 @@ set_or_get(struct sim *s, struct prng *r, uint8_t opcode)
 	ring(s, 0);
 }
 
+/* Are both queues of the pair there, and is nobody about to delete one? */
+static bool
+there_for_good(const struct nvme_actor *a, unsigned i)
+{
+	for (unsigned k = 0; k < NVME_JOBS; k++)
+		if (a->job[k].live && a->job[k].queue == 0 &&
+		    (a->job[k].opcode == A_DELETE_SQ || a->job[k].opcode == A_DELETE_CQ))
+			return (false);
+	return (a->cq[i].live && a->sq[i].live);
+}
+
 void
 nvme_op_admin(struct sim *s, struct prng *r)
 {
@@ -347,8 +358,11 @@ nvme_op_admin(struct sim *s, struct prng *r)
 			ring(s, 0);
 		break;
 	case 2: /* one that is there already, or none that could be */
-		job = queue_command(s, prng_one_in(r, 2) ? A_CREATE_SQ : A_CREATE_CQ,
-		    prng_one_in(r, 2) ? 0 : NVME_QUEUES + prng_below(r, 70000), 8, NVME_DATA);
+		i = there_for_good(a, i) ? i
+		    : prng_one_in(r, 2)  ? 0
+					 : NVME_QUEUES + prng_below(r, 60000);
+		job = queue_command(s, prng_one_in(r, 2) ? A_CREATE_SQ : A_CREATE_CQ, i, 8,
+		    NVME_DATA & ~(PAGE - 1));
 		if (job != NULL)
 			job->bad = true;
 		ring(s, 0);

@@ -18,7 +18,7 @@
 #define EVENTS   0x2000u
 #define NEVENTS  64u
 #define COMMANDS 0x3000u
-#define NTRBS    64u /* of command and transfer rings, the last a link */
+#define NTRBS    64u     /* of command and transfer rings, the last a link */
 #define DEVICE   0x4000u /* contexts, a kilobyte and more each */
 #define INPUT    0x6000u
 #define RINGS    0x7000u /* of transfers, a kilobyte each */
@@ -83,8 +83,8 @@ ring_put(struct sim *s, struct trb_ring *q, uint64_t param, uint32_t status, uin
 	le32_put(raw + 12, control | q->cycle);
 	sim_poke(s, at, raw, sizeof(raw));
 	if (++q->at == NTRBS - 1) { /* the link goes over with it */
-		sim_poke32(s, q->base + q->at * 16 + 12,
-		    TRB_TYPE_IS(TRB_LINK) | TRB_TOGGLE | q->cycle);
+		sim_poke32(
+		    s, q->base + q->at * 16 + 12, TRB_TYPE_IS(TRB_LINK) | TRB_TOGGLE | q->cycle);
 		q->cycle ^= 1;
 		q->at = 0;
 	}
@@ -111,7 +111,8 @@ take_event(struct sim *s, struct actor *a, const uint8_t *e)
 		break;
 	case TRB_TRANSFER_EVENT:
 		if (slot == 0 || TRB_EP(control) == 0)
-			sim_fail(s, "used", "a transfer of slot %u, endpoint %u", slot, TRB_EP(control));
+			sim_fail(
+			    s, "used", "a transfer of slot %u, endpoint %u", slot, TRB_EP(control));
 		break;
 	case TRB_PORT_EVENT:
 		if (le32_get(e) >> 24 == 0 || le32_get(e) >> 24 > XHCI_PORTS)
@@ -152,7 +153,8 @@ after(struct sim *s)
 
 	if (!a->attached)
 		return;
-	line = (a->x.iman & 3) == 3 && (a->x.usbcmd & USBCMD_INTE) != 0 && (s->dev->cfg[5] & 4) == 0;
+	line =
+	    (a->x.iman & 3) == 3 && (a->x.usbcmd & USBCMD_INTE) != 0 && (s->dev->cfg[5] & 4) == 0;
 	if (s->line && !line)
 		sim_fail(s, "interrupt", "the line is high");
 }
@@ -214,7 +216,8 @@ bring_slot(struct sim *s, unsigned slot)
 	command(s, 0, TRB_TYPE_IS(TRB_ENABLE_SLOT));
 	put_input(s, slot, 3);
 	command(s, INPUT, TRB_TYPE_IS(TRB_ADDRESS_DEVICE) | slot << 24);
-	(void)ring_put(s, &a->ring[slot][0], set_configuration[0], 8, TRB_TYPE_IS(TRB_SETUP) | TRB_IDT);
+	(void)ring_put(
+	    s, &a->ring[slot][0], set_configuration[0], 8, TRB_TYPE_IS(TRB_SETUP) | TRB_IDT);
 	(void)ring_put(s, &a->ring[slot][0], 0, 0, TRB_TYPE_IS(TRB_STATUS) | TRB_IOC);
 	reg(s, 0x800 + slot * 4, DCI_CONTROL);
 	sim_poke32(s, INPUT + 4, 1 | 1u << DCI_REPORT);
@@ -271,14 +274,14 @@ op_command(struct sim *s, struct prng *r)
 	if (!a->up)
 		return;
 	if (type == TRB_CONFIGURE_ENDPOINT || type == TRB_ADDRESS_DEVICE)
-		put_input(s, prng_range(r, 1, SLOTS),
-		    prng_one_in(r, 2) ? 3 : 1 | 1u << DCI_REPORT);
+		put_input(s, prng_range(r, 1, SLOTS), prng_one_in(r, 2) ? 3 : 1 | 1u << DCI_REPORT);
 	if (type == TRB_SET_TR_DEQUEUE)
 		param = (RINGS + prng_below(r, 4) * 0x400) | prng_below(r, 2);
 	if (prng_one_in(r, 10))
 		param = sim_bad_gpa(s, r, 64) | SIM_RAM;
 	sim_say(s, "command %u slot %u endpoint %u", type, slot, ep);
-	command(s, param, TRB_TYPE_IS(type) | slot << 24 | ep << 16 | (prng_one_in(r, 12) ? 0x200 : 0));
+	command(
+	    s, param, TRB_TYPE_IS(type) | slot << 24 | ep << 16 | (prng_one_in(r, 12) ? 0x200 : 0));
 }
 
 static void
@@ -326,6 +329,8 @@ op_control(struct sim *s, struct prng *r)
 	uint64_t setup;
 	bool in = !prng_one_in(r, 5);
 
+	if (!in && prng_one_in(r, 2))
+		room = prng_range(r, 1, 5000);
 	if (!a->up || s->wild || !ring_room(s, slot, 0) ||
 	    (at = sim_room(s, r, DATA, room, 1)) == 0)
 		return;
@@ -337,8 +342,10 @@ op_control(struct sim *s, struct prng *r)
 	(void)ring_put(s, q, setup, 8, TRB_TYPE_IS(TRB_SETUP) | TRB_IDT);
 	sim_range_add(s, at, room, true, next_tag(s, slot, 0));
 	if (!prng_one_in(r, 8))
-		(void)ring_put(s, q, prng_one_in(r, 12) ? sim_bad_gpa(s, r, room) | SIM_RAM : at, room,
-		    TRB_TYPE_IS(TRB_DATA) | (in ? 1u << 16 : 0) | (prng_one_in(r, 2) ? TRB_ISP : 0));
+		(void)ring_put(s, q, prng_one_in(r, 12) ? sim_bad_gpa(s, r, room) | SIM_RAM : at,
+		    room,
+		    TRB_TYPE_IS(TRB_DATA) | (in ? 1u << 16 : 0) |
+			(prng_one_in(r, 2) ? TRB_ISP : 0));
 	if (!prng_one_in(r, 8))
 		(void)ring_put(s, q, 0, 0, TRB_TYPE_IS(TRB_STATUS) | TRB_IOC);
 	sim_say(s, "slot %u: setup %#llx, room for %u", slot, (unsigned long long)setup, room);
@@ -352,8 +359,7 @@ op_report(struct sim *s, struct prng *r)
 	unsigned slot = prng_range(r, 1, SLOTS);
 	uint32_t len = prng_range(r, 1, USB_REPORT_MAX + 20), at;
 
-	if (!a->up || s->wild || !ring_room(s, slot, 1) ||
-	    (at = sim_room(s, r, DATA, len, 1)) == 0)
+	if (!a->up || s->wild || !ring_room(s, slot, 1) || (at = sim_room(s, r, DATA, len, 1)) == 0)
 		return;
 	sim_range_add(s, at, len, true, next_tag(s, slot, 1));
 	(void)ring_put(s, &a->ring[slot][1], at, len, TRB_TYPE_IS(TRB_NORMAL) | TRB_IOC);
@@ -364,7 +370,8 @@ static void
 op_input(struct sim *s, struct prng *r)
 {
 	struct actor *a = actor_of(s);
-	struct input_pointer p = { .x = (uint16_t)prng_below(r, 1000), .buttons = (uint8_t)prng_below(r, 8) };
+	struct input_pointer p = { .x = (uint16_t)prng_below(r, 1000),
+		.buttons = (uint8_t)prng_below(r, 8) };
 
 	sim_enter(s);
 	for (unsigned i = 0; i < 2; i++) {

@@ -189,6 +189,7 @@ void vdrv_irq_step(struct sim *s, struct prng *r);
 
 /* --- vdrv_bad.c --- */
 void vdrv_bad_chain(struct sim *s, struct prng *r);
+void vdrv_bad_ring(struct sim *s, struct prng *r);
 void vdrv_disorder(struct sim *s, struct prng *r);
 
 /* --- operations that every virtio actor has --- */
@@ -207,7 +208,7 @@ void vdrv_op_again(struct sim *s, struct prng *r);
 	    { "suppress", 4, vdrv_op_suppress }, { "settle", 4, vdrv_op_settle },              \
 	    { "end", 24, vdrv_op_end }, { "again", 4, vdrv_op_again },                         \
 	    { "interrupts", 5, vdrv_irq_step }, { "bad-chain", (bad_weight), vdrv_bad_chain }, \
-	    { "disorder", 5, vdrv_disorder },                                                  \
+	    { "disorder", 5, vdrv_disorder }, { "bad-ring", 1, vdrv_bad_ring },                \
 	{                                                                                      \
 		"pci", 3, vdrv_op_pci                                                          \
 	}

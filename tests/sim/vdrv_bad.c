@@ -198,6 +198,39 @@ vdrv_bad_chain(struct sim *s, struct prng *r)
 	vdrv_condemn(s, r, req, why);
 }
 
+/*
+ * A queue whose rings are not RAM, not aligned, or of an impossible size: it must not become
+ * enabled. The device is reset before and after.
+ */
+void
+vdrv_bad_ring(struct sim *s, struct prng *r)
+{
+	static const uint8_t reg[] = { V_Q_DESC, V_Q_DRIVER, V_Q_DEVICE };
+	struct vdrv *v = vdrv_of(s);
+	unsigned k = prng_below(r, NITEMS(reg)), len = k == 0 ? 64 * 16 : k == 1 ? 64 * 2 : 64 * 8;
+	uint64_t bad = sim_bad_gpa(s, r, len) & ~15ull;
+
+	vdrv_op_reset(s, r);
+	if (v->resetting || v->vd->status != 0 || !s->mapped[0])
+		return;
+	sim_bar_write(s, 0, V_STATUS, 1, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
+	sim_bar_write(s, 0, V_Q_SELECT, 2, 0);
+	sim_bar_write(s, 0, V_Q_SIZE, 2, 64);
+	for (unsigned i = 0; i < NITEMS(reg); i++)
+		sim_bar_write(s, 0, reg[i], 8, 0x1000 + i * 0x1000);
+	if (prng_one_in(r, 4))
+		sim_bar_write(s, 0, V_Q_SIZE, 2, prng_one_in(r, 2) ? 63 : 0x8000);
+	else if (prng_one_in(r, 4))
+		sim_bar_write(s, 0, reg[k], 8, 0x1001);
+	else
+		sim_bar_write(s, 0, reg[k], 8, bad);
+	v->breach = true;
+	sim_bar_write(s, 0, V_Q_ENABLE, 2, 1);
+	if (v->vd->queue[0].enabled || (v->vd->status & VIRTIO_STATUS_NEEDS_RESET) == 0)
+		sim_fail(s, "breach", "a queue is enabled whose rings cannot be");
+	vdrv_op_reset(s, r);
+}
+
 /* --- registers in any order --- */
 
 struct queue_regs {

@@ -181,7 +181,7 @@ vdrv_op_reset(struct sim *s, struct prng *r)
 {
 	struct vdrv *v = vdrv_of(s);
 
-	if (v->vd->status != 0)
+	if (v->vd->status != 0 || s->wild)
 		(void)ask_reset(s);
 }
 
@@ -326,8 +326,7 @@ vdrv_finish(struct sim *s)
 	struct prng r = { 1 };
 
 	vdrv_settle(s, &r);
-	if (v->vd->status != 0)
-		(void)ask_reset(s);
+	vdrv_op_reset(s, &r);
 	vdrv_settle(s, &r);
 	if (v->vd->status != 0 || v->resetting)
 		sim_fail(s, "reset", "the device does not come to rest");
