@@ -2,7 +2,7 @@
 # zhyve: the short front of meson. `make help` lists what there is.
 BUILD ?= build
 
-.PHONY: all help demo check check-unit check-style check-link check-guest check-sanitize check-sim check-fuzz check-host fuzz sim bench host-shell install clean
+.PHONY: all help demo check check-unit check-style check-link check-guest check-sanitize check-sim check-mutants check-fuzz check-host fuzz sim bench host-shell install clean
 
 all: deps-build
 	@ninja -C $(BUILD)
@@ -18,6 +18,7 @@ help:
 	@echo '  make check-guest   bare-metal payloads on this machine'\''s /dev/kvm (root)'
 	@echo '  make check-host    end to end, in the virtual host (root)'
 	@echo '  make check-sim     the device models driven by seeds, half a minute'
+	@echo '  make check-mutants  known bugs, brought back for it to find; minutes, not part of check'
 	@echo '  make check-fuzz    the fuzz targets, a minute of all of them'
 	@echo 'make fuzz          fuzz all targets for SECONDS=N together (600)'
 	@echo 'make sim           drive the device models by seeds for SECONDS=N (600)'
@@ -52,6 +53,9 @@ check-style check-link check-sanitize check-guest check-sim check-fuzz: check-%:
 SECONDS ?= 600
 fuzz: deps-build-check
 	@tests/fuzz/run -s $(SECONDS)
+
+check-mutants: deps-build-check
+	@tests/sim/mutants/run
 
 sim: deps-build-check
 	@tests/sim/run -s $(SECONDS)

@@ -90,6 +90,16 @@ op_pointer(struct sim *s, struct prng *r)
 	sim_leave(s);
 }
 
+/* More at a time than a driver may have buffers for. */
+static void
+op_burst(struct sim *s, struct prng *r)
+{
+	for (unsigned i = prng_range(r, 5, 60); i > 0; i--) {
+		op_key(s, r);
+		op_pointer(s, r);
+	}
+}
+
 static void
 used(struct sim *s, struct vreq *req, uint32_t len)
 {
@@ -204,6 +214,7 @@ finish(struct sim *s)
 static const struct sim_op op_table[] = {
 	{ "key", 15, op_key },
 	{ "pointer", 15, op_pointer },
+	{ "burst", 2, op_burst },
 	{ "buffer", 20, op_buffer },
 	{ "light", 8, op_light },
 	{ "select", 4, op_select },

@@ -145,6 +145,21 @@ before(struct sim *s)
 	}
 }
 
+/* What no guest can bring about, if nothing ran over anything. */
+static void
+check_slot(struct sim *s, struct actor *a, unsigned i)
+{
+	const struct xhci_slot *slot = &a->x.slot[i];
+
+	if (slot->data_len > USB_CONTROL_MAX ||
+	    (slot->control && (int)slot->data_off > MAX(slot->data_len, 0)))
+		sim_fail(s, "bounded", "slot %u: %u of %d bytes, and there is room for %u", i,
+		    slot->data_off, slot->data_len, USB_CONTROL_MAX);
+	if (slot->state > SLOT_CONFIGURED ||
+	    (slot->dev != NULL && slot->dev != &a->hid[0].usb && slot->dev != &a->hid[1].usb))
+		sim_fail(s, "bounded", "slot %u is run over", i);
+}
+
 static void
 after(struct sim *s)
 {
@@ -153,6 +168,8 @@ after(struct sim *s)
 
 	if (!a->attached)
 		return;
+	for (unsigned i = 1; i <= XHCI_SLOTS; i++)
+		check_slot(s, a, i);
 	line =
 	    (a->x.iman & 3) == 3 && (a->x.usbcmd & USBCMD_INTE) != 0 && (s->dev->cfg[5] & 4) == 0;
 	if (s->line && !line)

@@ -78,6 +78,20 @@ bad_order(struct sim *s, struct prng *r, struct vq *q, struct vreq *req)
 	return ("a readable buffer behind a writable one");
 }
 
+/* The last descriptor of a table becomes a table with that descriptor in it: all else is right. */
+static void
+nest(struct sim *s, struct prng *r, uint32_t desc)
+{
+	uint32_t table = sim_room(s, r, VDATA, 16, 16);
+
+	if (table != 0) {
+		sim_poke(s, table, sim_at(s, desc), 16);
+		sim_poke64(s, desc, table);
+	}
+	sim_poke16(s, desc + 12, DESC_INDIRECT);
+	sim_poke32(s, desc + 8, 16);
+}
+
 static const char *
 bad_indirect(struct sim *s, struct prng *r, struct vq *q, struct vreq *req)
 {
@@ -94,8 +108,7 @@ bad_indirect(struct sim *s, struct prng *r, struct vq *q, struct vreq *req)
 		return (bad_next(s, r, q, req));
 	switch (prng_below(r, 5)) {
 	case 0:
-		sim_poke16(s, desc + 12, DESC_INDIRECT);
-		sim_poke32(s, desc + 8, 16);
+		nest(s, r, desc);
 		return ("an indirect table in an indirect table");
 	case 1:
 		sim_poke16(s, outer + 12, DESC_INDIRECT | DESC_NEXT);
@@ -208,8 +221,10 @@ vdrv_bad_ring(struct sim *s, struct prng *r)
 	static const uint8_t reg[] = { V_Q_DESC, V_Q_DRIVER, V_Q_DEVICE };
 	struct vdrv *v = vdrv_of(s);
 	unsigned k = prng_below(r, NITEMS(reg)), len = k == 0 ? 64 * 16 : k == 1 ? 64 * 2 : 64 * 8;
-	uint64_t bad = sim_bad_gpa(s, r, len) & ~15ull;
+	uint64_t bad = sim_bad_gpa(s, r, len);
 
+	/* Aligned, but not to where it would fit. */
+	bad = bad < SIM_RAM ? ROUND_UP(bad, 16) : bad & ~15ull;
 	vdrv_op_reset(s, r);
 	if (v->resetting || v->vd->status != 0 || !s->mapped[0])
 		return;
