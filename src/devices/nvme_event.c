@@ -45,7 +45,8 @@ nvme_events_flush(struct nvme *n)
 void
 nvme_event(struct nvme *n, enum nvme_event ev)
 {
-	if (!n->cq[0].live || (kinds[ev].wanted & ~n->feat.events) != 0)
+	/* While it waits for its reset the queues are as good as gone, and so is their memory. */
+	if (!nvme_running(n) || (kinds[ev].wanted & ~n->feat.events) != 0)
 		return;
 	n->events |= 1u << ev;
 	nvme_events_flush(n);

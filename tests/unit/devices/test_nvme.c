@@ -561,6 +561,24 @@ test_reset_impatient(void **state)
 	assert_false(line);
 }
 
+/* Nothing is told of what happens while the controller waits for its reset. */
+static void
+test_reset_event(void **state)
+{
+	struct cqe e;
+
+	assert_int_equal(admin(0x09, 0, 0x0b, 0xffffffff), 0);
+	(void)put_cmd(0, 0x0c, 100, 0, 0, 0);
+	ring(0);
+	(void)put_cmd(1, 2, 1, 1, DATA, 0);
+	ring(1);
+	wr(0x14, 4, 0x460000);
+	nvme_resized(&nvme);
+	assert_false(take(0, &e));
+	run(&disk);
+	assert_false(take(0, &e));
+}
+
 /* Entries that nobody took hold the line, but not through a reset of the machine. */
 static void
 test_reset_line(void **state)
@@ -716,6 +734,7 @@ main(void)
 		T(test_reset_in_flight, setup_up),
 		T(test_reset_impatient, setup_up),
 		T(test_reset_line, setup_up),
+		T(test_reset_event, setup_up),
 		T(test_reset_dsm, setup_up),
 		T(test_shutdown, setup_up),
 		T(test_bus_master, setup_up),
