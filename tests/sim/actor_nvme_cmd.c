@@ -8,6 +8,7 @@
 
 #include "actor_nvme.h"
 #include "base/checked.h"
+#include "devices/nvme_internal.h"
 
 enum {
 	IO_FLUSH,
@@ -421,17 +422,19 @@ nvme_op_resize(struct sim *s, struct prng *r)
 static bool
 is_it(struct sim *s, const struct nvme_job *job, const struct block_req *io)
 {
+	const struct nvme_req *req =
+	    (const struct nvme_req *)(const void *)io; /* its first member */
 	struct nvme_actor *a = nvme_of(s);
 	uint64_t unit = a->disk.be.info.logical;
 
-	if (!job->live || job->queue == 0 || job->bad)
+	/* Whose it is the controller says; what it is has to be right. */
+	if (!job->live || job->queue == 0 || job->bad || req->cid != job->cid ||
+	    req->sqid != job->queue)
 		return (false);
 	if (job->flushed)
 		return (io->op == BLOCK_READ && job->io == NULL && io->offset == job->lba * unit &&
 		    disk_carries(s, io, job->piece, job->npieces));
-	/* It is the one that the controller has just fetched. */
-	if (job->started || !a->n.sq[job->queue].live ||
-	    (job->place + 1) % a->sq[job->queue].size != a->n.sq[job->queue].head)
+	if (job->started)
 		return (false);
 	switch (io->op) {
 	case BLOCK_FLUSH:
