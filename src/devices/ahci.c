@@ -22,7 +22,10 @@
 
 /* --- interrupts (10.7) --- */
 
-/* IS collects what the ports want; the line follows it. True while there is something to tell. */
+/*
+ * IS collects what the ports want; the line follows it, but not while the controller resets. True
+ * while there is something to tell.
+ */
 static bool
 irq_update(struct ahci *a)
 {
@@ -32,7 +35,7 @@ irq_update(struct ahci *a)
 		if ((a->port[i].is & a->port[i].ie) != 0)
 			a->is |= 1u << i;
 	}
-	level = (a->ghc & GHC_IE) != 0 && a->is != 0;
+	level = (a->ghc & (GHC_IE | GHC_HR)) == GHC_IE && a->is != 0;
 	pci_intx_set(&a->pci, level);
 	return (level);
 }
@@ -128,6 +131,8 @@ hba_reset(struct ahci *a)
 	}
 	if (drained(a))
 		hba_reset_done(a);
+	else
+		(void)irq_update(a);
 }
 
 void

@@ -546,8 +546,15 @@ test_hba_reset(void **state)
 	rw(0, 0x25, 0, 1);
 	run(&disk);
 	assert_int_equal(status(0), ATA_S_OK);
+	/* The line of what nobody has looked at does not come up again behind a reset. */
+	wr(AHCI_GHC, GHC_AE | GHC_IE);
+	wr(px(0, PX_IE), ~0u);
+	assert_int_equal(pci_cfg_read(bus, ahci.pci.bdf, 6, 2) & 8, 8);
 	rw(0, 0x25, 0, 1);
 	pci_reset(bus);
+	wr(AHCI_GHC, GHC_AE | GHC_IE);
+	wr(AHCI_IS, 0);
+	assert_int_equal(pci_cfg_read(bus, ahci.pci.bdf, 6, 2) & 8, 0);
 	run(&disk);
 	assert_int_equal(rd(px(0, PX_CLB)), 0);
 }
