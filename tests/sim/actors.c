@@ -2,8 +2,8 @@
 /* The devices that the simulator knows. */
 #include "sim.h"
 
-extern const struct sim_actor actor_xhci, actor_e1000, actor_nvme, actor_balloon, actor_blk,
-    actor_console, actor_input, actor_net, actor_rng, actor_vsock;
+extern const struct sim_actor actor_ahci, actor_xhci, actor_e1000, actor_nvme, actor_balloon,
+    actor_blk, actor_console, actor_input, actor_net, actor_rng, actor_vsock;
 
 const struct sim_actor *const sim_actors[] = {
 	&actor_blk,
@@ -14,6 +14,7 @@ const struct sim_actor *const sim_actors[] = {
 	&actor_console,
 	&actor_vsock,
 	&actor_nvme,
+	&actor_ahci,
 	&actor_e1000,
 	&actor_xhci,
 	NULL,
