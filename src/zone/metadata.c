@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/fd.h"
 #include "base/parse.h"
 #include "zone/codec.h"
@@ -26,6 +27,7 @@ struct metadata {
 	void *arg;
 	size_t len;    /* bytes of the line so far */
 	bool too_long; /* the line has been given up: skip to its end */
+	bool terminal; /* a firmware's console is on the other end */
 	char line[METADATA_LINE_MAX + 1];
 };
 
@@ -347,11 +349,36 @@ v2_line(struct metadata *md, char *len_word)
 
 /* ---- lines ---- */
 
+/*
+ * What a firmware's console says: OVMF takes COM2 for one more terminal, would read our answers as
+ * if they were typed there, and say them again. Its lines end by CR LF, and it begins with an escape
+ * sequence; from there on, of lines that end by CR only commands are requests, until one comes.
+ */
+static bool
+is_terminal_output(struct metadata *md)
+{
+	static const char *const commands[] = { "GET ", "KEYS", "NEGOTIATE ", "V2 " };
+	const char *line = md->line;
+	bool cr = md->len > 0 && line[md->len - 1] == '\r';
+
+	if (memchr(line, '\033', md->len) != NULL)
+		return (md->terminal = true);
+	for (size_t i = 0; i < NITEMS(commands) && cr; i++) {
+		if (strncmp(line, commands[i], strlen(commands[i])) == 0)
+			cr = false;
+	}
+	md->terminal = md->terminal && cr;
+	return (md->terminal);
+}
+
 static void
 handle_line(struct metadata *md)
 {
 	char *line = md->line;
 
+	line[md->len] = '\0';
+	if (is_terminal_output(md))
+		return;
 	while (md->len > 0 && is_blank(line[md->len - 1]))
 		md->len--;
 	line[md->len] = '\0';

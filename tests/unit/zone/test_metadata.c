@@ -359,6 +359,23 @@ test_noise(void **state)
 	assert_string_equal(ask(md, "GET a\001b\n"), "FAILURE\n");
 }
 
+/* A firmware's terminal on the port gets no answers, which it would take for its user's. */
+static void
+test_terminal(void **state)
+{
+	struct metadata *md = *state;
+
+	assert_string_equal(ask(md, "\033[2J\033[01;01H\r\n"), "");
+	assert_string_equal(ask(md, "\r\n"), "");
+	assert_string_equal(ask(md, "BdsDxe: starting Boot0001\r\n"), "");
+	assert_string_equal(ask(md, "\033[0mShell> \n"), "");
+	assert_string_equal(ask(md, "FAILURE\r\n"), "");
+	assert_string_equal(ask(md, "GET hostname\r\n"), "SUCCESS\nweb1\n.\n");
+	assert_string_equal(ask(md, "\r\n"), "invalid command\n");
+	assert_string_equal(ask(md, "\033[2J\n"), "");
+	assert_string_equal(ask(md, "\n"), "invalid command\n");
+}
+
 /* Values far larger than a line. */
 static void
 test_big_value(void **state)
@@ -388,6 +405,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_splits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_noise, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_terminal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_big_value, setup, teardown),
 	};
 	return (cmocka_run_group_tests(tests, NULL, NULL));
