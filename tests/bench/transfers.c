@@ -82,10 +82,11 @@ stream(uint64_t bell, uint32_t type, uint32_t len, unsigned count)
 		offer(offered, type, len, offered);
 	mmio16_put(bell, 0);
 	while (ended < count) {
+		uint32_t since = 0;
 		bool more = false;
 
-		for (uint64_t spins = 0; *(volatile uint16_t *)&vring.used.idx == seen; spins++)
-			CHECK(spins < 50000000, ended);
+		for (uint64_t spins = 1; *(volatile uint16_t *)&vring.used.idx == seen; spins++)
+			CHECK(!in_vain(spins, &since), ended);
 		for (; *(volatile uint16_t *)&vring.used.idx != seen; seen++, ended++) {
 			unsigned i = vring.used.ring[seen % RING].id / 3;
 

@@ -6,8 +6,6 @@
  */
 #include "guest.h"
 
-#define PM_TIMER  0x408
-#define PM_HZ     3579545
 #define TOLERANCE (PM_HZ / 20) /* polled, on a machine that may have other work for 50 ms */
 #define ATTEMPTS  8
 

@@ -155,4 +155,23 @@ fail(const char *why, uint64_t value)
 			fail(#cond, (value)); \
 	} while (0)
 
+/* ACPI's timer, 32 bits of it (devices/pm.c). */
+#define PM_TIMER 0x408
+#define PM_HZ    3579545u
+
+/*
+ * Is it in vain to go on waiting? Asked in a loop that waits, `spins` counting from 1. What does not
+ * come in 20 s does not come on however busy a machine; a number of spins is another time on each. The
+ * timer, an exit, is looked at only now and then.
+ */
+static inline bool
+in_vain(uint64_t spins, uint32_t *since)
+{
+	if (spins % 65536 != 0)
+		return (false);
+	if (spins == 65536)
+		*since = in32(PM_TIMER);
+	return (in32(PM_TIMER) - *since > 20 * PM_HZ);
+}
+
 #endif

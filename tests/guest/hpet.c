@@ -6,14 +6,12 @@
 #include "guest.h"
 #include "idt.h"
 
-#define HPET     0xfed00000ull
-#define IOAPIC   0xfec00000ull
-#define LAPIC    0xfee00000ull
-#define HZ       (1u << 24)
-#define PM_TIMER 0x408
-#define PM_HZ    3579545u
-#define VEC      0x40
-#define PIN      10
+#define HPET   0xfed00000ull
+#define IOAPIC 0xfec00000ull
+#define LAPIC  0xfee00000ull
+#define HZ     (1u << 24)
+#define VEC    0x40
+#define PIN    10
 
 static volatile uint32_t count;
 

@@ -5,14 +5,12 @@
  */
 #include "guest.h"
 
-#define IOAPIC   0xfec00000ull
-#define LAPIC    0xfee00000ull
-#define PM_TIMER 0x408
-#define PM_HZ    3579545u
-#define PIT_HZ   1193182u
-#define VEC      0x40
-#define PIN      2 /* where IRQ 0 arrives */
-#define TICK_MS  5
+#define IOAPIC  0xfec00000ull
+#define LAPIC   0xfee00000ull
+#define PIT_HZ  1193182u
+#define VEC     0x40
+#define PIN     2 /* where IRQ 0 arrives */
+#define TICK_MS 5
 
 struct gate {
 	uint16_t low, selector;

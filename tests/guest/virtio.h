@@ -138,15 +138,15 @@ static inline uint32_t
 virtio_do(struct virtio *v, uint16_t head)
 {
 	volatile uint16_t *used = &v->ring->used.idx;
-	uint32_t len;
+	uint32_t since = 0, len;
 
 	v->ring->avail.ring[v->avail % RING_SIZE] = head;
 	__asm__ volatile("" : : : "memory");
 	*(volatile uint16_t *)&v->ring->avail.idx = ++v->avail;
 	__asm__ volatile("mfence" : : : "memory");
 	mmio16_put(v->notify + (uint64_t)mmio16(v->common + 30) * v->notify_multiplier, 0);
-	for (uint64_t spins = 0; *used == v->used; spins++)
-		CHECK(spins < 50000000, *used);
+	for (uint64_t spins = 1; *used == v->used; spins++)
+		CHECK(!in_vain(spins, &since), *used);
 	CHECK(v->ring->used.ring[v->used % RING_SIZE].id == head, head);
 	len = v->ring->used.ring[v->used % RING_SIZE].len;
 	v->used++;
@@ -228,10 +228,11 @@ static inline unsigned
 vq_wait(struct vq *q, uint32_t *len)
 {
 	volatile uint16_t *used = &q->ring->used.idx;
+	uint32_t since = 0;
 	unsigned id;
 
-	for (uint64_t spins = 0; *used == q->used; spins++)
-		CHECK(spins < 50000000, *used);
+	for (uint64_t spins = 1; *used == q->used; spins++)
+		CHECK(!in_vain(spins, &since), *used);
 	__asm__ volatile("" : : : "memory");
 	id = q->ring->used.ring[q->used % RING_SIZE].id;
 	if (len != NULL)
