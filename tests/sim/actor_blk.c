@@ -98,8 +98,10 @@ is_it(struct sim *s, const struct vreq *req, const struct block_req *io)
 		if (req->rlen != HEADER + sizeof(range))
 			return (false);
 		vdrv_get(s, req, false, HEADER, range, sizeof(range));
+		/* One with other flags is refused, and may have been taken last, too. */
 		return (io->offset == le64_get(range) * SECTOR &&
-		    io->len == (uint64_t)le32_get(range + 8) * SECTOR);
+		    io->len == (uint64_t)le32_get(range + 8) * SECTOR &&
+		    le32_get(range + 12) <= (io->op == BLOCK_WRITE_ZEROES ? 1 : 0));
 	}
 }
 

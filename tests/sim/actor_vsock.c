@@ -15,6 +15,14 @@
 #define CID        5u
 #define PORTS      4u
 #define PACKET_MAX 4000u
+#define STREAMS    512u
+
+/* What the guest sent from one port to another of the host's. */
+struct stream {
+	uint32_t port, host_port;
+	uint32_t epoch; /* which connection it is; 0: none was begun */
+	uint32_t sent;  /* bytes */
+};
 
 struct conn {
 	bool used, connecting, adopting, want_read, want_write, full;
@@ -31,11 +39,11 @@ struct actor {
 	struct vsock_backend be;
 	struct conn conn[VSOCK_CONNS];
 	struct prng chance;
-	uint32_t alloc;  /* the credit that the guest gives, for ever; 0: any */
-	uint32_t epochs; /* connections begun by packets */
-	struct {
-		uint32_t epoch, sent, host_port;
-	} port[PORTS]; /* of the guest */
+	uint32_t alloc;            /* the credit that the guest gives, for ever; 0: any */
+	uint32_t epochs;           /* connections begun by packets */
+	uint32_t host_port[PORTS]; /* where each port of the guest sends to */
+	struct stream stream[STREAMS];
+	unsigned nstream;
 };
 
 static struct actor *
@@ -244,7 +252,7 @@ header(struct actor *a, struct prng *r, uint8_t *h, uint16_t op, unsigned port, 
 	le64_put(h, CID);
 	le64_put(h + 8, VSOCK_CID_HOST);
 	le32_put(h + VSOCK_H_SRC_PORT, port);
-	le32_put(h + VSOCK_H_DST_PORT, a->port[port].host_port);
+	le32_put(h + VSOCK_H_DST_PORT, a->host_port[port]);
 	le32_put(h + VSOCK_H_DATA_LEN, len);
 	le16_put(h + VSOCK_H_TYPE, VSOCK_TYPE_STREAM);
 	le16_put(h + VSOCK_H_OP, op);
@@ -254,30 +262,49 @@ header(struct actor *a, struct prng *r, uint8_t *h, uint16_t op, unsigned port, 
 	le32_put(h + VSOCK_H_FWD_CNT, a->alloc != 0 ? 0 : prng_below(r, 5000));
 }
 
+/* The stream between a port and where it sends to now; NULL: too many. */
+static struct stream *
+stream_of(struct actor *a, unsigned port)
+{
+	struct stream *st;
+
+	for (st = a->stream; st < &a->stream[a->nstream]; st++)
+		if (st->port == port && st->host_port == a->host_port[port])
+			return (st);
+	if (a->nstream == STREAMS)
+		return (NULL);
+	a->nstream++;
+	*st = (struct stream){ .port = port, .host_port = a->host_port[port] };
+	return (st);
+}
+
 /* One packet with `len` bytes of the stream. False: no room for it. */
 static bool
 packet(struct sim *s, struct prng *r, uint16_t op, unsigned port, uint32_t len)
 {
 	struct actor *a = actor_of(s);
+	struct stream *st = stream_of(a, port);
 	uint8_t body[VSOCK_HDR_LEN + PACKET_MAX];
 	struct vseg seg[VSEG_MAX];
 	struct vreq *req;
 	unsigned n;
 
+	if (st == NULL)
+		return (false);
 	header(a, r, body, op, port, len);
 	for (uint32_t i = 0; i < len; i++)
-		body[VSOCK_HDR_LEN + i] = stream_byte(a->port[port].epoch, a->port[port].sent + i);
+		body[VSOCK_HDR_LEN + i] = stream_byte(st->epoch, st->sent + i);
 	n = vdrv_buffer(s, r, seg, VSOCK_HDR_LEN + len, false, 4);
 	vdrv_put(s, seg, n, false, body, VSOCK_HDR_LEN + len);
 	if (n == 0 || (req = vdrv_submit(s, r, VIRTIO_VSOCK_TX, seg, n)) == NULL)
 		return (false);
 	if (op == VSOCK_OP_REQUEST || op == VSOCK_OP_RESPONSE) {
-		a->port[port].epoch = ++a->epochs;
-		a->port[port].sent = 0;
+		st->epoch = ++a->epochs;
+		st->sent = 0;
 	}
-	sim_say(s, "operation %u port %u to %u, %u bytes", op, port, a->port[port].host_port, len);
-	req->at = a->port[port].epoch;
-	a->port[port].sent += len;
+	sim_say(s, "operation %u port %u to %u, %u bytes", op, port, st->host_port, len);
+	req->at = st->epoch;
+	st->sent += len;
 	return (true);
 }
 
@@ -381,10 +408,11 @@ op_host(struct sim *s, struct prng *r)
 		if (a->conn[conn].used)
 			sim_fail(s, "backend", "connection %d is given twice", conn);
 		a->conn[conn] = (struct conn){ .used = true, .adopting = true };
-		a->port[port].host_port = a->vs.conn[conn].host_port;
+		a->host_port[port] = a->vs.conn[conn].host_port;
 		return;
 	}
-	a->port[port].host_port = prng_one_in(r, 4) ? prng_below(r, 3) : a->port[port].host_port;
+	if (prng_one_in(r, 4))
+		a->host_port[port] = prng_below(r, 3);
 	for (unsigned i = 0; i < VSOCK_CONNS; i++) {
 		struct conn *c = &a->conn[(first + i) % VSOCK_CONNS];
 
@@ -442,7 +470,7 @@ start(struct sim *s, struct prng *r)
 	a->chance.state = prng_next(r);
 	a->alloc = prng_one_in(r, 2) ? prng_range(r, 1, 2000) : 0;
 	for (unsigned i = 0; i < PORTS; i++)
-		a->port[i].host_port = i % 2;
+		a->host_port[i] = i % 2;
 	a->be.ops = &host;
 	a->be.softc = s;
 	rc = virtio_vsock_init(&a->vs, &s->gm, CID, &a->be, &s->clock);

@@ -96,6 +96,10 @@ queue_up(struct sim *s, struct prng *r, unsigned i, unsigned slot)
 
 	sim_bar_write(s, 0, V_Q_SELECT, 2, i);
 	most = (unsigned)MIN(sim_bar_read(s, 0, V_Q_SIZE, 2), (uint64_t)VQ_SIZE);
+	/* Somebody may have written there before. */
+	while ((most & (most - 1)) != 0)
+		most &= most - 1;
+	most = MAX(most, 1u);
 	*q = (struct vq){ .size = (uint16_t)(1u << prng_range(r, 2, 6)) };
 	if (q->size > most || prng_one_in(r, 16))
 		q->size = prng_one_in(r, 2) ? 1 : (uint16_t)most;
