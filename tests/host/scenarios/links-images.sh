@@ -110,5 +110,6 @@ t_run "delete" 0 imgadm delete $uuid
 t_is "nothing is left in the store" "$(store)" 0
 
 ip link del port9
+ip link del port7
 t_is "the links are as before" "$(ip -br link | awk '{ print $1 }' | sort)" "$links_before"
 t_done
