@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,7 +50,8 @@ probe_files(void)
 	tried("create /lib/x", open("/lib/x", O_RDWR | O_CREAT, 0600));
 	tried("write the dynamic linker", open("/lib64/ld-linux-x86-64.so.2", O_RDWR));
 	tried("mkdir /d", mkdir("/d", 0700));
-	tried("device in /state", mknod("/state/n", S_IFCHR | 0600, 0));
+	/* 0:0 would be the mark that overlayfs makes, which everybody may. */
+	tried("device in /state", mknod("/state/n", S_IFCHR | 0600, makedev(1, 3)));
 	tried("remove /usr", unlink("/usr"));
 	tried("rename /state", rename("/state", "/states"));
 	tried("link out of /lib", link("/lib64/ld-linux-x86-64.so.2", "/state/ld"));

@@ -21,6 +21,7 @@ t_atexit rm -f "$root/zones/$z.raw"
 t_atexit "zoneadm -z $z halt; zoneadm -z $z uninstall -F; zonecfg -z $z delete -F"
 t_run "a zone" 0 zonecfg -z $z "create -b; set brand=bhyve; set zonepath=/zones/$z; set ip-type=exclusive;
 	add attr; set name=kernel; set type=string; set value=$T/kernel; end;
+	add attr; set name=bootargs; set type=string; set value=20; end;
 	add attr; set name=ram; set type=string; set value=64; end;
 	add attr; set name=disk-process; set type=boolean; set value=true; end;
 	add device; set match=$root/zones/$z.raw; add property (name=model,value=virtio);

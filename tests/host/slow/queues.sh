@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: group=virtio time=90
 #
 # What a stock kernel with two processors does with a nic of two pairs of queues: each processor has its own pair. And what the host has
 # of the memory that the guest frees (free page reporting). One boot of a tiny guest.
+#
+# Not part of `make check`. In the virtual host: tests/host/run -t 180 -- bash tests/host/slow/queues.sh
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: group=passthru mode=iommu time=100 needs=generic
 #
 # PCI passthrough by hand: an emulated NVMe of the host (behind its emulated IOMMU) in the hands of a guest; an emulated e1000e by
 # MSI-X and by its interrupt pin, AHCI by MSI; and everything that can be in the way. Afterwards the host has its devices back.
+#
+# Not part of `make check`, which has passthru-zone. In the virtual host, with the guest that tests/host/generic makes:
+# tests/host/run --iommu -t 200 -- bash tests/host/slow/passthru.sh
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -48,6 +50,7 @@ vfio $pair.0
 t_run "one of two functions that the IOMMU cannot keep apart" 4 zhyve -m 64m "${elf[@]}" -s 3,passthru,$pair.0 x
 t_like "is not taken while the host uses the other" "$t_err" "the host uses $pair.1 \(virtio-pci\)"
 back $pair.0
+printf 'zhyve nvme\n' | dd of=/dev/nvme0n1 conv=fsync status=none
 vfio $nvme
 t_is "vfio-pci has it" "$(driver $nvme)" vfio-pci
 t_run "a limit of locked memory" 4 prlimit --memlock=16777216 setpriv --bounding-set=-ipc_lock zhyve -m 64m "${elf[@]}" -s 3,passthru,$nvme x
