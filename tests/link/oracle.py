@@ -51,7 +51,13 @@ class Link:
         if not self.check_ip:
             self.learns = set()
         self.asked, self.leases, self.prefixes = set(), set(), set()
+        self.brief = False # something holds for less than a minute; here is no clock
         self.token = bytes([self.mac[0] ^ 2]) + self.mac[1:3] + b"\xff\xfe" + self.mac[3:]
+
+    def lasts(self, seconds):
+        """Is it to be known: for a number of seconds, in as many bytes as it has?"""
+        self.brief |= 0 < int.from_bytes(seconds, "big") < 60
+        return any(seconds)
 
     def holds(self, address):
         """May the link use this address as its own?"""
@@ -327,7 +333,7 @@ def learn4(link, data):
         return
     values = dict(options)
     kind = values.get(53, b"\0")[0]
-    if kind == 5 and boot.yiaddr != "0.0.0.0" and int.from_bytes(values.get(51, b"\0"), "big"):
+    if kind == 5 and boot.yiaddr != "0.0.0.0" and link.lasts(values.get(51, b"\0")):
         link.leases.add(ipaddress.IPv4Address(boot.yiaddr))
     if kind in (5, 6):
         link.asked.discard((4, boot.xid))
@@ -337,6 +343,7 @@ def learn6(link, data):
     if len(data) < 40 or data[0] >> 4 != 6:
         return
     header = IPv6(data[:40])
+    source = data[8:16]
     data = data[40:40 + header.plen]
     if header.nh == 17 and "dhcp6" in link.learns and data[:4] == b"\x02\x23\x02\x22" and len(data) >= 12:
         if data[8] == 7 and (6, data[9:12]) in link.asked:
@@ -344,15 +351,15 @@ def learn6(link, data):
             for code, value in option_list6(data[12:])[0]:
                 if code == 5:
                     known = ipaddress.IPv6Address(value[:16])
-                    (link.leases.add if any(value[20:24]) else link.leases.discard)(known)
+                    (link.leases.add if link.lasts(value[20:24]) else link.leases.discard)(known)
     if header.nh == 58 and "slaac" in link.learns and header.hlim == 255 and data[:1] == b"\x86" and \
-            header.src.startswith("fe80::"):
+            source == b"\xfe\x80" + bytes(6):
         data = data[16:]
         for _ in range(32):
             if len(data) < 2 or data[1] == 0 or len(data) < 8 * data[1]:
                 return
             if data[:3] == b"\x03\x04\x40" and data[3] & 0x40 and data[16:24] != b"\xfe\x80" + bytes(6):
-                (link.prefixes.add if any(data[4:8]) else link.prefixes.discard)(data[16:24])
+                (link.prefixes.add if link.lasts(data[4:8]) else link.prefixes.discard)(data[16:24])
             data = data[8 * data[1]:]
 
 
