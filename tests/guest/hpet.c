@@ -4,7 +4,7 @@
  * edge through the I/O APIC.
  */
 #include "guest.h"
-#include "idt.h"
+#include "tick.h"
 
 #define HPET   0xfed00000ull
 #define IOAPIC 0xfec00000ull
@@ -12,19 +12,6 @@
 #define HZ     (1u << 24)
 #define VEC    0x40
 #define PIN    10
-
-static volatile uint32_t count;
-
-__attribute__((naked)) static void
-on_timer(void)
-{
-	__asm__ volatile("push %%rax\n\t"
-			 "lock incl %0\n\t"
-			 "movl $0xfee000b0, %%eax\n\tmovl $0, (%%rax)\n\t"
-			 "pop %%rax\n\tiretq"
-			 :
-			 : "m"(count));
-}
 
 static uint32_t
 now(void)

@@ -4,6 +4,7 @@
  * interrupts is one tick afterwards and no more.
  */
 #include "guest.h"
+#include "tick.h"
 
 #define IOAPIC  0xfec00000ull
 #define LAPIC   0xfee00000ull
@@ -11,27 +12,6 @@
 #define VEC     0x40
 #define PIN     2 /* where IRQ 0 arrives */
 #define TICK_MS 5
-
-struct gate {
-	uint16_t low, selector;
-	uint8_t ist, type;
-	uint16_t mid;
-	uint32_t high, zero;
-};
-
-static struct gate idt[256];
-static volatile uint32_t count;
-
-__attribute__((naked)) static void
-on_timer(void)
-{
-	__asm__ volatile("push %%rax\n\t"
-			 "lock incl %0\n\t"
-			 "movl $0xfee000b0, %%eax\n\tmovl $0, (%%rax)\n\t"
-			 "pop %%rax\n\tiretq"
-			 :
-			 : "m"(count));
-}
 
 static void
 spend(uint32_t ms)
@@ -45,17 +25,12 @@ spend(uint32_t ms)
 void
 guest_main(const struct start_info *info)
 {
-	uint64_t handler = (uint64_t)on_timer;
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) pointer = { sizeof(idt) - 1, (uint64_t)idt };
 	uint32_t div = PIT_HZ / 1000 * TICK_MS, before, from, took;
 
 	(void)info;
 	out8(0x21, 0xff);
-	idt[VEC] = (struct gate){ (uint16_t)handler, 8, 0, 0x8e, (uint16_t)(handler >> 16), 0, 0 };
-	__asm__ volatile("lidt %0" : : "m"(pointer));
+	set_gate(VEC, on_timer);
+	load_idt();
 	mmio32_put(LAPIC + 0xf0, 0x1ff);
 	mmio32_put(IOAPIC, 0x11 + 2 * PIN);
 	mmio32_put(IOAPIC + 0x10, 0);

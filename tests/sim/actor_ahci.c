@@ -414,12 +414,6 @@ op_reset(struct sim *s, struct prng *r)
 }
 
 static void
-op_pci(struct sim *s, struct prng *r)
-{
-	pci_disturb(s, r);
-}
-
-static void
 start(struct sim *s, struct prng *r)
 {
 	struct actor *a = actor_of(s);
@@ -463,7 +457,7 @@ static const struct sim_op op_table[] = {
 	{ "settle", 4, op_settle },
 	{ "up", 6, op_up },
 	{ "reset", 3, op_reset },
-	{ "pci", 3, op_pci },
+	{ "pci", 3, pci_disturb },
 };
 
 const struct sim_actor actor_ahci = {

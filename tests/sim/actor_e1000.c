@@ -387,12 +387,6 @@ op_end(struct sim *s, struct prng *r)
 }
 
 static void
-op_pci(struct sim *s, struct prng *r)
-{
-	pci_disturb(s, r);
-}
-
-static void
 op_settle(struct sim *s, struct prng *r)
 {
 	struct actor *a = actor_of(s);
@@ -443,7 +437,7 @@ static const struct sim_op op_table[] = {
 	{ "bad-ring", 1, op_bad_ring },
 	{ "up", 5, op_up },
 	{ "reset", 3, op_reset },
-	{ "pci", 3, op_pci },
+	{ "pci", 3, pci_disturb },
 };
 
 const struct sim_actor actor_e1000 = {

@@ -341,12 +341,6 @@ op_take(struct sim *s, struct prng *r)
 }
 
 static void
-op_pci(struct sim *s, struct prng *r)
-{
-	pci_disturb(s, r);
-}
-
-static void
 start(struct sim *s, struct prng *r)
 {
 	struct nvme_options opt = { .serial = "SIM", .queues = NVME_QUEUES - 1, .entries = 64 };
@@ -393,7 +387,7 @@ static const struct sim_op op_table[] = {
 	{ "reset", 3, op_reset },
 	{ "machine-reset", 1, op_machine_reset },
 	{ "interrupts", 5, op_interrupts },
-	{ "pci", 3, op_pci },
+	{ "pci", 3, pci_disturb },
 };
 
 const struct sim_actor actor_nvme = {

@@ -447,12 +447,6 @@ op_reset(struct sim *s, struct prng *r)
 	sim_say(s, "reset");
 }
 
-static void
-op_pci(struct sim *s, struct prng *r)
-{
-	pci_disturb(s, r);
-}
-
 /* Take events until there are none: then each command has its answer. */
 static void
 op_settle(struct sim *s, struct prng *r)
@@ -513,7 +507,7 @@ static const struct sim_op op_table[] = {
 	{ "wild", 1, op_wild },
 	{ "up", 5, op_up },
 	{ "reset", 2, op_reset },
-	{ "pci", 3, op_pci },
+	{ "pci", 3, pci_disturb },
 };
 
 const struct sim_actor actor_xhci = {

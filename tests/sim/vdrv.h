@@ -210,8 +210,7 @@ void vdrv_op_again(struct sim *s, struct prng *r);
 	    { "interrupts", 5, vdrv_irq_step }, { "bad-chain", (bad_weight), vdrv_bad_chain }, \
 	    { "disorder", 5, vdrv_disorder }, { "bad-ring", 1, vdrv_bad_ring },                \
 	{                                                                                      \
-		"pci", 3, vdrv_op_pci                                                          \
+		"pci", 3, pci_disturb                                                          \
 	}
-void vdrv_op_pci(struct sim *s, struct prng *r);
 
 #endif

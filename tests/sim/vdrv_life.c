@@ -274,12 +274,6 @@ vdrv_op_end(struct sim *s, struct prng *r)
 		;
 }
 
-void
-vdrv_op_pci(struct sim *s, struct prng *r)
-{
-	pci_disturb(s, r);
-}
-
 static void
 check_stuck(struct sim *s)
 {

@@ -17,6 +17,7 @@
 #include "zone/vmobj.h"
 #include "zone/vmvalidate.h"
 
+#include "quoted.h"
 #include "vm_images.h"
 
 #define VM                                                                                \
@@ -34,24 +35,6 @@ warn(const char *property, const char *what)
 	size_t n = strlen(warnings);
 
 	(void)snprintf(warnings + n, sizeof(warnings) - n, "%s;", property);
-}
-
-static json_t *
-parse(const char *text)
-{
-	char buf[4096];
-	json_error_t je;
-	json_t *v;
-
-	assert_true(strlen(text) < sizeof(buf));
-	strcpy(buf, text);
-	for (char *p = buf; *p != '\0'; p++)
-		if (*p == '\'')
-			*p = '"';
-	v = json_loads(buf, 0, &je);
-	if (v == NULL)
-		fail_msg("%s: %s", buf, je.text);
-	return (v);
 }
 
 static int
