@@ -23,6 +23,8 @@ _start:
 2:	movb disk, %al
 	movb $0x0e, %ah
 	int $0x10
+	movw $0x0e20, %ax			/* a space: SeaBIOS's serial console holds the last character back */
+	int $0x10
 	movw $ok, %si
 3:	lodsb
 	testb %al, %al
