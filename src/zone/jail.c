@@ -22,7 +22,7 @@
  * zone's uid nor can it be reopened for writing without /proc, and zones share its pages (a sealed
  * copy in a memfd, which runc needs, would cost each zone a copy).
  *
- * A device process of the system's (swtpm) is not static: its jail has the libraries and one folder
+ * What is not static (swtpm, zhyve-vnc) has the libraries, and swtpm one folder
  * of its own mounted, as detached mounts that zoneadmd made (jail_tree.h).
  */
 #include "zone/jail.h"

@@ -25,7 +25,7 @@
  */
 #define JAIL_UID_BASE   0x70000000u
 #define JAIL_UID_SPAN   0x02000000u
-#define JAIL_HELPERS    3 /* processes of a zone beside zhyve that have a uid of their own */
+#define JAIL_HELPERS    4 /* processes of a zone beside zhyve that have a uid of their own */
 
 #define JAIL_MOUNTS_MAX 4
 /* A folder that the root has after all. */
@@ -64,7 +64,7 @@ int jail_start(const struct jail_spec *spec, pid_t *pid, int *pidfd, struct err 
 
 /* The zone's uid for a did. */
 uint32_t jail_uid(uint32_t did);
-/* That of a helper process of the zone, 0 to JAIL_HELPERS - 1 (0: swtpm): neither zhyve's nor another's. */
+/* That of a helper process of the zone, 0 to JAIL_HELPERS - 1 (each has its HELPER_UID): neither zhyve's nor another's. */
 uint32_t jail_helper_uid(uint32_t did, unsigned helper);
 
 #endif

@@ -40,6 +40,17 @@ jail_tree(const char *path, bool writable, struct err *e)
 	return (detach(dir, path, writable, e));
 }
 
+int
+jail_tree_libs(struct jail_mount m[JAIL_LIBS], struct err *e)
+{
+	m[0] = (struct jail_mount){ "lib", jail_tree("/usr/lib", false, e), false };
+	m[1] = (struct jail_mount){ "lib64", -1, false };
+	if (m[0].fd < 0)
+		return (m[0].fd);
+	m[1].fd = jail_tree("/usr/lib64", false, e);
+	return (m[1].fd < 0 ? m[1].fd : 0);
+}
+
 /* Files only: the process can make nothing else there. */
 static int
 take_files(int dir, uint32_t uid)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "zone/jail.h"
 
 /*
  * A detached mount of the folder `path` without what is mounted below it, nosuid and nodev;
@@ -18,7 +19,14 @@
 int jail_tree(const char *path, bool writable, struct err *e);
 
 /*
- * The same, writable, of a folder for files of `uid`, mode 0700, which is made when it is not
+ * What a program that is not static needs of the host: its libraries. The descriptors in m are the
+ * caller's to close (those there are, when it fails). 0 or -errno.
+ */
+#define JAIL_LIBS 2
+int jail_tree_libs(struct jail_mount m[JAIL_LIBS], struct err *e);
+
+/*
+ * As jail_tree, but writable, a folder for files of `uid`, mode 0700, which is made when it is not
  * there. Files in it that are another's (the zone had another number) become its own. What stands
  * in it was written by a jailed process: nothing there is followed.
  */

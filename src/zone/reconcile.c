@@ -21,7 +21,7 @@ zone_ledger_undo(const char *kind, const char *arg, void *ctx, struct err *e)
 	if (strcmp(kind, "vm") == 0)
 		return (cgroup_kill(arg, e));
 	if (strcmp(kind, "cgroup") == 0)
-		/* zhyve-vnc may be in it without a "vm"; it is ending by itself. */
+		/* Helpers may be in it without a "vm"; they are ending by themselves. */
 		return (cgroup_kill(arg, e) == 0 ? cgroup_remove(arg, e) : -EBUSY);
 	if (strcmp(kind, "vnic") == 0)
 		return (vnic_destroy(arg, e));

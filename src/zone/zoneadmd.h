@@ -125,9 +125,7 @@ struct zone_display {
 	uint16_t port;          /* of tcp_fd */
 	int rom_fd, bin_fd;
 	char password[9];
-	pid_t pid; /* of zhyve-vnc, 0: it does not run */
-	int pidfd, err_fd;
-	struct mevent *ev;
+	struct helper vnc; /* zhyve-vnc */
 };
 
 /* A disk with a process of its own (zoneadmd_disk.c). */

@@ -6,19 +6,17 @@
  * a client stays connected while the guest resets.
  *
  * zhyve writes framebuffer and mode, and is presumed taken over: what is read here is checked
- * (wire/display.h), and of the pixels nothing is believed. zhyve-vnc has the zone's uid, is in its
- * cgroup and confines itself before it takes a client. Runs in zoneadmd.
+ * (wire/display.h), and of the pixels nothing is believed. zhyve-vnc is in a jail of its own, with a
+ * uid of its own, sees the host's libraries (there is no static libvncserver), and puts itself under
+ * a system-call filter before it takes a client. Runs in zoneadmd.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -28,14 +26,16 @@
 #include "wire/display.h"
 #include "zone/codec.h"
 #include "zone/jail.h"
+#include "zone/jail_tree.h"
 #include "zone/paths.h"
 #include "zone/png.h"
 #include "zone/zoneadmd.h"
 
-#define VGA_ROM    "/usr/share/seabios/vgabios-bochs-display.bin"
-#define LAST_WORDS 256 /* of a zhyve-vnc that ended */
-#define FIRST_FD   3
-#define CHILD_FDS  5
+#define VGA_ROM     "/usr/share/seabios/vgabios-bochs-display.bin"
+#define HELPER_UID  3 /* jail_helper_uid */
+#define VNC_THREADS 8
+#define ARGS_MAX    13
+#define FDS_MAX     5
 
 void
 zone_display_init(struct zone_display *d)
@@ -46,9 +46,8 @@ zone_display_init(struct zone_display *d)
 		.unix_fd = -1,
 		.tcp_fd = -1,
 		.rom_fd = -1,
-		.bin_fd = -1,
-		.err_fd = -1,
-		.pidfd = -1 };
+		.bin_fd = -1 };
+	helper_init(&d->vnc);
 }
 
 /* ---- where clients connect ---- */
@@ -129,49 +128,17 @@ zone_display_open(struct zoneadmd *z, struct err *e)
 
 /* ---- zhyve-vnc ---- */
 
-/* What it said last, as far as it is text. */
 static void
-last_words(struct zone_display *d, char out[LAST_WORDS])
-{
-	ssize_t n = read(d->err_fd, out, LAST_WORDS - 1);
-
-	out[n > 0 ? n : 0] = '\0';
-	for (char *p = out; *p != '\0'; p++) {
-		if (*p < 0x20 || *p > 0x7e)
-			*p = ' ';
-	}
-}
-
-static void
-forget_process(struct zone_display *d)
-{
-	mevent_delete(d->ev);
-	d->ev = NULL;
-	fd_close(&d->pidfd);
-	fd_close(&d->err_fd);
-	d->pid = 0;
-}
-
-static void
-on_end(int fd, enum mevent_type type, void *arg)
+on_end(void *arg, int status, const char *words)
 {
 	const struct display_event release = { .type = DISPLAY_RELEASE };
 	struct zoneadmd *z = arg;
-	struct zone_display *d = &z->display;
-	char text[LAST_WORDS];
-	int status = 0;
 
-	(void)fd;
-	(void)type;
-	if (waitpid(d->pid, &status, WNOHANG) != d->pid)
-		return;
-	last_words(d, text);
-	log_warn("zhyve-vnc ended (status 0x%x): %s", (unsigned)status, text);
+	log_warn("zhyve-vnc ended (status 0x%x): %s", (unsigned)status, words);
 	events_tell(
 	    &z->events, "display-lost", "zhyve-vnc ended; it comes back with the next boot");
-	forget_process(d);
 	/* What its clients held down is up again. The channel is never full of these. */
-	(void)send(d->vnc_end, &release, sizeof(release), MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)send(z->display.vnc_end, &release, sizeof(release), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* The reading end of a pipe that holds the password, -1: there is none. */
@@ -191,85 +158,54 @@ password_pipe(const struct zone_display *d)
 	return (fds[0]);
 }
 
-/* In the child: in the zone's cgroup, with the descriptors of its arguments and no other. */
-static _Noreturn void
-become_vnc(const struct zoneadmd *z, int readonly, int password, int err)
-{
-	const struct zone_display *d = &z->display;
-	const int from[CHILD_FDS] = { readonly, d->vnc_end, d->unix_fd, d->tcp_fd, password };
-	char uid[16], *envp[] = { NULL };
-	const char *argv[] = { "zhyve-vnc", "-u", uid, "-g", uid, "-m", "fd:3", "-e", "fd:4", "-l",
-		"fd:5", "-l", "fd:6", z->name, NULL, NULL, NULL };
-	int high[CHILD_FDS], cgroup, null, bin;
-	sigset_t none;
-
-	(void)snprintf(uid, sizeof(uid), "%u", jail_uid(z->res.conf->did));
-	if (password >= 0) {
-		argv[13] = "-p";
-		argv[14] = "fd:7";
-		argv[15] = z->name;
-	}
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	cgroup = openat(z->res.cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	bin = fcntl(d->bin_fd, F_DUPFD_CLOEXEC, 16);
-	err = fcntl(err, F_DUPFD_CLOEXEC, 16);
-	if (cgroup < 0 || null < 0 || bin < 0 || err < 0 || write(cgroup, "0", 1) != 1 ||
-	    dup2(null, 0) < 0 || dup2(err, 1) < 0 || dup2(err, 2) < 0)
-		_exit(126);
-	for (int i = 0; i < CHILD_FDS; i++)
-		high[i] = from[i] < 0 ? -1 : fcntl(from[i], F_DUPFD_CLOEXEC, 16);
-	for (int i = 0; i < CHILD_FDS; i++) {
-		if (high[i] >= 0 && dup2(high[i], FIRST_FD + i) < 0)
-			_exit(126);
-	}
-	(void)syscall(SYS_execveat, bin, "", (char *const *)(uintptr_t)argv, envp, AT_EMPTY_PATH);
-	(void)dprintf(STDERR_FILENO, "cannot execute zhyve-vnc: %s", strerror(errno));
-	_exit(127);
-}
-
 int
 zone_display_start(struct zoneadmd *z, struct err *e)
 {
-	CLEANUP_FD int readonly = -1, password = -1, err_in = -1;
+	CLEANUP_FD int readonly = -1, password = -1;
 	struct zone_display *d = &z->display;
+	struct jail_mount mounts[JAIL_LIBS] = { { .fd = -1 }, { .fd = -1 } };
+	const char *argv[ARGS_MAX] = { "zhyve-vnc", "-m", "fd:3", "-e", "fd:4", "-l", "fd:5", "-l",
+		"fd:6" };
+	int fds[FDS_MAX], nargs = 9, nfds = 4, rc;
 	char path[32];
-	int fds[2];
+	struct jail_spec spec = {
+		.hostname = z->name,
+		.uid = jail_helper_uid(z->res.conf->did, HELPER_UID),
+		.cgroup_fd = z->res.cgroup_fd,
+		.exec_fd = d->bin_fd,
+		.argv = (char *const *)(uintptr_t)argv,
+		.fds = fds,
+		.threads = VNC_THREADS,
+		.mounts = mounts,
+		.nmounts = NITEMS(mounts),
+	};
 
-	if (d->mem < 0 || d->pid != 0)
+	if (d->mem < 0 || d->vnc.pid != 0)
 		return (0);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", d->mem);
-	if ((readonly = open(path, O_RDONLY | O_CLOEXEC)) < 0 || pipe2(fds, O_CLOEXEC) != 0)
+	if ((readonly = open(path, O_RDONLY | O_CLOEXEC)) < 0)
 		return (err_set(e, errno, "cannot start zhyve-vnc"));
-	d->err_fd = fds[0];
-	err_in = fds[1];
-	if (fd_set_nonblock(d->err_fd) != 0 || (password = password_pipe(d)) < -1)
-		return (err_say(e, EMFILE, "cannot start zhyve-vnc"));
-	if ((d->pid = fork()) < 0) {
-		d->pid = 0;
-		return (err_set(e, errno, "cannot start zhyve-vnc"));
+	if ((password = password_pipe(d)) < -1)
+		return (err_set(e, -password, "cannot start zhyve-vnc"));
+	memcpy(fds, (const int[]){ readonly, d->vnc_end, d->unix_fd, d->tcp_fd }, 4 * sizeof(int));
+	if (password >= 0) {
+		fds[nfds++] = password;
+		argv[nargs++] = "-p";
+		argv[nargs++] = "fd:7";
 	}
-	if (d->pid == 0)
-		become_vnc(z, readonly, password, err_in);
-	d->pidfd = (int)syscall(SYS_pidfd_open, d->pid, 0);
-	if (d->pidfd < 0 || (d->ev = mevent_add(z->loop, d->pidfd, EVF_READ, on_end, z)) == NULL) {
-		zone_display_stop(z);
-		return (err_say(e, ENOMEM, "cannot look after zhyve-vnc"));
-	}
-	return (0);
+	argv[nargs] = z->name;
+	spec.nfds = (size_t)nfds;
+	if ((rc = jail_tree_libs(mounts, e)) == 0)
+		rc = helper_start(&d->vnc, z->loop, &spec, on_end, z, e);
+	for (size_t i = 0; i < NITEMS(mounts); i++)
+		fd_close(&mounts[i].fd);
+	return (rc != 0 ? err_ctx(e, "cannot start zhyve-vnc") : 0);
 }
 
 void
 zone_display_stop(struct zoneadmd *z)
 {
-	struct zone_display *d = &z->display;
-
-	if (d->pid == 0)
-		return;
-	(void)kill(d->pid, SIGKILL);
-	(void)waitpid(d->pid, NULL, 0);
-	forget_process(d);
+	helper_stop(&z->display.vnc);
 }
 
 void

@@ -29,7 +29,7 @@
 #define SWTPM_THREADS  8
 #define SWTPM_FILE_MAX MIB /* of state: it needs a few KiB */
 #define HELPER_UID     0   /* jail_helper_uid */
-#define NMOUNTS        3
+#define NMOUNTS        (JAIL_LIBS + 1)
 
 /* Not by zhyve's end, which it follows with status 0. */
 static void
@@ -55,16 +55,13 @@ static int
 open_mounts(const struct zoneadmd *z, uint32_t uid, struct jail_mount m[NMOUNTS], struct err *e)
 {
 	char state[PATH_MAX];
+	int rc;
 
-	m[0] = (struct jail_mount){ "lib", jail_tree("/usr/lib", false, e), false };
-	m[1] = (struct jail_mount){ "lib64", -1, false };
-	m[2] = (struct jail_mount){ "state", -1, true };
-	if (m[0].fd < 0)
-		return (m[0].fd);
-	if ((m[1].fd = jail_tree("/usr/lib64", false, e)) < 0)
-		return (m[1].fd);
-	m[2].fd = jail_tree_own(path_zones(state, "%s/tpm", z->name), uid, e);
-	return (m[2].fd < 0 ? m[2].fd : 0);
+	m[JAIL_LIBS] = (struct jail_mount){ "state", -1, true };
+	if ((rc = jail_tree_libs(m, e)) != 0)
+		return (rc);
+	m[JAIL_LIBS].fd = jail_tree_own(path_zones(state, "%s/tpm", z->name), uid, e);
+	return (m[JAIL_LIBS].fd < 0 ? m[JAIL_LIBS].fd : 0);
 }
 
 static int

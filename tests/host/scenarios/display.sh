@@ -45,10 +45,11 @@ t_run "zhyve-vnc runs in the zone's cgroup" 0 wait_for 10 has_vnc
 pid=$(vnc_pid)
 status=$(cat /proc/"$pid"/status)
 did=$(jq .did "$root/etc/zones/$z.json")
-t_like "with the zone's uid" "$status" "^Uid:[[:space:]]$((0x70000000 + did))[[:space:]]"
+t_like "with a uid of its own" "$status" "^Uid:[[:space:]]$((0x78000000 + did))[[:space:]]"
 t_like "and no capability" "$status" '^CapEff:[[:space:]]0+$'
 t_like "behind a system-call filter" "$status" '^Seccomp:[[:space:]]2$'
-t_is "its root is an empty folder" "$(ls -A /proc/"$pid"/root/)" ""
+t_is "its root has libraries only" "$(ls -A /proc/"$pid"/root/ | paste -sd " ")" "lib lib64 usr"
+t_like "in a pid namespace of its own" "$status" '^NSpid:.*[[:space:]]1$'
 t_is "it reads the framebuffer only" "$(grep -c 'rw-s.*framebuffer' /proc/"$pid"/maps || true)" 0
 t_is "the password is in no command line" "$(tr '\0' ' ' </proc/"$pid"/cmdline | grep -c geheim || true)" 0
 
