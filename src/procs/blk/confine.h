@@ -3,15 +3,11 @@
 #ifndef ZHYVE_PROCS_BLK_CONFINE_H
 #define ZHYVE_PROCS_BLK_CONFINE_H
 
-#include "base/err.h"
-
 enum blk_class {
 	BLK_MAIN, /* the event loop */
 	BLK_DISK, /* a disk's own threads, where there is no io_uring */
 };
 
-/* No new privileges, no core file, few descriptors, no further process. 0 or -errno. */
-int blk_confine_early(struct err *e);
 /* The calling thread under its class's system-call filter, for good. 0 or -errno. */
 int blk_confine(enum blk_class class);
 

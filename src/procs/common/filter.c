@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/audit.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -46,6 +47,16 @@ filter_begin(struct filter *f)
 	filter_load(f, offsetof(struct seccomp_data, nr));
 	filter_put(f, BPF_JMP | BPF_JGE | BPF_K, X32_CALLS, 0, 1);
 	filter_return(f, SECCOMP_RET_KILL_PROCESS);
+}
+
+void
+filter_mmap(struct filter *f)
+{
+	filter_put(f, BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 4);
+	filter_load(f, offsetof(struct seccomp_data, args[2]));
+	filter_put(f, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
+	filter_return(f, SECCOMP_RET_KILL_PROCESS);
+	filter_return(f, SECCOMP_RET_ALLOW);
 }
 
 int

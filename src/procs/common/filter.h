@@ -31,6 +31,8 @@ void filter_return_if(struct filter *f, uint32_t value, uint32_t action);
  * is loaded.
  */
 void filter_begin(struct filter *f);
+/* Allow mmap of memory that cannot be executed; of other memory it kills. */
+void filter_mmap(struct filter *f);
 /* Put the calling thread under it, for good. 0 or -errno (-E2BIG: it did not fit). */
 int filter_install(const struct filter *f);
 

@@ -22,7 +22,7 @@
 
 #include "base/checked.h"
 #include "procs/common/filter.h"
-#include "procs/common/nowhere.h"
+#include "procs/common/process.h"
 
 #define NOBODY      65534
 #define FILES_MAX   64
@@ -114,16 +114,6 @@ confine_calls(struct err *e)
 }
 
 static int
-limit(int what, rlim_t value, struct err *e)
-{
-	const struct rlimit rl = { value, value };
-
-	return (setrlimit((__rlimit_resource_t)what, &rl) == 0
-		? 0
-		: err_set(e, errno, "cannot limit the process"));
-}
-
-static int
 change_identity(uid_t uid, gid_t gid, struct err *e)
 {
 	if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||
@@ -137,16 +127,12 @@ confine_early(uid_t uid, gid_t gid, struct err *e)
 {
 	int rc;
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-		return (err_set(e, errno, "cannot give up gaining privileges"));
-	if ((rc = limit(RLIMIT_CORE, 0, e)) != 0 ||
-	    (rc = limit(RLIMIT_NOFILE, FILES_MAX, e)) != 0 ||
-	    (rc = limit(RLIMIT_AS, ADDRESS_MAX, e)) != 0)
+	if ((rc = process_limit(RLIMIT_AS, ADDRESS_MAX, e)) != 0 ||
+	    (rc = process_confine(FILES_MAX, e)) != 0)
 		return (rc);
-	nowhere_enter();
 	if (uid == 0 && geteuid() == 0)
 		uid = gid = NOBODY;
 	if (uid != 0 && (rc = change_identity(uid, gid, e)) != 0)
 		return (rc);
-	return (limit(RLIMIT_NPROC, 0, e));
+	return (process_limit(RLIMIT_NPROC, 0, e));
 }

@@ -153,17 +153,6 @@ put_ioctls(struct filter *f, unsigned class)
 	f->insn[skip_at].jf = (uint8_t)(f->n - skip_at - 1);
 }
 
-/* Anonymous memory for the allocator, never executable. */
-static void
-put_mmap(struct filter *f)
-{
-	filter_put(f, BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 4);
-	filter_load(f, offsetof(struct seccomp_data, args[2]));
-	filter_put(f, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
-	filter_return(f, SECCOMP_RET_KILL_PROCESS);
-	filter_return(f, SECCOMP_RET_ALLOW);
-}
-
 /* Guest memory is given back by punching holes; files are not made longer or shorter. */
 static void
 put_punch(struct filter *f)
@@ -185,7 +174,7 @@ build(struct filter *f, unsigned class)
 			filter_return_if(f, calls[i].nr, SECCOMP_RET_ALLOW);
 	}
 	if ((class & M) != 0 && omitted != SYS_mmap)
-		put_mmap(f);
+		filter_mmap(f); /* for the allocator */
 	if ((class & (M | V)) != 0 && omitted != SYS_fallocate)
 		put_punch(f);
 	filter_return(f, SECCOMP_RET_KILL_PROCESS);
