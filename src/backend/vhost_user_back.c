@@ -106,7 +106,13 @@ answer(struct vhost_user_back *b, struct vu_msg *m, uint32_t size)
 static uint64_t
 protocol_offered(const struct vhost_user_back *b)
 {
-	return (b->ops.remembers ? PROTOCOL : PROTOCOL & ~VU_P_INFLIGHT_SHMFD);
+	uint64_t p = PROTOCOL;
+
+	if (!b->ops.remembers)
+		p &= ~VU_P_INFLIGHT_SHMFD;
+	if (b->vd->config_len == 0)
+		p &= ~(VU_P_CONFIG | VU_P_BACKEND_REQ);
+	return (p);
 }
 
 static int
@@ -254,7 +260,7 @@ ask(struct vhost_user_back *b, struct vu_msg *m)
 	case VU_GET_PROTOCOL_FEATURES:
 		return (answer_u64(b, m, protocol_offered(b)));
 	case VU_GET_QUEUE_NUM:
-		return (answer_u64(b, m, b->vd->nqueues));
+		return (answer_u64(b, m, b->vd->nqueues / (b->ops.in_pairs ? 2 : 1)));
 	case VU_GET_VRING_BASE:
 		return (get_base(b, m));
 	case VU_GET_CONFIG:

@@ -25,7 +25,8 @@ struct vhost_user_back;
 struct vhost_user_back_ops {
 	/*
 	 * Wait until nothing is in flight; completions are told to the model as ever. The lock is
-	 * not held, and the queues give nothing new.
+	 * not held, and the queues give nothing new. Nothing may point into the guest's memory
+	 * afterwards, nor stand between what was taken from a ring and what was given back.
 	 */
 	void (*drain)(void *ctx);
 	/*
@@ -39,6 +40,7 @@ struct vhost_user_back_ops {
 	 */
 	bool remembers;
 	void *ctx;
+	bool in_pairs; /* front ends count its queues in pairs, as a nic's are */
 };
 
 /*

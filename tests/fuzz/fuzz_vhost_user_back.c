@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The back end of vhost-user with virtio-blk behind it: a front end that sends whatever it likes,
- * with descriptors or without, and changes the guest's memory and the memory of requests in flight
- * meanwhile.
+ * The back end of vhost-user with virtio-blk or virtio-net behind it: a front end that sends whatever
+ * it likes, with descriptors or without, and changes the guest's memory and the memory of requests
+ * in flight meanwhile.
  */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -16,6 +17,7 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "devices/virtio/blk.h"
+#include "devices/virtio/net.h"
 #include "fuzz_host.h"
 
 #define RAM 65536u
@@ -24,18 +26,80 @@ struct target {
 	struct mevent_loop *loop;
 	struct lock lock;
 	struct gmem gm;
+	struct virtio_dev *vd; /* of these, the one that is served */
 	struct virtio_blk blk;
+	struct virtio_net net;
 	struct fuzz_disk disk;
+	struct net_backend link;
+	uint16_t frame; /* length of the next to be received; 0: none */
+	bool full;      /* none is taken */
 	struct vhost_user_back *back;
 	int sock, ram_fd, bell, inflight_fd;
 	uint8_t *ram;
 	bool gone;
 };
 
+/* ---- a link: all of what it is given is read and written, so that no byte may be a stale one ---- */
+
+static ssize_t
+link_send(struct net_backend *b, const struct iovec *iov, unsigned niov)
+{
+	static uint8_t out[VIRTIO_NET_FRAME_MAX];
+
+	if (((struct target *)b->softc)->full)
+		return (-EAGAIN);
+	return ((ssize_t)gmem_iov_to_buf(iov, niov, 0, out, sizeof(out)));
+}
+
+static ssize_t
+link_recv(struct net_backend *b, const struct iovec *iov, unsigned niov)
+{
+	static const uint8_t in[VIRTIO_NET_FRAME_MAX];
+	struct target *t = b->softc;
+	size_t len = t->frame;
+
+	t->frame = 0;
+	return (len == 0 ? -EAGAIN : (ssize_t)gmem_buf_to_iov(in, len, iov, niov, 0));
+}
+
+static void
+link_want(struct net_backend *b, bool on)
+{
+	(void)b;
+	(void)on;
+}
+
+static int
+link_set_offload(struct net_backend *b, uint64_t features)
+{
+	(void)b;
+	(void)features;
+	return (0);
+}
+
+/* As the event loop would, also when nobody asked for it any more. */
+static void
+link_step(struct target *t, struct fuzz *in)
+{
+	uint8_t what = fuzz_u8(in);
+
+	t->frame = fuzz_u16(in);
+	t->full = (what & 4) != 0;
+	if ((what & 1) != 0)
+		t->link.readable(t->link.dev);
+	if ((what & 2) != 0)
+		t->link.writable(t->link.dev);
+}
+
 static void
 drain(void *ctx)
 {
-	fuzz_disk_drain(&((struct target *)ctx)->disk);
+	struct target *t = ctx;
+
+	if (t->vd == &t->net.vd)
+		virtio_net_let_go(&t->net);
+	else
+		fuzz_disk_drain(&t->disk);
 }
 
 static void
@@ -97,7 +161,7 @@ start(struct target *t)
 	struct vu_msg inflight = { .h = { VU_GET_INFLIGHT_FD, 0, VU_LEN_INFLIGHT },
 		.p.inflight = { .queues = 2, .queue_size = 16 } };
 	struct vu_msg features = { .h = { VU_SET_FEATURES, 0, 8 },
-		.p.u64 = t->blk.vd.offered | VU_F_PROTOCOL_FEATURES };
+		.p.u64 = t->vd->offered | VU_F_PROTOCOL_FEATURES };
 
 	send_msg(t, &features);
 	send_msg(t, &mem);
@@ -158,7 +222,10 @@ step(struct target *t, struct fuzz *in)
 		turn(t);
 		break;
 	case 3:
-		fuzz_disk_step(&t->disk, in);
+		if (t->vd == &t->net.vd)
+			link_step(t, in);
+		else
+			fuzz_disk_step(&t->disk, in);
 		break;
 	case 4:
 		le16_put(t->ram + 4098, (uint16_t)(le16_get(t->ram + 4098) + 1));
@@ -170,12 +237,35 @@ step(struct target *t, struct fuzz *in)
 	}
 }
 
+static void
+make_models(struct target *t, bool net)
+{
+	static const struct net_ops link_ops = { link_send, link_recv, link_want, link_want,
+		link_set_offload, NULL };
+	struct virtio_net_setup s = {
+		.npairs = 1, .rx_size = 64, .tx_size = 32, .queues_only = true
+	};
+	int rc;
+
+	fuzz_disk_init(&t->disk);
+	rc = virtio_blk_init(&t->blk, &t->gm, &t->disk.be, "FUZZ", 2);
+	assert(rc == 0);
+	t->link = (struct net_backend){
+		.ops = &link_ops, .softc = t, .offload_features = VIRTIO_NET_OFFLOADS
+	};
+	s.backend[0] = &t->link;
+	rc = virtio_net_init_pairs(&t->net, &t->gm, &s);
+	assert(rc == 0);
+	t->vd = net ? &t->net.vd : &t->blk.vd;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct target t;
-	const struct vhost_user_back_ops ops = { drain, gone, true, &t };
+	struct vhost_user_back_ops ops = { drain, gone, true, &t, false };
 	struct fuzz in = { data, size };
+	uint8_t how = fuzz_u8(&in);
 	struct err e;
 	int sv[2], rc;
 
@@ -190,18 +280,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	t.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	t.ram = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_SHARED, t.ram_fd, 0);
 	gmem_empty(&t.gm);
-	fuzz_disk_init(&t.disk);
-	rc = virtio_blk_init(&t.blk, &t.gm, &t.disk.be, "FUZZ", 2);
+	make_models(&t, (how & 2) != 0);
+	ops.remembers = (how & 2) == 0;
+	ops.in_pairs = !ops.remembers;
+	rc = vhost_user_back_create(&t.back, t.vd, &t.gm, sv[1], t.loop, &t.lock, &ops, &e);
 	assert(rc == 0);
-	rc = vhost_user_back_create(&t.back, &t.blk.vd, &t.gm, sv[1], t.loop, &t.lock, &ops, &e);
-	assert(rc == 0);
-	if ((fuzz_u8(&in) & 1) != 0)
+	if ((how & 1) != 0)
 		start(&t);
 	for (unsigned n = 0; n < 300 && in.left > 0 && !t.gone; n++)
 		step(&t, &in);
 	vhost_user_back_destroy(t.back);
 	fuzz_disk_drain(&t.disk);
 	virtio_blk_destroy(&t.blk);
+	virtio_net_destroy(&t.net);
 	fuzz_disk_fini(&t.disk);
 	mevent_loop_destroy(t.loop);
 	(void)munmap(t.ram, RAM);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * virtio network device: features, configuration, control queue: see net.h. The data queues are
- * in net_queue.c. Runs in zhyve.
+ * in net_queue.c. Runs in zhyve and zhyve-net.
  */
 #include "devices/virtio/net.h"
 
@@ -267,6 +267,11 @@ offer_features(struct virtio_net *net, const struct virtio_net_setup *setup)
 	    VIRTIO_FEAT_EVENT_IDX | VIRTIO_FEAT_VERSION_1;
 	const struct net_backend *b = setup->backend[0];
 
+	net->vd.offered |= b->offload_features & VIRTIO_NET_OFFLOADS;
+	if (setup->queues_only) {
+		net->vd.offered |= VIRTIO_NET_F_MRG_RXBUF;
+		return (0);
+	}
 	net->vd.offered |= VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_MRG_RXBUF |
 	    VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX;
 	if (b->mtu != 0)
@@ -275,7 +280,6 @@ offer_features(struct virtio_net *net, const struct virtio_net_setup *setup)
 		net->vd.offered |= VIRTIO_NET_F_MQ;
 	if (setup->speed != 0)
 		net->vd.offered |= VIRTIO_NET_F_SPEED;
-	net->vd.offered |= b->offload_features & VIRTIO_NET_OFFLOADS;
 	if (setup->extern_drv[0] == NULL)
 		/* The outside driver has rings that it gives back together only. */
 		net->vd.offered |= VIRTIO_FEAT_RING_RESET;
@@ -318,6 +322,8 @@ make_queues(struct virtio_net *net, const struct virtio_net_setup *setup)
 	for (unsigned i = 0; i < net->npairs; i++)
 		if ((rc = virtio_queue_resize(&net->vd, i * 2 + 1, tx)) < 0)
 			return (rc);
+	if (setup->queues_only)
+		return (0);
 	if ((rc = virtio_queue_resize(&net->vd, last, VIRTIO_NET_CTRL_SIZE)) < 0)
 		return (rc);
 	return (vq_chain_init(&net->ctrl,
@@ -332,9 +338,9 @@ virtio_net_init_pairs(
 	int rc;
 
 	*net = (struct virtio_net){ .active = 1 };
-	if (setup->npairs == 0 || setup->npairs > VIRTIO_NET_PAIRS_MAX)
+	if (setup->npairs == 0 || setup->npairs > (setup->queues_only ? 1 : VIRTIO_NET_PAIRS_MAX))
 		return (-EINVAL);
-	rc = virtio_init(&net->vd, &net_ops, net, gm, setup->npairs * 2 + 1, rx);
+	rc = virtio_init(&net->vd, &net_ops, net, gm, setup->npairs * 2 + !setup->queues_only, rx);
 	if (rc < 0)
 		return (rc);
 	net->npairs = setup->npairs;
@@ -345,7 +351,8 @@ virtio_net_init_pairs(
 		virtio_net_destroy(net);
 		return (rc);
 	}
-	fill_config(net, setup);
+	if (!setup->queues_only)
+		fill_config(net, setup);
 	set_active(net, 1);
 	return (0);
 }
@@ -359,6 +366,15 @@ virtio_net_init(struct virtio_net *net, const struct gmem *gm, struct net_backen
 	};
 
 	return (virtio_net_init_pairs(net, gm, &setup));
+}
+
+void
+virtio_net_let_go(struct virtio_net *net)
+{
+	for (unsigned i = 0; i < net->npairs; i++) {
+		virtio_net_rx_give_up(&net->pair[i]);
+		virtio_net_tx_give_up(&net->pair[i]);
+	}
 }
 
 void

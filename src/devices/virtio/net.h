@@ -4,7 +4,8 @@
  * control queue; mergeable receive buffers, checksum and segmentation offloads as far as the link
  * does them. A guest begins with one pair and says how many it uses (5.1.6.5.6). With an outside
  * driver (virtio_extern.h: vhost-net) a pair is its business while the guest's driver runs. bhyve
- * calls it virtio-net-viona.
+ * calls it virtio-net-viona. Where another has the registers (vhost-user) it is one pair and nothing
+ * else.
  *
  * The guest may ask for receive modes and MAC filters: it is told yes and gets what the link lets
  * through, for what a nic may see is decided by the zone's protection and not by the guest. Pure.
@@ -98,6 +99,11 @@ struct virtio_net_setup {
 	struct virtio_extern *extern_drv[VIRTIO_NET_PAIRS_MAX]; /* all or none; NULL: none */
 	uint16_t rx_size, tx_size;                              /* powers of two; 0: as bhyve's */
 	uint32_t speed; /* Mbit/s; 0: the guest is not told */
+	/*
+	 * Registers and configuration are another's: one pair, no control queue, and of the features
+	 * those that concern frames and rings.
+	 */
+	bool queues_only;
 };
 
 /*
@@ -113,14 +119,23 @@ int virtio_net_init(struct virtio_net *net, const struct gmem *gm, struct net_ba
 int virtio_net_init_pairs(
     struct virtio_net *net, const struct gmem *gm, const struct virtio_net_setup *setup);
 void virtio_net_destroy(struct virtio_net *net);
+/*
+ * Let go of the guest's memory: frames under way are given up, and their chains come again. For a
+ * transport that has stopped the queues, and is to be without that memory or to say where they
+ * stand.
+ */
+void virtio_net_let_go(struct virtio_net *net);
 
 /* net_queue.c, private to the device: the data queues. */
 void virtio_net_rx_run(struct virtio_net_pair *p);
 void virtio_net_tx_run(struct virtio_net_pair *p);
 /* The link takes frames again. */
 void virtio_net_tx_writable(struct virtio_net_pair *p);
-/* Let go of what is under way in the pair's queues. */
+/* Forget what is under way in the pair's queues. */
 void virtio_net_rx_stop(struct virtio_net_pair *p);
 void virtio_net_tx_stop(struct virtio_net_pair *p);
+/* The same, with the chains given back as if they had not been taken. */
+void virtio_net_rx_give_up(struct virtio_net_pair *p);
+void virtio_net_tx_give_up(struct virtio_net_pair *p);
 
 #endif

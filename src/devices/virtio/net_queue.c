@@ -3,7 +3,7 @@
  * virtio network device: receiving and sending. Frames are received straight into the guest's
  * first buffer, with our own memory behind it for what does not fit; they are sent straight from
  * the guest's buffers, behind a header copied and checked. A guest cannot ask the link for an
- * offload that it has not negotiated. Runs in zhyve.
+ * offload that it has not negotiated. Runs in zhyve and zhyve-net.
  */
 #include "devices/virtio/net.h"
 
@@ -12,6 +12,7 @@
 #include "base/checked.h"
 
 #define BATCH     256u  /* frames per wake-up: other devices have their turn */
+#define SHOWN     64u   /* received frames that the driver is shown at a time */
 #define IOV_LIMIT 1024u /* of readv(2) and writev(2) */
 
 /* struct virtio_net_hdr, 5.1.6 */
@@ -61,7 +62,18 @@ take_buffer(struct virtio_net_pair *p, struct vq_chain *c)
 	return (false);
 }
 
-/* The whole frame is in its buffers: count them in the header of the first, and give them back. */
+/*
+ * The driver sees the frames that are whole. Buffers of one that is not are never shown to it: one
+ * that ends here can be begun anew by another (virtq_rewind, or a process in our place).
+ */
+static void
+show(struct virtio_net_pair *p)
+{
+	if (p->nbuffers == 0)
+		virtio_publish(&p->net->vd, p->index * 2);
+}
+
+/* The whole frame is in its buffers: count them in the header of the first. */
 static void
 finish_frame(struct virtio_net_pair *p)
 {
@@ -70,7 +82,6 @@ finish_frame(struct virtio_net_pair *p)
 	le16_put(n, p->nbuffers);
 	(void)gmem_buf_to_iov(n, sizeof(n), p->rx.iov, p->rx.nwrite, H_NUM_BUFFERS);
 	p->nbuffers = 0;
-	virtio_publish(&p->net->vd, p->index * 2);
 }
 
 /* Spread what is left in bounce over further chains. False when the guest has none for now. */
@@ -130,6 +141,8 @@ rx_one(struct virtio_net_pair *p)
 		virtq_unpop(rx_queue(p), &p->rx);
 		return (n >= 0 || n == -EMSGSIZE ? RX_FRAME : RX_NONE);
 	}
+	if (len > room)
+		show(p); /* what is done; this one may have to wait for buffers */
 	p->nbuffers = 1;
 	p->rest_off = 0;
 	p->rest_len = len > room ? len - room : 0;
@@ -155,7 +168,10 @@ virtio_net_rx_run(struct virtio_net_pair *p)
 			virtq_kick_off(rx_queue(p));
 			r = RX_FRAME;
 		}
+		if (n % SHOWN == SHOWN - 1)
+			show(p);
 	}
+	show(p);
 	/*
 	 * While there are buffers the link wakes us, and kicks may stay off; without, a kick
 	 * does.
@@ -304,4 +320,29 @@ virtio_net_tx_stop(struct virtio_net_pair *p)
 {
 	p->backend->ops->want_write(p->backend, false);
 	p->tx_held = false;
+}
+
+/* Are there chains to be given back? Not after a driver has broken a rule: nothing is served any more. */
+static bool
+may_give_back(struct virtio_net_pair *p, const struct virtq *q)
+{
+	return (virtio_running(&p->net->vd) && q->broken == NULL);
+}
+
+void
+virtio_net_rx_give_up(struct virtio_net_pair *p)
+{
+	if (p->nbuffers != 0 && may_give_back(p, rx_queue(p)))
+		virtq_rewind(rx_queue(p));
+	virtio_net_rx_stop(p);
+}
+
+void
+virtio_net_tx_give_up(struct virtio_net_pair *p)
+{
+	struct virtq *q = &p->net->vd.queue[p->index * 2 + 1];
+
+	if (p->tx_held && may_give_back(p, q))
+		virtq_unpop(q, &p->tx);
+	virtio_net_tx_stop(p);
 }

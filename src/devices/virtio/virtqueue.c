@@ -303,6 +303,14 @@ virtq_unpop(struct virtq *q, const struct vq_chain *c)
 }
 
 void
+virtq_rewind(struct virtq *q)
+{
+	assert(q->track == NULL && q->inflight == 0);
+	q->last_avail = (uint16_t)(q->last_avail - (uint16_t)(q->used_idx - q->published));
+	q->used_idx = q->published;
+}
+
+void
 virtq_push(struct virtq *q, uint16_t head, uint32_t written)
 {
 	uint8_t *elem = q->used_p + USED_RING + (q->used_idx & (q->size - 1u)) * USED_ELEM;

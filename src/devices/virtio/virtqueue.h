@@ -84,6 +84,11 @@ void virtq_resume(struct virtq *q, uint16_t base, struct virtq_inflight *track);
  */
 int virtq_pop(struct virtq *q, struct vq_chain *c);
 /*
+ * Take back all that was pushed since the last virtq_publish: those chains come again. For a queue
+ * with nothing in flight whose chains are done in their order, and not with virtq_resume's `track`.
+ */
+void virtq_rewind(struct virtq *q);
+/*
  * Give back the chain taken last, as if it had not been: it comes again at the next virtq_pop. Not
  * with virtq_resume's `track`.
  */

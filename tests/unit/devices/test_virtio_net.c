@@ -302,6 +302,71 @@ test_flood(void **state)
 	 */
 	assert_int_equal(g_used_idx(&rx), 256);
 	assert_int_equal(frames, 100000 - 256);
+	/* And not one interrupt a frame. */
+	assert_true(told.interrupts[0] >= 1 && told.interrupts[0] <= 5);
+}
+
+/* What is under way is given up, and its chains are as if they had not been taken. */
+static void
+test_let_go(void **state)
+{
+	uint32_t len = 0;
+
+	bring_up(MRG);
+	offer_rx(0, 1000);
+	offer_rx(1, 1000);
+	in_len = 500;
+	frames = 1;
+	virtio_notify(&net.vd, 0);
+	in_len = 2500;
+	frames = 1;
+	nic.readable(nic.dev); /* one buffer has some of it, and there is no other */
+	full = true;
+	offer_tx(0, 60);
+	offer_tx(1, 61);
+	virtio_notify(&net.vd, 1);
+	virtio_net_let_go(&net);
+	assert_false(want_read || want_write);
+	assert_int_equal(net.vd.queue[0].last_avail, 1);
+	assert_int_equal(net.vd.queue[1].last_avail, 0);
+	assert_int_equal(g_used_idx(&rx), 1);
+	full = false;
+	in_len = 600;
+	frames = 1;
+	for (unsigned i = 0; i < 2; i++)
+		virtio_notify(&net.vd, i);
+	assert_int_equal(sent, 2);
+	assert_int_equal(g_take(&rx, &len), 0);
+	assert_int_equal(len, 500);
+	assert_int_equal(g_take(&rx, &len), 1);
+	assert_int_equal(len, 600);
+	/* After a rule was broken there is nothing to give back. */
+	offer_rx(2, 11);
+	frames = 1;
+	nic.readable(nic.dev);
+	assert_int_equal(net.vd.status, 0x4f);
+	virtio_net_let_go(&net);
+}
+
+/* The frames' half alone: no registers, so no configuration and no control queue. */
+static void
+test_queues_only(void **state)
+{
+	struct virtio_net_setup s = { .npairs = 1, .backend = { &nic }, .queues_only = true };
+	const uint64_t not = VIRTIO_NET_F_MAC | VIRTIO_NET_F_MTU | VIRTIO_NET_F_STATUS |
+	    VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_MQ | VIRTIO_FEAT_RING_RESET;
+	struct virtio_net half;
+
+	assert_int_equal(virtio_net_init_pairs(&half, &gm, &s), 0);
+	assert_int_equal(half.vd.nqueues, 2);
+	assert_int_equal(half.vd.config_len, 0);
+	assert_int_equal(half.vd.offered & not, 0);
+	assert_true((half.vd.offered & VIRTIO_NET_F_MRG_RXBUF) != 0);
+	assert_true((half.vd.offered & VIRTIO_NET_F_HOST_TSO4) != 0);
+	virtio_net_destroy(&half);
+	s.npairs = 2;
+	s.backend[1] = &nic;
+	assert_int_equal(virtio_net_init_pairs(&half, &gm, &s), -EINVAL);
 }
 
 static void
@@ -590,6 +655,8 @@ main(void)
 		T(test_receive_unmerged),
 		T(test_receive_bad_buffer),
 		T(test_flood),
+		T(test_let_go),
+		T(test_queues_only),
 		T(test_send),
 		T(test_send_backpressure),
 		T(test_send_headers),
