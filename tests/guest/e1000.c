@@ -5,7 +5,7 @@
  * answers say that what was sent was right, and come in by its receive ring and its interrupt
  * causes. Its address is what the runner says in the EEPROM.
  */
-#include "guest.h"
+#include "net.h"
 
 #define SLOT  (5u << 3)
 #define BAR   0xd0000000u
@@ -100,37 +100,11 @@ receive(unsigned type)
 }
 
 static void
-ethernet(const uint8_t *to, unsigned type)
-{
-	for (unsigned i = 0; i < 6; i++) {
-		frame[i] = to == NULL ? 0xff : to[i];
-		frame[6 + i] = mac[i];
-	}
-	frame[12] = (uint8_t)(type >> 8);
-	frame[13] = (uint8_t)type;
-}
-
-static void
-address(uint8_t *p, uint8_t last)
-{
-	p[0] = 10;
-	p[1] = p[2] = 0;
-	p[3] = last;
-}
-
-static void
 arp(uint8_t host[6])
 {
-	static const uint8_t head[8] = { 0, 1, 8, 0, 6, 4, 0, 1 };
 	const uint8_t *f;
 
-	ethernet(NULL, 0x806);
-	for (unsigned i = 0; i < 8; i++)
-		frame[14 + i] = head[i];
-	for (unsigned i = 0; i < 6; i++)
-		frame[22 + i] = mac[i];
-	address(frame + 28, 2);
-	address(frame + 38, 1);
+	net_arp(frame, mac, NULL);
 	go(put((uint64_t)frame, 42 | 0x0b000000, 0)); /* EOP, IFCS, RS */
 	f = receive(0x806);
 	CHECK(f[21] == 2 && f[31] == 1, f[21]);
@@ -144,16 +118,9 @@ echo(const uint8_t *host)
 	volatile struct desc *d;
 	const uint8_t *f;
 
-	ethernet(host, 0x800);
-	for (unsigned i = 14; i < sizeof(frame); i++)
-		frame[i] = i < 42 ? 0 : (uint8_t)(i * 7);
-	frame[14] = 0x45;
-	frame[17] = 100;
-	frame[22] = 64;
-	frame[23] = 1;
-	address(frame + 26, 2);
-	address(frame + 30, 1);
-	frame[34] = 8; /* echo request */
+	net_echo(frame, mac, host, 72);
+	for (unsigned i = 42; i < 114; i++)
+		frame[i] = (uint8_t)(i * 7);
 	d = put(0, 0x20000000, 0);
 	/* Sums of bytes 14 to 33 into 24, of 34 to the end into 36. */
 	d->addr = 14 | 24 << 8 | 33ull << 16 | 34ull << 32 | 36ull << 40;

@@ -223,21 +223,29 @@ vq_offer(struct vq *q, unsigned i, void *buf, uint32_t len, bool write)
 	mmio16_put(q->bell, 0);
 }
 
+/* Has another chain come back? Its descriptor, and its length in *len (may be NULL). */
+static inline bool
+vq_take(struct vq *q, unsigned *id, uint32_t *len)
+{
+	if (*(volatile uint16_t *)&q->ring->used.idx == q->used)
+		return (false);
+	__asm__ volatile("" : : : "memory");
+	*id = q->ring->used.ring[q->used % RING_SIZE].id;
+	if (len != NULL)
+		*len = q->ring->used.ring[q->used % RING_SIZE].len;
+	q->used++;
+	return (true);
+}
+
 /* Wait for the next chain to come back; its length in *len. Returns its descriptor. */
 static inline unsigned
 vq_wait(struct vq *q, uint32_t *len)
 {
-	volatile uint16_t *used = &q->ring->used.idx;
 	uint32_t since = 0;
-	unsigned id;
+	unsigned id = 0;
 
-	for (uint64_t spins = 1; *used == q->used; spins++)
-		CHECK(!in_vain(spins, &since), *used);
-	__asm__ volatile("" : : : "memory");
-	id = q->ring->used.ring[q->used % RING_SIZE].id;
-	if (len != NULL)
-		*len = q->ring->used.ring[q->used % RING_SIZE].len;
-	q->used++;
+	for (uint64_t spins = 1; !vq_take(q, &id, len); spins++)
+		CHECK(!in_vain(spins, &since), q->used);
 	return (id);
 }
 
