@@ -24,6 +24,8 @@
 #define MSR_MISC_ENABLE        0x1a0
 #define MSR_MTRR_DEF_TYPE      0x2ff
 #define MTRR_ENABLED_WB        (1u << 11 | 6) /* SDM 3A, 12.11.2.1: on, write-back */
+#define RESET_RIP              0xfff0u
+#define RESET_CS               0xffff0000u
 #define CPUID_1_ECX_VMX        (1u << 5)
 #define CPUID_80000001_ECX_SVM (1u << 2)
 #define MISC_FAST_STRING       1u
@@ -161,6 +163,29 @@ on_system_event(struct vcpu *v)
 	}
 }
 
+/*
+ * Where the guest was goes into the log. KVM on AMD-V does not know: the architecture leaves what is saved then undefined
+ * (APM 2, 15.14.3), so KVM has put the processor back to where a reset puts it.
+ */
+static void
+on_triple_fault(struct vcpu *v)
+{
+	struct kvm_sregs s;
+	struct kvm_regs r;
+	char why[96];
+
+	if (ioctl(v->fd, KVM_GET_REGS, &r) == 0 && ioctl(v->fd, KVM_GET_SREGS, &s) == 0 &&
+	    (r.rip != RESET_RIP || s.cs.base != RESET_CS)) {
+		log_registers(v);
+		(void)snprintf(
+		    why, sizeof(why), "triple fault of vcpu %u at rip=0x%llx", v->id, r.rip);
+	} else {
+		(void)snprintf(why, sizeof(why),
+		    "triple fault of vcpu %u; this KVM does not tell where", v->id);
+	}
+	report(v, MACHINE_TRIPLE_FAULT, why);
+}
+
 static void
 handle_exit(struct vcpu *v)
 {
@@ -197,7 +222,7 @@ handle_exit(struct vcpu *v)
 		vm_eoi(v->set->vm, run->eoi.vector);
 		break;
 	case KVM_EXIT_SHUTDOWN:
-		report(v, MACHINE_TRIPLE_FAULT, "triple fault");
+		on_triple_fault(v);
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
 		on_system_event(v);

@@ -3,7 +3,9 @@
  * Entry of the bare-metal test guests: PVH's 32-bit protected mode, then long mode with an
  * identity map of 4 GiB, a stack, and guest_main(start_info). Page tables, GDT and IDT lie in
  * the image and do not change while they are in use, as the KVM of machines without hardware
- * virtualization demands. Returning from guest_main powers off.
+ * virtualization demands. Returning from guest_main powers off. An exception is told and powers
+ * off too (guest_exception), and so does an interrupt that nobody asked for: the table ends
+ * before the interrupts' vectors, which makes a #GP of it whose error code has the vector.
  */
 	.section .note.pvh, "a"
 	.long 4, 4, 18
@@ -37,6 +39,19 @@ long_mode:
 	movl %eax, %es
 	movl %eax, %ss
 	movl %edi, %edi
+	movl $exceptions, %eax			/* the gates: 16 bytes each, as are their entries */
+	movl $exception_gates, %ecx
+1:	movw %ax, (%rcx)
+	movw $0x08, 2(%rcx)
+	movw $0x8e00, 4(%rcx)
+	movl %eax, %edx
+	shrl $16, %edx
+	movw %dx, 6(%rcx)
+	addl $16, %eax
+	addl $16, %ecx
+	cmpl $exception_gates_end, %ecx
+	jne 1b
+	lidt idt_pointer
 	call guest_main
 	.globl power_off
 power_off:
@@ -45,6 +60,27 @@ power_off:
 	outw %ax, %dx
 1:	hlt
 	jmp 1b
+
+	/* To guest_exception(vector, error code, RIP); those without an error code have 0. */
+	.balign 16
+exceptions:
+	.set vector, 0
+	.rept 32
+	.balign 16
+	.if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21)
+	pushq $0
+	.endif
+	pushq $vector
+	jmp exception
+	.set vector, vector + 1
+	.endr
+	.balign 16
+exception:
+	movq (%rsp), %rdi
+	movq 8(%rsp), %rsi
+	movq 16(%rsp), %rdx
+	andq $-16, %rsp
+	call guest_exception
 
 	/*
 	 * Where an application processor starts: copied to page 0x8 (0x8000) by guests that use
@@ -79,6 +115,7 @@ ap_long_mode:
 	movl %eax, %ds
 	movl %eax, %es
 	movl %eax, %ss
+	lidt idt_pointer
 	movl $1, %eax				/* a ticket gives the stack */
 	lock xaddl %eax, ap_tickets
 	incl %eax
@@ -99,6 +136,9 @@ gdt:
 gdt_pointer:
 	.word . - gdt - 1
 	.long gdt
+idt_pointer:
+	.word exception_gates_end - exception_gates - 1
+	.quad exception_gates
 
 	.balign 4096
 pml4:
@@ -115,6 +155,10 @@ pd:
 	.endr
 
 	.section .bss
+	.balign 4096
+exception_gates:
+	.skip 32 * 16
+exception_gates_end:
 	.balign 4096
 	.globl ap_tickets
 ap_tickets:
