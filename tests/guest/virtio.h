@@ -38,6 +38,25 @@ struct virtio {
 	uint16_t avail, used;
 };
 
+/* Put the BAR which holds the device's windows at `bar`, and let it decode memory and master the bus. */
+static inline void
+virtio_place(unsigned bdf, uint64_t bar)
+{
+	unsigned index = 0;
+
+	for (unsigned cap = pci_read(bdf, 0x34) & 0xff; cap != 0;
+	     cap = pci_read(bdf, cap) >> 8 & 0xff) {
+		uint32_t head = pci_read(bdf, cap);
+
+		if ((head & 0xff) == 9 && head >> 24 == 1)
+			index = pci_read(bdf, cap + 4) & 0xff;
+	}
+	pci_write(bdf, 4, 0);
+	pci_write(bdf, 0x10 + 4 * index, (uint32_t)bar);
+	pci_write(bdf, 0x14 + 4 * index, 0);
+	pci_write(bdf, 4, 6);
+}
+
 static inline uint64_t
 virtio_window(unsigned bdf, uint64_t bar, unsigned type, uint32_t *multiplier)
 {
@@ -78,7 +97,7 @@ virtio_msix(unsigned bdf, uint64_t bar, uint8_t vector)
 
 /*
  * Bring the device in a slot to DRIVER_OK with VERSION_1 and `low` as its features, queue 0 on
- * `ring`. BAR 0 is put below 4 GiB. With `vector`, the queue interrupts by it (MSI-X).
+ * `ring`. Its BAR is put below 4 GiB. With `vector`, the queue interrupts by it (MSI-X).
  */
 static inline void
 virtio_start_msix(struct virtio *v, unsigned bdf, struct vring *ring, uint32_t low, uint8_t vector)
@@ -87,10 +106,7 @@ virtio_start_msix(struct virtio *v, unsigned bdf, struct vring *ring, uint32_t l
 
 	*v = (struct virtio){ .bdf = bdf, .ring = ring };
 	CHECK((pci_read(bdf, 0) & 0xffff) == 0x1af4, pci_read(bdf, 0));
-	pci_write(bdf, 4, 0);
-	pci_write(bdf, 0x10, (uint32_t)bar);
-	pci_write(bdf, 0x14, 0);
-	pci_write(bdf, 4, 6); /* memory, bus master */
+	virtio_place(bdf, bar);
 	v->common = virtio_window(bdf, bar, 1, NULL);
 	v->notify = virtio_window(bdf, bar, 2, &v->notify_multiplier);
 	v->device = virtio_window(bdf, bar, 4, NULL);
@@ -161,10 +177,7 @@ virtio_begin(struct virtio *v, unsigned bdf, uint32_t low)
 
 	*v = (struct virtio){ .bdf = bdf };
 	CHECK((pci_read(bdf, 0) & 0xffff) == 0x1af4, pci_read(bdf, 0));
-	pci_write(bdf, 4, 0);
-	pci_write(bdf, 0x10, (uint32_t)bar);
-	pci_write(bdf, 0x14, 0);
-	pci_write(bdf, 4, 6);
+	virtio_place(bdf, bar);
 	v->common = virtio_window(bdf, bar, 1, NULL);
 	v->notify = virtio_window(bdf, bar, 2, &v->notify_multiplier);
 	v->device = virtio_window(bdf, bar, 4, NULL);
