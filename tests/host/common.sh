@@ -17,6 +17,14 @@ die() {
 	exit 1
 }
 
+# install_into BUILD ROOT LOG: the project's programs as `make install` puts them.
+install_into() {
+	meson install -C "$1" --no-rebuild --quiet --strip --destdir "$2" >"$3" 2>&1 || {
+		cat "$3" >&2
+		die "$1 cannot be installed (above); build it first"
+	}
+}
+
 # modules ROOT KVER NAME...: the files of these modules and of all they depend on, in the order to load them.
 # Names that are built in give nothing; an unknown name is an error.
 modules() {

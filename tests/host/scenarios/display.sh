@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: group=zone time=180
+# host: group=zone time=180 kernel=any
 #
 # A zone's display: zhyve-vnc beside zhyve in the zone, clients on its UNIX socket and its TCP port, a picture by vmadm, keys to the
-# guest (tests/guest/display.c), and nothing of it left after the halt. Runs outside the virtual host as well (see zone-life.sh).
+# guest (tests/guest/display.c), and nothing of it left after the halt.
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: group=base time=60
+# host: group=base time=60 kernel=any
 #
 # nictagadm and imgadm on a whole system: bridges with and without a port, a host that takes part in a network, ports that are
 # refused; imports of both formats, hostile qcow2 files, a full pool, an import that is killed.

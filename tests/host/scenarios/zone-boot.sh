@@ -111,6 +111,11 @@ if [ -n "${ZHYVE_IN_HOST:-}" ]; then # its root is forgotten
 	t_like "says which that is" "$t_err" 'apt-get install ovmf'
 	mv "$T/OVMF_CODE_4M.fd" /usr/share/OVMF/
 fi
+payload | jq ".autoboot = true | .bootrom = \"$T/none.fd\"" >"$T/none.json"
+zones=$(zoneadm list -cp)
+t_run "a machine that cannot start" 1 vmadm create -f "$T/none.json"
+t_like "is refused for that" "$t_err" "cannot open boot ROM '$T/none.fd'"
+t_is "and not made" "$(zoneadm list -cp)" "$zones"
 t_run "delete" 0 vmadm delete "$uuid"
 t_is "the variables are gone with the zone" "$([ ! -e "$z" ] && echo gone)" gone
 t_done

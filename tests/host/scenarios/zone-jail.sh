@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: group=zone time=120
+# host: group=base time=120
 #
 # The jail: what /proc says of zhyve in it, the limits of its cgroup, and tests/jail/probe, which tries to get out before any system-call filter
-# is on. Runs outside the virtual host as well (see zone-life.sh).
+# is on. Without its limits it runs in tests/host/container as well.
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: group=zone time=180
+# host: group=zone time=180 kernel=any
 #
 # zoneadmd killed as it enters a system call, for the system calls of a whole life (boot and halt): whatever stood at that moment, the next
 # `zoneadm list` leaves nothing of it. STEP=1 takes every single one; the default takes every 59th, beginning at another one each day.
-# Runs outside the virtual host as well (see zone-life.sh), then without a nic.
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: group=zone time=180
+# host: group=zone time=180 kernel=any
 #
 # The life of a zone, with tests/jail/probe in zhyve's place, which ends as it is told: every end of a guest is told from every other,
-# and whatever happens to whom, nothing is left behind. Needs no KVM; runs outside the virtual host as well:
-#   ZHYVE_ROOT=/tmp/x ZONEADMD_BIN=build/src/zone/zoneadmd PATH=build/src/cmd/zoneadm:…:$PATH bash tests/host/scenarios/zone-life.sh
+# and whatever happens to whom, nothing is left behind. Needs no KVM.
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
