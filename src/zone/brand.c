@@ -5,6 +5,7 @@
  */
 #include "zone/brand_internal.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -455,6 +456,33 @@ brand_plan_make(const struct zconf *c, const struct image *image, int first_fd,
     struct brand_plan **out, struct err *e)
 {
 	return (brand_plan_start(c, image, NULL, false, first_fd, out, e));
+}
+
+int
+brand_plan_pin(struct brand_plan *p, const struct cpus *own, struct err *e)
+{
+	char *name = p->argv[p->argc - 1]; /* comes last */
+	unsigned cpu = 0;
+
+	if (p->vcpus > cpus_count(own) || p->vcpus > BRAND_PINS_MAX)
+		return (0);
+	assert(p->argc <= BRAND_ARGV_MAX);
+	p->argc--;
+	for (unsigned i = 0; i < p->vcpus; i++, cpu++) {
+		char *option = strdup("-p"), *value = NULL;
+
+		while (!cpus_has(own, cpu))
+			cpu++;
+		if (option == NULL || asprintf(&value, "%u:%u", i, cpu) < 0) {
+			free(option);
+			p->argv[p->argc++] = name;
+			return (err_set(e, ENOMEM, "no memory for zhyve's arguments"));
+		}
+		p->argv[p->argc++] = option;
+		p->argv[p->argc++] = value;
+	}
+	p->argv[p->argc++] = name;
+	return (0);
 }
 
 void

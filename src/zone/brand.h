@@ -15,12 +15,14 @@
 #include "base/err.h"
 #include "base/hostpci.h"
 #include "zone/bootrom.h"
+#include "zone/cpus.h"
 #include "zone/image.h"
 #include "zone/link.h"
 #include "zone/startopts.h"
 #include "zone/zconf.h"
 
 #define BRAND_ARGV_MAX      100
+#define BRAND_PINS_MAX      64          /* vCPUs that can each have a processor of their own */
 #define BRAND_VRAM          (16u << 20) /* bytes of the display's framebuffer */
 #define BRAND_DISKS_MAX     32
 #define BRAND_NICS_MAX      32
@@ -94,7 +96,7 @@ struct brand_plan {
 	int first_fd;
 	struct brand_fd fd[BRAND_FDS_MAX]; /* the i-th is descriptor first_fd + i */
 	size_t nfd;
-	char *argv[BRAND_ARGV_MAX + 1];
+	char *argv[BRAND_ARGV_MAX + 2 * BRAND_PINS_MAX + 1];
 	size_t argc;
 };
 
@@ -113,6 +115,11 @@ int brand_plan_start(const struct zconf *c, const struct image *image,
     const struct start_options *start, bool again, int first_fd, struct brand_plan **out,
     struct err *e);
 void brand_plan_free(struct brand_plan *p);
+/*
+ * The zone has these processors of the host alone: each vCPU is to stay on one of them, when there
+ * is one for each, and at most BRAND_PINS_MAX. 0 or -ENOMEM.
+ */
+int brand_plan_pin(struct brand_plan *p, const struct cpus *own, struct err *e);
 
 /* The boot disk (property boot=true; else the first disk that is no cdrom); NULL: none. */
 const struct zdevice *brand_boot_disk(const struct zconf *c);

@@ -23,72 +23,11 @@
 
 #define CGROUP_TOP        "zhyve"
 #define CGROUP_DAEMONS    ".daemons" /* no zone's name begins with a dot */
-#define CPU_PERIOD_US     100000ull
-#define CPU_WEIGHT_MAX    10000ull
+#define FILE_MAX          8192
 #define KILL_TIMEOUT_MS   10000
 #define REMOVE_TIMEOUT_MS 2000
 
 static const char *const controllers[] = { "cpu", "memory", "pids", "io", "cpuset" };
-
-static uint64_t
-rctl_or_zero(const struct zconf *c, const char *name)
-{
-	uint64_t v;
-
-	return (zconf_rctl_get(c, name, &v) == 0 ? v : 0);
-}
-
-int
-cgroup_limits_get(const struct zconf *c, uint64_t ram, struct cgroup_limits *out, struct err *e)
-{
-	*out = (struct cgroup_limits){
-		.cpu_cap = rctl_or_zero(c, "zone.cpu-cap"),
-		.cpu_shares = rctl_or_zero(c, "zone.cpu-shares"),
-		.memory = rctl_or_zero(c, "zone.max-physical-memory"),
-		.swap = rctl_or_zero(c, "zone.max-swap"),
-		.lwps = rctl_or_zero(c, "zone.max-lwps"),
-	};
-	if (out->memory != 0 && out->memory < ram)
-		return (err_say(e, EINVAL,
-		    "zone.max-physical-memory (%llu bytes) is less than the guest's memory (%llu "
-		    "bytes, attr ram): "
-		    "raise the cap or lower ram",
-		    (unsigned long long)out->memory, (unsigned long long)ram));
-	return (0);
-}
-
-static void put(struct cgroup_setting *s, const char *controller, const char *file, const char *fmt,
-    uint64_t a) __attribute__((format(printf, 4, 0)));
-static void
-put(struct cgroup_setting *s, const char *controller, const char *file, const char *fmt, uint64_t a)
-{
-	s->controller = controller;
-	s->file = file;
-	(void)snprintf(s->value, sizeof(s->value), fmt, (unsigned long long)a);
-}
-
-size_t
-cgroup_settings(const struct cgroup_limits *lim, struct cgroup_setting out[CGROUP_SETTINGS_MAX])
-{
-	size_t n = 0;
-
-	if (lim->cpu_cap != 0)
-		put(&out[n++], "cpu", "cpu.max", "%llu 100000",
-		    lim->cpu_cap * (CPU_PERIOD_US / 100));
-	if (lim->cpu_shares != 0)
-		put(&out[n++], "cpu", "cpu.weight", "%llu", MIN(lim->cpu_shares, CPU_WEIGHT_MAX));
-	if (lim->memory != 0) {
-		put(&out[n++], "memory", "memory.max", "%llu", lim->memory);
-		/* The guest and its VMM live and die together. */
-		put(&out[n++], "memory", "memory.oom.group", "%llu", 1);
-	}
-	if (lim->swap != 0 && lim->memory != 0)
-		put(&out[n++], "memory", "memory.swap.max", "%llu",
-		    lim->swap > lim->memory ? lim->swap - lim->memory : 0);
-	if (lim->lwps != 0)
-		put(&out[n++], "pids", "pids.max", "%llu", lim->lwps);
-	return (n);
-}
 
 /* The mount point of cgroup v2: where distributions put it first, then wherever it is. */
 static int
@@ -141,21 +80,31 @@ write_file(const char *dir, const char *file, const char *value)
 	return (fd_write_full(fd, value, strlen(value)));
 }
 
-/* True when the words of `file` (blank separated) hold `word`. */
-static bool
-file_has_word(const char *dir, const char *file, const char *word)
+/* A file of the cgroup as text, cut at the buffer's size. 0 or -errno. */
+static int
+read_file(const char *dir, const char *file, char *text, size_t size)
 {
-	char path[PATH_MAX], text[512], *save = NULL;
+	char path[PATH_MAX];
 	CLEANUP_FD int fd = -1;
 	ssize_t n;
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, file) >= sizeof(path) ||
-	    (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 ||
-	    (n = read(fd, text, sizeof(text) - 1)) < 0)
-		return (false);
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, file) >= sizeof(path))
+		return (-ENAMETOOLONG);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 || (n = read(fd, text, size - 1)) < 0)
+		return (-errno);
 	text[n] = '\0';
-	for (char *w = strtok_r(text, " \n", &save); w != NULL; w = strtok_r(NULL, " \n", &save)) {
-		if (strcmp(w, word) == 0)
+	return (0);
+}
+
+/* True when `word` is one of the words (blank separated). */
+static bool
+has_word(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *p = text; (p = strstr(p, word)) != NULL; p += len) {
+		if ((p == text || p[-1] == ' ' || p[-1] == '\n') &&
+		    (p[len] == '\0' || p[len] == ' ' || p[len] == '\n'))
 			return (true);
 	}
 	return (false);
@@ -175,39 +124,81 @@ parent_of(const char *path, char out[PATH_MAX])
 static void
 hand_down(const char *dir)
 {
-	char word[32];
+	char word[32], have[512];
 
+	if (read_file(dir, "cgroup.subtree_control", have, sizeof(have)) != 0)
+		return;
 	for (size_t i = 0; i < NITEMS(controllers); i++) {
 		(void)snprintf(word, sizeof(word), "+%s", controllers[i]);
-		if (!file_has_word(dir, "cgroup.subtree_control", controllers[i]))
+		if (!has_word(have, controllers[i]))
 			(void)write_file(dir, "cgroup.subtree_control", word);
 	}
 }
 
 static int
-apply(const char *path, const struct cgroup_limits *lim, struct err *e)
+set_one(const char *path, const char *have, const struct cgroup_setting *s, struct err *e)
+{
+	int rc;
+
+	if (!has_word(have, s->controller)) {
+		if (s->optional)
+			return (0);
+		return (err_say(e, ENOTSUP,
+		    "cgroup v2 has no %s controller here, so %s cannot be set: boot the host with "
+		    "systemd.unified_cgroup_hierarchy=1 (or cgroup_no_v1=all), or clear the zone's "
+		    "limit",
+		    s->controller, s->file));
+	}
+	rc = write_file(path, s->file, s->value);
+	if (rc == -ENOENT && s->file2 != NULL)
+		rc = write_file(path, s->file2, s->value);
+	/* A kernel without swap has no swap to limit. */
+	if (rc == -ENOENT && (s->optional || strcmp(s->file, "memory.swap.max") == 0))
+		return (0);
+	return (
+	    rc == 0 ? 0 : err_set(e, -rc, "cannot write '%s' to %s/%s", s->value, path, s->file));
+}
+
+static int
+set_all(const char *path, const struct cgroup_limits *lim, struct err *e)
 {
 	struct cgroup_setting set[CGROUP_SETTINGS_MAX];
 	size_t n = cgroup_settings(lim, set);
+	char have[512];
 	int rc;
 
-	for (size_t i = 0; i < n; i++) {
-		if (!file_has_word(path, "cgroup.controllers", set[i].controller))
-			return (err_say(e, ENOTSUP,
-			    "cgroup v2 has no %s controller here, so %s cannot be set: boot the "
-			    "host with "
-			    "systemd.unified_cgroup_hierarchy=1 (or cgroup_no_v1=all), or clear "
-			    "the zone's limit",
-			    set[i].controller, set[i].file));
-		rc = write_file(path, set[i].file, set[i].value);
-		/* A kernel without swap has no swap to limit. */
-		if (rc == -ENOENT && strcmp(set[i].file, "memory.swap.max") == 0)
-			continue;
-		if (rc != 0)
-			return (err_set(
-			    e, -rc, "cannot write '%s' to %s/%s", set[i].value, path, set[i].file));
+	if ((rc = read_file(path, "cgroup.controllers", have, sizeof(have))) != 0)
+		return (err_set(e, -rc, "cannot read the controllers of cgroup '%s'", path));
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = set_one(path, have, &set[i], e);
+	return (rc);
+}
+
+/* Bytes that the kernel cannot take from the zone while it runs: not what it could write back. */
+static uint64_t
+memory_kept(const char *path)
+{
+	static const char *const kinds[] = { "anon", "shmem", "kernel_stack" };
+	uint64_t v, sum = 0;
+
+	for (size_t i = 0; i < NITEMS(kinds); i++) {
+		if (cgroup_read_key(path, "memory.stat", kinds[i], &v) == 0)
+			sum += v;
 	}
-	return (0);
+	return (sum);
+}
+
+int
+cgroup_limits_set(const char *path, const struct cgroup_limits *lim, struct err *e)
+{
+	uint64_t kept = memory_kept(path);
+
+	if (lim->memory != 0 && kept > lim->memory)
+		return (err_say(e, EBUSY,
+		    "zone.max-physical-memory (%llu bytes) is less than the zone has in use (%llu "
+		    "bytes)",
+		    (unsigned long long)lim->memory, (unsigned long long)kept));
+	return (set_all(path, lim, e));
 }
 
 int
@@ -224,7 +215,7 @@ cgroup_create(const char *path, const struct cgroup_limits *lim, int *fd, struct
 	hand_down(top);
 	if (mkdir(path, 0755) != 0 && errno != EEXIST)
 		return (err_set(e, errno, "cannot make cgroup '%s'", path));
-	if ((rc = apply(path, lim, e)) == 0) {
+	if ((rc = set_all(path, lim, e)) == 0) {
 		*fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (*fd >= 0)
 			return (0);
@@ -240,34 +231,44 @@ sleep_ms(unsigned ms)
 	(void)poll(NULL, 0, (int)ms);
 }
 
-/* The number after `key` in one of the "key number" files. -errno. */
-static int
-read_key(const char *path, const char *name, const char *key, unsigned *out)
+int
+cgroup_read_key(const char *path, const char *file, const char *key, uint64_t *out)
 {
-	char file[PATH_MAX], text[512], *line, *save = NULL;
+	char text[FILE_MAX], *line, *save = NULL;
 	size_t len = strlen(key);
-	CLEANUP_FD int fd = -1;
-	ssize_t n;
+	int rc = read_file(path, file, text, sizeof(text));
 
-	if ((size_t)snprintf(file, sizeof(file), "%s/%s", path, name) >= sizeof(file))
-		return (-ENAMETOOLONG);
-	if ((fd = open(file, O_RDONLY | O_CLOEXEC)) < 0 ||
-	    (n = read(fd, text, sizeof(text) - 1)) < 0)
-		return (-errno);
-	text[n] = '\0';
+	if (rc != 0)
+		return (rc);
 	for (line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
 		if (strncmp(line, key, len) == 0 && line[len] == ' ')
-			return (parse_u32(line + len + 1, 0, UINT32_MAX, out));
+			return (parse_u64(line + len + 1, out));
 	}
 	return (-ENODATA);
 }
 
-unsigned
-cgroup_oom_kills(const char *path)
+int
+cgroup_read_number(const char *path, const char *file, uint64_t *out)
 {
-	unsigned n;
+	char text[64];
+	int rc = read_file(path, file, text, sizeof(text));
 
-	return (read_key(path, "memory.events", "oom_kill", &n) == 0 ? n : 0);
+	if (rc != 0)
+		return (rc);
+	text[strcspn(text, "\n")] = '\0';
+	if (strcmp(text, "max") != 0)
+		return (parse_u64(text, out));
+	*out = UINT64_MAX;
+	return (0);
+}
+
+void
+cgroup_hits(const char *path, struct cgroup_hits *out)
+{
+	*out = (struct cgroup_hits){ 0 };
+	(void)cgroup_read_key(path, "memory.events", "oom", &out->oom);
+	(void)cgroup_read_key(path, "memory.events", "oom_kill", &out->oom_kill);
+	(void)cgroup_read_key(path, "pids.events", "max", &out->lwps);
 }
 
 /* Linux before 5.14 has no cgroup.kill: the processes one by one. */
@@ -291,11 +292,11 @@ kill_each(const char *path)
 int
 cgroup_kill(const char *path, struct err *e)
 {
-	unsigned busy = 0;
+	uint64_t busy = 0;
 	int rc;
 
 	for (unsigned waited = 0;; waited += 10) {
-		rc = read_key(path, "cgroup.events", "populated", &busy);
+		rc = cgroup_read_key(path, "cgroup.events", "populated", &busy);
 		if (rc == -ENOENT || rc == -ENODEV || (rc == 0 && busy == 0))
 			return (0);
 		if (rc < 0)

@@ -8,6 +8,7 @@
 #define ZHYVE_ZONE_CGROUP_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,11 +17,12 @@
 
 /* The zone's resource controls; 0: not limited. */
 struct cgroup_limits {
-	uint64_t cpu_cap;    /* zone.cpu-cap: percent of one CPU */
-	uint64_t cpu_shares; /* zone.cpu-shares: 1..65535 */
-	uint64_t memory;     /* zone.max-physical-memory: bytes, the guest's RAM among them */
-	uint64_t swap;       /* zone.max-swap: bytes of memory and swap together (illumos) */
-	uint64_t lwps;       /* zone.max-lwps */
+	uint64_t cpu_cap;     /* zone.cpu-cap: percent of one CPU */
+	uint64_t cpu_shares;  /* zone.cpu-shares: 1..65535 */
+	uint64_t memory;      /* zone.max-physical-memory: bytes, the guest's RAM among them */
+	uint64_t swap;        /* zone.max-swap: bytes of memory and swap together (illumos) */
+	uint64_t lwps;        /* zone.max-lwps */
+	uint64_t io_priority; /* zone.zfs-io-priority: 1..1024 */
 };
 
 /* From the configuration. -EINVAL when the memory cap cannot hold the guest's RAM (`ram` bytes). */
@@ -29,12 +31,18 @@ int cgroup_limits_get(
 
 /* One file of the cgroup and what is written there. */
 struct cgroup_setting {
-	const char *controller; /* "" : always there */
+	const char *controller;
 	const char *file;
+	const char *file2; /* the same where the kernel does it another way; NULL: there is none */
 	char value[48];
+	/* Done without where the controller is missing: it asks for nothing that could be broken. */
+	bool optional;
 };
-#define CGROUP_SETTINGS_MAX 8
-/* The settings that express the limits, in the order to write them; how many. Pure. */
+#define CGROUP_SETTINGS_MAX 10
+/*
+ * The settings that express the limits, in the order to write them; how many. What is not limited
+ * is set, too, to the kernel's default: a limit may have been there before. Pure.
+ */
 size_t cgroup_settings(
     const struct cgroup_limits *lim, struct cgroup_setting out[CGROUP_SETTINGS_MAX]);
 
@@ -51,11 +59,29 @@ int cgroup_path(const char *zone, char out[PATH_MAX], struct err *e);
  */
 int cgroup_create(const char *path, const struct cgroup_limits *lim, int *fd, struct err *e);
 /*
+ * Set the limits of one that stands, with what runs in it. The memory cap is refused (-EBUSY) when
+ * what cannot be taken from the zone is more. On failure some may have been set.
+ */
+int cgroup_limits_set(const char *path, const struct cgroup_limits *lim, struct err *e);
+/*
  * Kill every process in it and below, and wait until they are gone. 0 also when it does not exist.
  */
 int cgroup_kill(const char *path, struct err *e);
-/* How many of its processes the kernel killed because the memory cap was reached. */
-unsigned cgroup_oom_kills(const char *path);
+/* How often it came to its limits, all of it since it was made. */
+struct cgroup_hits {
+	uint64_t oom;      /* its memory cap was reached, and nothing could be given back */
+	uint64_t oom_kill; /* processes of it killed for want of memory: its own, or the host's */
+	uint64_t lwps;     /* threads refused */
+};
+/* What is not there is 0. */
+void cgroup_hits(const char *path, struct cgroup_hits *out);
+/*
+ * The number after `key` in a file of "key number" lines (memory.stat, cpu.stat, ...). 0, -ENODATA
+ * without such a line, or -errno.
+ */
+int cgroup_read_key(const char *path, const char *file, const char *key, uint64_t *out);
+/* A file that holds one number; "max" is UINT64_MAX. */
+int cgroup_read_number(const char *path, const char *file, uint64_t *out);
 /* Remove it (and the then empty zhyve/). 0 also when it does not exist. */
 int cgroup_remove(const char *path, struct err *e);
 

@@ -358,6 +358,18 @@ zone_refresh_disks(const char *name, struct err *e)
 }
 
 int
+zone_apply(const char *name, json_t **later, struct err *e)
+{
+	json_t *reply = NULL;
+	int rc = ask_live(name, "Apply", NULL, &reply, e);
+
+	if (rc == 0)
+		*later = json_incref(json_object_get(reply, "later"));
+	json_decref(reply);
+	return (rc);
+}
+
+int
 zone_display_get(const char *name, json_t **out, struct err *e)
 {
 	return (ask_live(name, "GetDisplay", NULL, out, e));

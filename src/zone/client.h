@@ -64,6 +64,11 @@ int zone_devices_get(const char *name, json_t **out, struct err *e);
 int zone_memory_get(const char *name, json_t **out, struct err *e);
 int zone_balloon_set(const char *name, uint64_t target, struct err *e);
 int zone_refresh_disks(const char *name, struct err *e);
+/*
+ * Have a live zone take the limits of its stored configuration. *later: a list of the rctls that
+ * have effect from its next boot on, the caller's. -EINVAL, "not running", when it is not live.
+ */
+int zone_apply(const char *name, json_t **later, struct err *e);
 #define ZONE_VCPUS_MAX 256 /* of one answer, which must fit into VARLINK_MSG_MAX */
 /* What its vCPUs do: the list of GetVcpus of org.zhyve.Zone; *out is the caller's. */
 int zone_vcpus_get(const char *name, json_t **out, struct err *e);

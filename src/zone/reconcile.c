@@ -10,10 +10,21 @@
 #include "base/log.h"
 #include "zone/cgroup.h"
 #include "zone/client.h"
+#include "zone/cpus.h"
 #include "zone/ledger.h"
 #include "zone/link.h"
 #include "zone/passthru.h"
 #include "zone/paths.h"
+
+/* Helpers may be in it without a "vm"; they are ending by themselves. */
+static int
+remove_cgroup(const char *path, struct err *e)
+{
+	if (cgroup_kill(path, e) != 0)
+		return (-EBUSY);
+	cpus_give_back(path);
+	return (cgroup_remove(path, e));
+}
 
 int
 zone_ledger_undo(const char *kind, const char *arg, void *ctx, struct err *e)
@@ -21,8 +32,7 @@ zone_ledger_undo(const char *kind, const char *arg, void *ctx, struct err *e)
 	if (strcmp(kind, "vm") == 0)
 		return (cgroup_kill(arg, e));
 	if (strcmp(kind, "cgroup") == 0)
-		/* Helpers may be in it without a "vm"; they are ending by themselves. */
-		return (cgroup_kill(arg, e) == 0 ? cgroup_remove(arg, e) : -EBUSY);
+		return (remove_cgroup(arg, e));
 	if (strcmp(kind, "vnic") == 0)
 		return (vnic_destroy(arg, e));
 	if (strcmp(kind, "vfio") == 0)

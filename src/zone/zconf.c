@@ -157,6 +157,7 @@ zconf_free(struct zconf *c)
 	if (c == NULL)
 		return;
 	zfield_clear_all(zconf_fields, c);
+	zfield_clear_all(zdedicated_fields, c);
 	for (size_t i = 0; i < c->nnet; i++)
 		net_fini(&c->net[i]);
 	for (size_t i = 0; i < c->ndevice; i++)
@@ -243,7 +244,8 @@ zconf_dup(const struct zconf *from)
 	c->state = from->state;
 	c->did = from->did;
 	c->autoboot = from->autoboot;
-	if (zfield_copy_all(zconf_fields, c, from) != 0 || resources_copy(c, from) != 0) {
+	if (zfield_copy_all(zconf_fields, c, from) != 0 ||
+	    zfield_copy_all(zdedicated_fields, c, from) != 0 || resources_copy(c, from) != 0) {
 		zconf_free(c);
 		return (NULL);
 	}
@@ -314,7 +316,8 @@ zconf_equal(const struct zconf *a, const struct zconf *b)
 {
 	return (strcmp(a->name, b->name) == 0 && strcmp(a->uuid, b->uuid) == 0 &&
 	    a->state == b->state && a->did == b->did && a->autoboot == b->autoboot &&
-	    zfield_equal_all(zconf_fields, a, b) && resources_equal(a, b));
+	    zfield_equal_all(zconf_fields, a, b) && zfield_equal_all(zdedicated_fields, a, b) &&
+	    resources_equal(a, b));
 }
 
 const char *

@@ -100,6 +100,8 @@ struct zconf {
 	char *scheduling_class;
 	char *hostid;
 	char *fs_allowed;
+	char *dedicated_ncpus; /* dedicated-cpu: "2" or "2-4"; NULL: there is none */
+	char *dedicated_importance;
 	struct znet *net;
 	size_t nnet;
 	struct zdevice *device;
@@ -157,6 +159,12 @@ void zconf_unlock(void);
 /* All names in the store, sorted; array and strings are the caller's (zconf_list_free). */
 int zconf_list(char ***names, size_t *n, struct err *e);
 void zconf_list_free(char **names, size_t n);
+
+/*
+ * How many CPUs the zone is to have alone (dedicated-cpu): from *min to *max; 0 and 0 without one.
+ * -EINVAL when the text is no such number or range.
+ */
+int zconf_dedicated_get(const struct zconf *c, unsigned *min, unsigned *max, struct err *e);
 
 /*
  * Attributes, properties, rctls: NULL when absent; set replaces or adds (copies), value NULL

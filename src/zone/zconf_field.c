@@ -30,6 +30,13 @@ const struct zfield zconf_fields[] = {
 	{ NULL },
 };
 
+const struct zfield zdedicated_fields[] = {
+	F(zconf, dedicated_ncpus, "ncpus", "number | from-to",
+	    "CPUs that the zone has alone; required"),
+	F(zconf, dedicated_importance, "importance", "number", "kept, without effect here"),
+	{ NULL },
+};
+
 const struct zfield znet_fields[] = {
 	F(znet, address, "address", "address", "shared-IP zones only"),
 	F(znet, allowed_address, "allowed-address", "list of addresses",

@@ -19,9 +19,10 @@ struct zfield {
 };
 
 /* Each ends with an entry whose name is NULL; in the order in which info shows them. */
-extern const struct zfield zconf_fields[];   /* of struct zconf, but for name, uuid, autoboot */
-extern const struct zfield znet_fields[];    /* of struct znet */
-extern const struct zfield zdevice_fields[]; /* of struct zdevice */
+extern const struct zfield zconf_fields[];      /* of struct zconf, but for name, uuid, autoboot */
+extern const struct zfield zdedicated_fields[]; /* of struct zconf: dedicated-cpu */
+extern const struct zfield znet_fields[];       /* of struct znet */
+extern const struct zfield zdevice_fields[];    /* of struct zdevice */
 
 /* The entry of that name, or NULL. */
 const struct zfield *zfield_find(const struct zfield *table, const char *name);

@@ -177,6 +177,26 @@ read_rctl(struct zconf *c, json_t *o, struct err *e)
 	return (0);
 }
 
+/* An object, for there is one at most. */
+static int
+read_dedicated(struct zconf *c, json_t *o, struct err *e)
+{
+	const struct zfield *f;
+	const char *key;
+	json_t *v;
+	int rc;
+
+	if (!json_is_object(o))
+		return (err_say(e, EINVAL, "member 'dedicated-cpu' must be an object"));
+	json_object_foreach (o, key, v) {
+		if ((f = zfield_find(zdedicated_fields, key)) == NULL)
+			return (err_say(e, EINVAL, "dedicated-cpu: unknown member '%s'", key));
+		if ((rc = read_field(f, c, v, e)) != 0)
+			return (err_ctx(e, "dedicated-cpu"));
+	}
+	return (0);
+}
+
 static const struct array_member {
 	const char *name;
 	int (*read)(struct zconf *c, json_t *o, struct err *e);
@@ -290,6 +310,8 @@ read_member(struct zconf *c, const char *key, json_t *v, struct err *e)
 		c->autoboot = json_is_true(v);
 		return (0);
 	}
+	if (strcmp(key, "dedicated-cpu") == 0)
+		return (read_dedicated(c, v, e));
 	for (m = arrays; m->name != NULL && strcmp(m->name, key) != 0; m++)
 		;
 	if (m->name == NULL)
@@ -392,6 +414,19 @@ write_rctl(const struct zrctl *r)
 }
 
 static int
+put_dedicated(json_t *root, const struct zconf *c)
+{
+	json_t *o;
+	int rc;
+
+	if (c->dedicated_ncpus == NULL && c->dedicated_importance == NULL)
+		return (0);
+	o = json_object();
+	rc = put_fields(o, zdedicated_fields, c);
+	return (json_object_set_new(root, "dedicated-cpu", o) | rc);
+}
+
+static int
 put_resources(json_t *root, const struct zconf *c)
 {
 	json_t *net = json_array(), *device = json_array(), *attr = json_array(),
@@ -426,7 +461,8 @@ zconf_json_format(const struct zconf *c, char **out, size_t *len, struct err *e)
 	CLEANUP_FREE char *text = NULL;
 	size_t n;
 
-	if (root == NULL || put_fields(root, zconf_fields, c) != 0 || put_resources(root, c) != 0) {
+	if (root == NULL || put_fields(root, zconf_fields, c) != 0 || put_dedicated(root, c) != 0 ||
+	    put_resources(root, c) != 0) {
 		json_decref(root);
 		return (err_say(e, EILSEQ,
 		    "a value is not valid UTF-8 text (or memory is short): nothing written"));

@@ -11,6 +11,7 @@
 
 #include "base/checked.h"
 #include "base/parse.h"
+#include "zone/cpus.h"
 #include "zone/zconf.h"
 #include "zone/zconf_field.h"
 #include "zone/zconf_rctl.h"
@@ -183,6 +184,9 @@ static int
 check_texts(const struct zconf *c, struct err *e)
 {
 	int rc = check_fields("", zconf_fields, c, e);
+
+	if (rc == 0)
+		rc = check_fields("dedicated-cpu: ", zdedicated_fields, c, e);
 
 	for (size_t i = 0; i < c->nnet && rc == 0; i++) {
 		if ((rc = check_fields("net: ", znet_fields, &c->net[i], e)) == 0)
@@ -363,6 +367,49 @@ check_rctls(const struct zconf *c, struct err *e)
 }
 
 int
+zconf_dedicated_get(const struct zconf *c, unsigned *min, unsigned *max, struct err *e)
+{
+	const char *text = c->dedicated_ncpus, *dash;
+	char first[16] = "";
+
+	*min = *max = 0;
+	if (!is_set(text))
+		return (0);
+	dash = strchrnul(text, '-');
+	if ((size_t)(dash - text) < sizeof(first))
+		memcpy(first, text, (size_t)(dash - text));
+	if (parse_u32(first, 1, CPUS_MAX, min) != 0 ||
+	    parse_u32(*dash == '-' ? dash + 1 : first, 1, CPUS_MAX, max) != 0 || *max < *min)
+		return (err_say(e, EINVAL,
+		    "dedicated-cpu: ncpus '%s' is invalid: a number above 0, or two (2-4)", text));
+	return (0);
+}
+
+static int
+check_dedicated(const struct zconf *c, struct err *e)
+{
+	static const char *const others[] = { "zone.cpu-shares", "zone.cpu-cap" };
+	unsigned min, max;
+	uint64_t v;
+
+	if (zconf_dedicated_get(c, &min, &max, e) != 0)
+		return (-EINVAL);
+	if (max == 0)
+		return (is_set(c->dedicated_importance) ? missing(e, "dedicated-cpu", "ncpus") : 0);
+	if (is_set(c->dedicated_importance) && parse_u64(c->dedicated_importance, &v) != 0)
+		return (err_say(e, EINVAL, "dedicated-cpu: importance '%s' is not a number",
+		    c->dedicated_importance));
+	if (is_set(c->pool))
+		return (err_say(e, EINVAL, "dedicated-cpu and pool exclude each other"));
+	for (size_t i = 0; i < NITEMS(others); i++) {
+		if (zconf_rctl_find(c, others[i]) != NULL)
+			return (err_say(e, EINVAL, "dedicated-cpu and %s exclude each other",
+			    i == 0 ? "cpu-shares" : "capped-cpu"));
+	}
+	return (0);
+}
+
+int
 zconf_verify(const struct zconf *c, struct err *e)
 {
 	int rc;
@@ -373,7 +420,8 @@ zconf_verify(const struct zconf *c, struct err *e)
 	    (rc = check_words("limitpriv", c->limitpriv, "zone", e)) != 0 ||
 	    (rc = check_words("fs-allowed", c->fs_allowed, NULL, e)) != 0 ||
 	    (rc = check_nets(c, e)) != 0 || (rc = check_devices(c, e)) != 0 ||
-	    (rc = check_attrs(c, e)) != 0 || (rc = check_rctls(c, e)) != 0)
+	    (rc = check_attrs(c, e)) != 0 || (rc = check_rctls(c, e)) != 0 ||
+	    (rc = check_dedicated(c, e)) != 0)
 		return (rc);
 	return (0);
 }

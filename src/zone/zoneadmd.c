@@ -194,6 +194,7 @@ set_up(struct zoneadmd *z, struct err *e)
 	int rc;
 
 	zone_resources_init(&z->res);
+	zone_limits_init(&z->limits);
 	zone_display_init(&z->display);
 	zone_disks_init(&z->disks);
 	vm_init(&z->vm);

@@ -8,6 +8,7 @@
  *	zoneadmd_res.c   the zone's resources: made at ready, undone at halt, all through the ledger
  *	zoneadmd_disk.c  zhyve-blk beside zhyve, for each disk that is a process of its own
  *	zoneadmd_display.c  of these, the display, and zhyve-vnc that serves it
+ *	zoneadmd_limits.c  of these, what the cgroup limits: changed while the zone lives, and watched
  *	zoneadmd_net.c   of these, the links
  *	zoneadmd_rom.c   of these, the boot ROM and the zone's own variable store
  *	zoneadmd_socket.c  of these, the sockets of devices
@@ -28,6 +29,7 @@
 #include "base/mevent.h"
 #include "wire/wire.h"
 #include "zone/brand.h"
+#include "zone/cgroup.h"
 #include "zone/client.h"
 #include "zone/console.h"
 #include "zone/events.h"
@@ -67,6 +69,13 @@ struct zone_resources {
 	int socket_fd[BRAND_SOCKETS_MAX];
 	int group_fd[BRAND_PASS_MAX];
 	uint64_t locked; /* bytes that zhyve may lock; 0: the jail's own limit */
+};
+
+/* The watch over the cgroup's limits (zoneadmd_limits.c). */
+struct zone_limits {
+	int fd; /* inotify; -1: nothing is watched */
+	struct mevent *ev;
+	struct cgroup_hits seen;
 };
 
 /* How far one zhyve has come. */
@@ -158,6 +167,7 @@ struct zoneadmd {
 	int64_t reset_times[6];
 	struct start_options start; /* what was asked of this start */
 	struct zone_resources res;
+	struct zone_limits limits;
 	struct zone_display display;
 	struct helper tpm; /* swtpm */
 	struct zone_disks disks;
@@ -202,6 +212,20 @@ int zone_disks_start(struct zoneadmd *z, int zhyve_end[BRAND_DISKS_MAX], struct 
 /* Their sizes may have changed. */
 void zone_disks_refresh(struct zoneadmd *z);
 void zone_disks_close(struct zoneadmd *z);
+
+/*
+ * zoneadmd_limits.c: watch the cgroup that stands (what cannot be watched is not told of); look now,
+ * before what it may have caused is told; stop.
+ */
+void zone_limits_init(struct zone_limits *l);
+void zone_limits_watch(struct zoneadmd *z);
+void zone_limits_look(struct zoneadmd *z);
+void zone_limits_close(struct zoneadmd *z);
+/*
+ * Read the stored configuration and set its limits in the live zone. *out is {"later": [...]}, the
+ * rctls that have effect from the next boot on. 0 or -errno.
+ */
+int zone_limits_apply(struct zoneadmd *z, json_t **out, struct err *e);
 
 /*
  * zoneadmd_net.c: the vnics of the plan, in the ledger first, each with its filter. On failure those

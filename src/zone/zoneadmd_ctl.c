@@ -74,6 +74,9 @@ static const char interface_text[] =
     "# The sockets of its devices, and the pid of its TPM's process (0: it has none, or it "
     "ended).\n"
     "method GetDevices() -> (sockets: []string, balloon: bool, tpm: bool, tpm_pid: int)\n"
+    "# Set the limits that the stored configuration has by now. later: what holds from the next "
+    "boot on.\n"
+    "method Apply() -> (later: []string)\n"
     "# Call with \"more\": every event from now on.\n"
     "method Watch() -> (event: Event)\n"
     "# The zone is being uninstalled: viewers of the console are told and disconnected.\n"
@@ -285,6 +288,18 @@ get_devices(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_
 }
 
 static void
+apply(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	struct err e = { 0 };
+	json_t *reply;
+
+	if (zone_limits_apply(z, &reply, &e) != 0)
+		ctl_fail(conn, &e);
+	else
+		varlink_reply(conn, reply, false);
+}
+
+static void
 watch(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
 {
 	if (!call->more) {
@@ -362,6 +377,7 @@ static const struct {
 	{ "org.zhyve.Zone.GetMemory", get_memory },
 	{ "org.zhyve.Zone.SetBalloon", set_balloon },
 	{ "org.zhyve.Zone.GetDevices", get_devices },
+	{ "org.zhyve.Zone.Apply", apply },
 	{ "org.zhyve.Zone.Watch", watch },
 	{ "org.zhyve.Zone.Release", release },
 	{ "org.varlink.service.GetInfo", get_info },

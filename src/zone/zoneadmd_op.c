@@ -323,6 +323,7 @@ judge(const struct zoneadmd *z, int status, enum vm_phase reached, const char **
 		[WIRE_STOP_ERROR] = { "vmm-error", "error", "zhyve failed" },
 	};
 	const char *said = z->vm.text;
+	struct cgroup_hits hits;
 	char log[PATH_MAX];
 	unsigned code = WIFEXITED(status) ? (unsigned)WEXITSTATUS(status) : WIRE_STOP_ERROR;
 
@@ -332,13 +333,14 @@ judge(const struct zoneadmd *z, int status, enum vm_phase reached, const char **
 		(void)err_say(e, EIO, "zhyve had to be killed: %s", said);
 		return;
 	}
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
-	    cgroup_oom_kills(z->res.cgroup) > 0) {
+	cgroup_hits(z->res.cgroup, &hits);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && hits.oom_kill > 0) {
 		*event = "vmm-crash";
 		*word = "crash";
-		(void)err_say(e, EIO,
-		    "zhyve was killed by the kernel: the zone's memory cap was reached (raise "
-		    "zone.max-physical-memory)");
+		(void)err_say(e, EIO, "zhyve was killed by the kernel: %s",
+		    hits.oom > 0 ? "the zone's memory cap was reached (raise "
+				   "zone.max-physical-memory)"
+				 : "the host is out of memory");
 		return;
 	}
 	if (WIFSIGNALED(status)) {
@@ -392,6 +394,7 @@ op_vm_ended(struct zoneadmd *z, int status, enum vm_phase reached)
 	enum zone_intent intent = z->intent;
 	struct err e = { 0 };
 
+	zone_limits_look(z);
 	(void)err_say(&e, EINVAL, "not running");
 	waiters_answer(z, WAIT_MEMORY, &e);
 	waiters_answer(z, WAIT_VCPUS, &e);

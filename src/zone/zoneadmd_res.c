@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "zone/cgroup.h"
+#include "zone/cpus.h"
 #include "zone/image.h"
 #include "zone/jail.h"
 #include "zone/reconcile.h"
@@ -81,6 +82,22 @@ zone_resources_again(struct zone_resources *r)
 	r->again = NULL;
 }
 
+/* dedicated-cpu: CPUs of its own, one for each vCPU where there are so many. */
+static int
+take_cpus(struct zone_resources *r, struct err *e)
+{
+	unsigned min, max;
+	struct cpus own;
+	int rc;
+
+	if ((rc = zconf_dedicated_get(r->conf, &min, &max, e)) != 0 ||
+	    (rc = cpus_take(r->cgroup, min, max, &own, e)) != 0 || max == 0)
+		return (rc);
+	if ((rc = brand_plan_pin(r->plan, &own, e)) == 0 && r->again != NULL)
+		rc = brand_plan_pin(r->again, &own, e);
+	return (rc);
+}
+
 static int
 make_cgroup(struct zoneadmd *z, struct err *e)
 {
@@ -92,7 +109,11 @@ make_cgroup(struct zoneadmd *z, struct err *e)
 	    (rc = cgroup_path(z->name, r->cgroup, e)) != 0 ||
 	    (rc = ledger_add(z->ledger, "cgroup", r->cgroup, e)) != 0)
 		return (rc);
-	return (cgroup_create(r->cgroup, &lim, &r->cgroup_fd, e));
+	if ((rc = cgroup_create(r->cgroup, &lim, &r->cgroup_fd, e)) != 0 ||
+	    (rc = take_cpus(r, e)) != 0)
+		return (rc);
+	zone_limits_watch(z);
+	return (0);
 }
 
 int
@@ -143,6 +164,7 @@ zone_resources_make(struct zoneadmd *z, struct err *e)
 	int rc;
 
 	zone_resources_init(&z->res);
+	zone_limits_init(&z->limits);
 	zone_display_init(&z->display);
 	helper_init(&z->tpm);
 	zone_disks_init(&z->disks);
@@ -185,6 +207,7 @@ zone_resources_undo(struct zoneadmd *z, struct err *e)
 	struct err one = { 0 };
 	int first = 0, rc;
 
+	zone_limits_close(z);
 	zone_disks_close(z); /* while their volumes are there */
 	for (size_t i = 0; i < NITEMS(r->disk_fd); i++)
 		volume_close(&r->disk_fd[i]);

@@ -220,6 +220,39 @@ set_balloon(const struct updating *u, struct err *e)
 	return (0);
 }
 
+/* Is there a limit in the payload that a running VM takes? */
+static bool
+changes_limits(const json_t *payload)
+{
+	const struct vmprop *p;
+	const char *name;
+	json_t *v;
+
+	json_object_foreach ((json_t *)(uintptr_t)payload, name, v) {
+		p = vmprop_find(NULL, name);
+		if (p != NULL && p->store == VMS_RCTL && (p->flags & VMF_LIVE) != 0)
+			return (true);
+	}
+	return (false);
+}
+
+static int
+apply_limits(const struct updating *u, struct err *e)
+{
+	json_t *later = NULL, *name;
+	size_t i;
+
+	if (!changes_limits(u->payload))
+		return (0);
+	if (zone_apply(u->vm.c->name, &later, e) < 0)
+		return (err_ctx(
+		    e, "the limits are stored, but those of the running VM are as they were"));
+	json_array_foreach (later, i, name)
+		log_info("%s has effect from the next boot on", json_string_value(name));
+	json_decref(later);
+	return (0);
+}
+
 /* Have it take effect in a running VM. */
 static int
 change_running(const struct updating *u, struct err *e)
@@ -238,6 +271,8 @@ change_running(const struct updating *u, struct err *e)
 	}
 	if (u->grown && (rc = zone_refresh_disks(zone, e)) < 0)
 		return (err_ctx(e, "the disks are changed, but the guest was not told"));
+	if ((rc = apply_limits(u, e)) < 0)
+		return (rc);
 	return (set_balloon(u, e));
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* zoneadm boot, halt, shutdown, reboot, ready: changes of a zone's state, through its zoneadmd. */
+/* zoneadm apply, boot, halt, shutdown, reboot, ready: changes of a live zone, through its zoneadmd. */
 #include <errno.h>
 #include <getopt.h>
 #include <string.h>
@@ -47,6 +47,26 @@ cmd_boot(const struct subcommand *sc, const char *zone, int argc, char **argv)
 		if (strchr(argv[i], '=') != NULL)
 			argv[n++] = argv[i];
 	return (done(zone, zone_boot_with(zone, (size_t)n, argv, &e), &e));
+}
+
+int
+cmd_apply(const struct subcommand *sc, const char *zone, int argc, char **argv)
+{
+	struct err e = { 0 };
+	json_t *later = NULL, *name;
+	size_t i;
+	int rc;
+
+	if (argc != 1)
+		return (usage_of(sc));
+	rc = zone_apply(zone, &later, &e);
+	json_array_foreach (later, i, name)
+		(void)fprintf(stderr,
+		    "zoneadm: zone '%s': %s has effect from the next boot on: the guest has more "
+		    "memory now\n",
+		    zone, json_string_value(name));
+	json_decref(later);
+	return (done(zone, rc, &e));
 }
 
 int

@@ -17,6 +17,8 @@
 #include "base/parse.h"
 
 const struct subcommand subcommands[] = {
+	{ "apply", "", "Give a running zone the limits that its configuration has by now.",
+	    cmd_apply, false, false },
 	{ "boot", "[-X] [-- boot_arguments]",
 	    "Start the zone's machine; makes the zone ready first.", cmd_boot, false, false },
 	{ "halt", "[-X]", "End the zone at once and give back everything it had.", cmd_halt, false,

@@ -30,6 +30,7 @@ struct subcommand {
 extern const struct subcommand subcommands[];
 extern const size_t nsubcommands;
 
+int cmd_apply(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_boot(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_halt(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_help(const struct subcommand *sc, const char *zone, int argc, char **argv);

@@ -12,6 +12,7 @@
 const struct zc_resource *const zc_resources[] = {
 	&zc_net,
 	&zc_device,
+	&zc_dedicated_cpu,
 	&zc_capped_cpu,
 	&zc_capped_memory,
 	&zc_attr,
@@ -20,8 +21,7 @@ const struct zc_resource *const zc_resources[] = {
 };
 
 /* What illumos has besides. */
-static const char *const unsupported[] = { "admin", "dataset", "dedicated-cpu", "fs",
-	"security-flags", NULL };
+static const char *const unsupported[] = { "admin", "dataset", "fs", "security-flags", NULL };
 
 int
 zc_resource_find(const char *name, const struct zc_resource **out, struct err *e)

@@ -160,6 +160,14 @@ t_run "a running one cannot be made smaller" 1 vmadm update "$uuid" -f "$T/shrin
 t_is "by SmartOS's message" "$t_err" \
 	'at least one specified update to disks is only allowed when state is "stopped", currently: running (running)'
 
+# --- limits ---
+cg=$(awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts | sort | head -n 1)/zhyve/$z
+cgroup() { cat "$cg/cpu.max" "$cg/cpu.weight" "$cg/pids.max" | paste -sd ' '; }
+t_run "update limits a running VM" 0 vmadm update "$uuid" cpu_cap=50 cpu_shares=70 max_lwps=900
+t_is "at once" "$(cgroup)" "50000 100000 70 900"
+t_run "and takes its cap away" 0 vmadm update "$uuid" cpu_cap=0
+t_is "at once, too" "$(cgroup)" "max 100000 70 900"
+
 # --- the balloon ---
 t_is "before, the guest has all of its memory" "$(vmadm info "$uuid" balloon | jq .balloon.actual)" $((256 << 20))
 t_run "a target" 0 vmadm update "$uuid" balloon_target=192

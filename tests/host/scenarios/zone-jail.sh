@@ -109,23 +109,61 @@ if [ -z "$limits" ]; then
 		memory.oom.group 1
 		pids.max 40
 	END
+	# Changed while it lives; what is cleared is not limited any more, and what is refused stays.
+	t_run "other limits" 0 zonecfg -z $z "remove -F rctl name=zone.cpu-cap; set zfs-io-priority=250;
+		select rctl name=zone.cpu-shares; remove value (priv=privileged,limit=300,action=none);
+		add value (priv=privileged,limit=50,action=none); end"
+	t_is "are not there yet" "$(cat "$cg/cpu.weight")" 300
+	t_run "apply" 0 zoneadm -z $z apply
+	t_is "then they are" "$(cat "$cg/cpu.weight") $(cat "$cg/cpu.max") $(cat "$cg/memory.max")" "50 max 100000 268435456"
+	if [ -e "$cg/io.weight" ]; then
+		t_is "the share of I/O" "$(cat "$cg/io.weight")" "default 250"
+	else
+		t_skip "the share of I/O" "this kernel has no io.weight"
+	fi
+	t_is "the event" "$(tail -n 1 "$root/zones/$z/logs/events.jsonl" | jq -r .event)" limits-applied
 	printf 'fork 1000\r' | zlogin -C $z >"$T/fork" &
 	viewer=$!
 	wait_for 30 grep -q '^forked' "$T/fork" || true
 	kill $viewer
 	wait || true
 	t_like "a fork bomb ends at the limit" "$(cat "$T/fork")" 'forked [123][0-9] of 1000'
+	t_run "an event says so" 0 wait_for 10 grep -q '"lwps-limit"' "$root/zones/$z/logs/events.jsonl"
 	t_run "halt" 0 zoneadm -z $z halt
 	wait_for 5 daemon_gone
 	t_run "boot once more" 0 env ZHYVE_BIN="$probe" zoneadm -z $z boot
 	printf 'eat 400\r' | timeout 60 zlogin -C -d $z >"$T/eat" || true
 	t_like "more memory than the cap ends it" "$(tail -n 5 "$T/eat")" "killed by the kernel: the zone's memory cap"
+	t_is "the events" "$(tail -n 3 "$root/zones/$z/logs/events.jsonl" | jq -r .event | paste -sd ' ')" "memory-limit vmm-crash halted"
+	t_run "apply to a zone that is not live" 1 zoneadm -z $z apply
+	t_like "says so" "$t_err" "zone '$z': not running"
 	t_run "a cap below the guest's memory" 0 zonecfg -z $z "select rctl name=zone.max-physical-memory; remove value
 		(priv=privileged,limit=268435456,action=deny); add value (priv=privileged,limit=33554432,action=deny); end"
 	t_run "is refused" 1 zoneadm -z $z boot
 	t_like "with what to do" "$t_err" 'is less than the guest.s memory .*raise the cap or lower ram'
 	t_run "and back" 0 zonecfg -z $z "select rctl name=zone.max-physical-memory; remove value
 		(priv=privileged,limit=33554432,action=deny); add value (priv=privileged,limit=268435456,action=deny); end"
+	# CPUs of its own; `other` stands for a zone that runs beside it.
+	all=$(cat /sys/devices/system/cpu/online)
+	if grep -qw cpuset "$v2/cgroup.controllers" && [ "$all" != 0 ]; then
+		wait_for 5 daemon_gone
+		t_run "a CPU of its own" 0 zonecfg -z $z "remove -F rctl name=zone.cpu-shares; add dedicated-cpu; set ncpus=1; end"
+		t_run "ready" 0 zoneadm -z $z ready
+		mkdir "$v2/zhyve/other"
+		t_is "it has one" "$(cat "$cg/cpuset.cpus")" 0
+		t_run "halt" 0 zoneadm -z $z halt
+		t_run "and again, beside the other" 0 zoneadm -z $z ready
+		t_like "which is kept off it" "$(cat "$v2/zhyve/other/cpuset.cpus")" '^1(-[0-9]+)?$'
+		t_run "halt" 0 zoneadm -z $z halt
+		t_is "the other may run anywhere" "$(cat "$v2/zhyve/other/cpuset.cpus")" ""
+		rmdir "$v2/zhyve/other"
+		t_run "more than there are" 0 zonecfg -z $z "select dedicated-cpu; set ncpus=1000; end"
+		t_run "are refused" 1 zoneadm -z $z ready
+		t_like "with how many there are" "$t_err" 'dedicated-cpu: [0-9]+ of the host.s [0-9]+ CPUs can be had alone .*, not 1000'
+		t_run "and back" 0 zonecfg -z $z "remove dedicated-cpu; set cpu-shares=50"
+	else
+		t_skip "CPUs of its own" "one CPU, or no cpuset controller"
+	fi
 else
 	t_skip "limits of the zone" "cgroup v2 has no controllers here"
 	t_run "a limit" 0 zonecfg -z $z "add rctl; set name=zone.cpu-cap; add value (priv=privileged,limit=150,action=deny); end"

@@ -311,7 +311,7 @@ test_refusals(void **state)
 		{ "clear nonsense", 2, "unknown property" },
 		{ "end", 1, "only inside a resource" },
 		{ "add fs", 1, "not supported here yet" },
-		{ "add dedicated-cpu", 1, "not supported here yet" },
+		{ "add dataset", 1, "not supported here yet" },
 		{ "add nonsense", 2, "unknown resource" },
 		{ "add net; end", 1, "'physical' is not set" },
 		{ "add net; set physical=net0; end", 1, "already exists" },
@@ -341,6 +341,11 @@ test_refusals(void **state)
 		  "add value (priv=basic,limit=1,action=none); end",
 		    1, "already exists" },
 		{ "set max-sem-ids=1", 1, "not of this form" },
+		{ "add dedicated-cpu; set importance=3; end", 1, "'ncpus' is not set" },
+		{ "add dedicated-cpu; set ncpus=4-2; end", 1, "ncpus '4-2' is invalid" },
+		{ "add dedicated-cpu; set ncpus=0; end", 1, "ncpus '0' is invalid" },
+		{ "add dedicated-cpu; set ncpus=2-; end", 1, "ncpus '2-' is invalid" },
+		{ "add dedicated-cpu; set ncpus=2; end; verify", 1, "exclude each other" },
 		{ "add capped-cpu", 1, "already exists" },
 		{ "select capped-cpu; set ncpus=0", 1, "ncpus '0' is invalid" },
 		{ "select capped-cpu; clear ncpus; end", 1, "'ncpus' is not set" },
@@ -372,6 +377,39 @@ test_refusals(void **state)
 		zconf_free(after);
 	}
 	zconf_free(before);
+}
+
+/* dedicated-cpu comes back as it was put in, from the store and from export. */
+static void
+test_dedicated(void **state)
+{
+	struct zconf *c;
+	unsigned min, max;
+
+	expect(run("-z", "z1",
+		   "create -b; set zonepath=/zones/z1; set brand=bhyve; set ip-type=exclusive; "
+		   "add dedicated-cpu; set ncpus=2-4; set importance=10; end; commit"),
+	    0, "");
+	c = load("z1");
+	assert_int_equal(zconf_dedicated_get(c, &min, &max, NULL), 0);
+	assert_int_equal(min, 2);
+	assert_int_equal(max, 4);
+	zconf_free(c);
+	expect(run("-z", "z1", "info dedicated-cpu"), 0, "");
+	assert_string_equal(out, "dedicated-cpu:\n\tncpus: 2-4\n\timportance: 10\n");
+	expect(run("-z", "z1", "export"), 0, "");
+	assert_non_null(strstr(out, "add dedicated-cpu\nset ncpus=2-4\nset importance=10\nend\n"));
+	expect(run("-z", "z1", "set pool=p; verify"), 1, "exclude each other");
+	expect(run("-z", "z1", "select dedicated-cpu; clear importance; set ncpus=1; end"), 0, "");
+	c = load("z1");
+	assert_string_equal(c->dedicated_ncpus, "1");
+	assert_null(c->dedicated_importance);
+	zconf_free(c);
+	expect(run("-z", "z1", "remove dedicated-cpu"), 0, "");
+	c = load("z1");
+	assert_int_equal(zconf_dedicated_get(c, &min, &max, NULL), 0);
+	assert_int_equal(max, 0);
+	zconf_free(c);
 }
 
 static void
@@ -632,6 +670,7 @@ main(void)
 		TEST(test_script_and_round_trip),
 		TEST(test_info),
 		TEST(test_refusals),
+		TEST(test_dedicated),
 		TEST(test_changes),
 		TEST(test_lines_are_named),
 		TEST(test_installed),

@@ -357,6 +357,34 @@ guards(void **state)
 }
 
 static void
+pins(void **state)
+{
+	struct brand_plan *p;
+	struct cpus own;
+	struct err e = { 0 };
+
+	(void)zconf_attr_set(conf, "vcpus", ZATTR_STRING, "3");
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_int_equal(cpus_parse("2,4-5", &own), 0);
+	assert_int_equal(brand_plan_pin(p, &own, &e), 0);
+	assert_non_null(strstr(line(p), " -p 0:2 -p 1:4 -p 2:5 SYSbhyve-"));
+	assert_null(p->argv[p->argc]);
+	brand_plan_free(p);
+	/* With fewer than that, the kernel moves them about on those. */
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_int_equal(cpus_parse("4-5", &own), 0);
+	assert_int_equal(brand_plan_pin(p, &own, &e), 0);
+	assert_null(strstr(line(p), " -p "));
+	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "vcpus", ZATTR_STRING, "64");
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_int_equal(cpus_parse("0-127", &own), 0);
+	assert_int_equal(brand_plan_pin(p, &own, &e), 0);
+	assert_string_equal(p->argv[p->argc - 2], "63:63");
+	brand_plan_free(p);
+}
+
+static void
 too_many(void **state)
 {
 	char opts[512] = "";
@@ -379,6 +407,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(net_faults, setup, teardown),
 		cmocka_unit_test_setup_teardown(board, setup, teardown),
 		cmocka_unit_test_setup_teardown(guards, setup, teardown),
+		cmocka_unit_test_setup_teardown(pins, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_many, setup, teardown),
 	};
 

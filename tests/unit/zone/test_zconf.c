@@ -51,6 +51,7 @@ sample(const char *name)
 	set(c, "limitpriv", "default,-proc_fork");
 	set(c, "bootargs", "with \"quotes\", a tab\t and ü");
 	c->autoboot = true;
+	assert_int_equal(zfield_set(zfield_find(zdedicated_fields, "ncpus"), c, "2-4"), 0);
 	net = zconf_net_add(c);
 	assert_int_equal(zfield_set(zfield_find(znet_fields, "physical"), net, "net0"), 0);
 	assert_int_equal(zfield_set(zfield_find(znet_fields, "mac-addr"), net, "2:8:20:0:1:2"), 0);
