@@ -269,6 +269,12 @@ change_live(const char *name, const char *what, const char *method, json_t *para
 }
 
 int
+zone_attend(const char *name, struct err *e)
+{
+	return (change_started(name, "it can be watched", "GetStatus", e));
+}
+
+int
 zone_ready(const char *name, struct err *e)
 {
 	return (change_started(name, "ready", "Ready", e));
@@ -425,37 +431,7 @@ zone_screenshot_take(const char *name, char path[PATH_MAX], struct err *e)
 	return (rc);
 }
 
-/* ---- watching, console ---- */
-
-struct watcher {
-	bool (*cb)(const char *json, void *arg);
-	void *arg;
-};
-
-static bool
-on_event(void *arg, json_t *parameters)
-{
-	struct watcher *w = arg;
-	char *text =
-	    json_dumps(json_object_get(parameters, "event"), JSON_COMPACT | JSON_PRESERVE_ORDER);
-	bool more = text == NULL || w->cb(text, w->arg);
-
-	free(text);
-	return (more);
-}
-
-int
-zone_watch(const char *name, bool (*cb)(const char *json, void *arg), void *arg, struct err *e)
-{
-	struct watcher w = { .cb = cb, .arg = arg };
-	char path[PATH_MAX];
-	int rc = change_started(name, "watch", "GetStatus", e);
-
-	if (rc != 0)
-		return (rc);
-	return (varlink_call_more(
-	    path_run(path, "%s/control", name), "org.zhyve.Zone.Watch", NULL, on_event, &w, e));
-}
+/* ---- console ---- */
 
 /* The first answer of the console: "OK". */
 static int

@@ -97,13 +97,15 @@ int zone_uninstall(const char *name, struct err *e);
  */
 int zone_reconcile_all(struct err *e);
 
+/* See to it that its zoneadmd runs, for the moment: installed zones. */
+int zone_attend(const char *name, struct err *e);
 /*
- * Events as they happen, one JSON text each, until cb returns false or the connection ends:
- * {"date","zone","event","detail","mono_ns"}; event: start-requested, ready, jailed,
- * hardware-ready, running, power-button, boot-failed, first-console-byte, guest-reset,
- * guest-poweroff, guest-halt, guest-panic, triple-fault, vmm-error, vmm-crash, halted. They are
- * also kept in <zonepath>/logs/events.jsonl (bounded).
+ * Events (events.h), one JSON text each, of one zone, or of all (name NULL), as they happen; before
+ * those, the kept ones from number `from` on (-1: none). Zones that come to life later, and those whose
+ * zoneadmd has ended and is there again, are followed on without a hole. Until cb returns false (0).
+ * Zones' connections are told apart by the "zone" in the text.
  */
-int zone_watch(const char *name, bool (*cb)(const char *json, void *arg), void *arg, struct err *e);
+int zone_events_follow(const char *name, int64_t from, bool (*cb)(const char *json, void *arg),
+    void *arg, struct err *e);
 
 #endif

@@ -99,11 +99,15 @@ cpus_format(const struct cpus *s, char out[CPUS_TEXT_MAX])
 static int
 read_list(const char *path, struct cpus *out)
 {
-	CLEANUP_FREE char *text = NULL;
-	size_t len;
-	int rc = file_read(path, CPUS_TEXT_MAX, &text, &len, NULL);
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char text[CPUS_TEXT_MAX];
+	ssize_t n;
 
-	return (rc != 0 ? rc : cpus_parse(text, out));
+	/* The size that sysfs has for a file is not what is in it. */
+	if (fd < 0 || (n = read(fd, text, sizeof(text) - 1)) < 0)
+		return (-errno);
+	text[n] = '\0';
+	return (cpus_parse(text, out));
 }
 
 static unsigned

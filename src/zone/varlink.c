@@ -9,11 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/checked.h"
 #include "base/fd.h"
 #include "base/log.h"
+
+#define PEER_GROUPS_MAX 256
 
 struct varlink_conn {
 	struct varlink_server *server; /* NULL: this place is free */
@@ -22,6 +25,7 @@ struct varlink_conn {
 	struct varlink_reader in;
 	char *out; /* not yet taken by the peer */
 	size_t out_len, out_cap;
+	bool root;
 	bool broken; /* to be closed when the present callback is over */
 };
 
@@ -30,6 +34,7 @@ struct varlink_server {
 	const struct varlink_ops *ops;
 	void *arg;
 	int fd;
+	gid_t readers;
 	struct mevent *accept;
 	struct varlink_conn conn[VARLINK_CONNS_MAX];
 };
@@ -269,33 +274,76 @@ on_writable(int fd, enum mevent_type type, void *arg)
 }
 
 static bool
-peer_is_root(int fd)
+peer_is_root(int fd, gid_t *gid)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
-	return (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
-	    (cred.uid == 0 || cred.uid == geteuid()));
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
+		return (false);
+	*gid = cred.gid;
+	return (cred.uid == 0 || cred.uid == geteuid());
+}
+
+/* Its group, or one of its supplementary ones. */
+static bool
+peer_is_reader(int fd, gid_t gid, gid_t readers)
+{
+	gid_t groups[PEER_GROUPS_MAX];
+	socklen_t len = sizeof(groups);
+
+	if (readers == VARLINK_NO_GROUP)
+		return (false);
+	if (gid == readers)
+		return (true);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) != 0)
+		return (false);
+	for (size_t i = 0; i < len / sizeof(groups[0]); i++) {
+		if (groups[i] == readers)
+			return (true);
+	}
+	return (false);
+}
+
+bool
+varlink_may_change(const struct varlink_conn *conn)
+{
+	return (conn->root);
+}
+
+/* A free place; readers leave half of them to root. */
+static struct varlink_conn *
+free_conn(struct varlink_server *s, bool root)
+{
+	struct varlink_conn *c = NULL;
+	unsigned readers = 0;
+
+	for (size_t i = 0; i < NITEMS(s->conn); i++) {
+		if (s->conn[i].server == NULL)
+			c = &s->conn[i];
+		else
+			readers += !s->conn[i].root;
+	}
+	return (root || readers < VARLINK_CONNS_MAX / 2 ? c : NULL);
 }
 
 static void
 on_accept(int fd, enum mevent_type type, void *arg)
 {
 	struct varlink_server *s = arg;
-	struct varlink_conn *c = NULL;
+	struct varlink_conn *c;
 	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	gid_t gid = VARLINK_NO_GROUP;
+	bool root;
 
 	if (sock < 0)
 		return;
-	for (size_t i = 0; i < NITEMS(s->conn) && c == NULL; i++) {
-		if (s->conn[i].server == NULL)
-			c = &s->conn[i];
-	}
-	if (c == NULL || !peer_is_root(sock)) {
+	root = peer_is_root(sock, &gid);
+	if ((!root && !peer_is_reader(sock, gid, s->readers)) || (c = free_conn(s, root)) == NULL) {
 		(void)close(sock);
 		return;
 	}
-	*c = (struct varlink_conn){ .server = s, .fd = sock };
+	*c = (struct varlink_conn){ .server = s, .fd = sock, .root = root };
 	c->rd = mevent_add(s->loop, sock, EVF_READ, on_readable, c);
 	c->wr = mevent_add_disabled(s->loop, sock, EVF_WRITE, on_writable, c);
 	if (c->rd == NULL || c->wr == NULL)
@@ -305,8 +353,8 @@ on_accept(int fd, enum mevent_type type, void *arg)
 /* ---- server ---- */
 
 int
-varlink_server_create(struct mevent_loop *loop, const char *path, const struct varlink_ops *ops,
-    void *arg, struct varlink_server **out, struct err *e)
+varlink_server_create(struct mevent_loop *loop, const char *path, gid_t readers,
+    const struct varlink_ops *ops, void *arg, struct varlink_server **out, struct err *e)
 {
 	struct varlink_server *s = calloc(1, sizeof(*s));
 
@@ -315,12 +363,17 @@ varlink_server_create(struct mevent_loop *loop, const char *path, const struct v
 	s->loop = loop;
 	s->ops = ops;
 	s->arg = arg;
+	s->readers = readers;
 	s->fd = unix_listen(path, 0600, e);
 	if (s->fd < 0) {
 		int rc = s->fd;
 		free(s);
 		return (rc);
 	}
+	/* Who gets in is decided by on_accept; this only lets them knock. */
+	if (readers != VARLINK_NO_GROUP &&
+	    (chown(path, (uid_t)-1, readers) != 0 || chmod(path, 0660) != 0))
+		log_warn("'%s' cannot be opened to its group: %s", path, strerror(errno));
 	if ((s->accept = mevent_add(loop, s->fd, EVF_READ, on_accept, s)) == NULL) {
 		int rc = err_set(e, errno, "cannot listen on '%s'", path);
 		varlink_server_destroy(s);

@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/mevent.h"
@@ -58,9 +59,16 @@ struct varlink_ops {
 	/* The connection is gone: forget it. */
 	void (*closed)(void *arg, struct varlink_conn *conn);
 };
-/* Listen on `path` (mode 0600); only root is served. `ops` is kept by reference. */
-int varlink_server_create(struct mevent_loop *loop, const char *path, const struct varlink_ops *ops,
-    void *arg, struct varlink_server **out, struct err *e);
+/*
+ * Listen on `path`. Root is served, and the members of `readers` (VARLINK_NO_GROUP: nobody else),
+ * who have half of the connections at most; what they may call is for ops->call to say
+ * (varlink_may_change). `ops` is kept by reference.
+ */
+#define VARLINK_NO_GROUP ((gid_t)-1)
+int varlink_server_create(struct mevent_loop *loop, const char *path, gid_t readers,
+    const struct varlink_ops *ops, void *arg, struct varlink_server **out, struct err *e);
+/* Is it root who calls (SO_PEERCRED), not a reader? */
+bool varlink_may_change(const struct varlink_conn *conn);
 /* Stop listening and close all connections (closed is not called). */
 void varlink_server_destroy(struct varlink_server *s);
 unsigned varlink_server_conns(const struct varlink_server *s);
@@ -73,6 +81,9 @@ void varlink_reply(struct varlink_conn *conn, json_t *parameters, bool continues
 void varlink_error(struct varlink_conn *conn, const char *error, json_t *parameters);
 
 /* ---- client ---- */
+
+/* Send a call over a socket, all of it. 0 or -errno. */
+int varlink_call_send(int fd, const char *method, json_t *parameters, bool more);
 
 /*
  * Connect, call, wait for the one answer. 0 with *reply (a new reference; may be NULL to ignore);

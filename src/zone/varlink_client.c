@@ -55,8 +55,8 @@ on_answer(void *arg, const char *text, size_t len)
 	return (!a->done);
 }
 
-static int
-send_call(int fd, const char *method, json_t *parameters, bool more)
+int
+varlink_call_send(int fd, const char *method, json_t *parameters, bool more)
 {
 	json_t *msg = json_pack("{s:s}", "method", method);
 	CLEANUP_FREE char *text = NULL;
@@ -94,7 +94,7 @@ converse(const char *path, const char *method, json_t *parameters, struct answer
 		return (-ENOTCONN);
 	if (fd < 0)
 		return (fd);
-	rc = send_call(fd, method, parameters, a->cb != NULL);
+	rc = varlink_call_send(fd, method, parameters, a->cb != NULL);
 	while (rc == 0 && !a->done) {
 		do
 			n = recv(fd, buf, sizeof(buf), 0);

@@ -30,7 +30,8 @@
 #include "zone/reconcile.h"
 #include "zone/zoneadmd.h"
 
-#define LEDGER_WAIT_MS 200 /* a tool that reconciles holds the ledger for a moment */
+#define READERS        "zones" /* the group */
+#define LEDGER_WAIT_MS 200     /* a tool that reconciles holds the ledger for a moment */
 
 static void __attribute__((noreturn)) usage(void)
 {
@@ -187,6 +188,26 @@ on_term(int signo, enum mevent_type type, void *arg)
 	op_terminate(arg);
 }
 
+/*
+ * The members of this group may look: they get as far as the control socket. All else in the zone's
+ * folder stays root's by its own mode. Without such a group nobody else gets in.
+ */
+static gid_t
+open_to_readers(const struct zoneadmd *z)
+{
+	const struct group *g = getgrnam(READERS);
+	char path[PATH_MAX];
+	gid_t gid = g != NULL ? g->gr_gid : VARLINK_NO_GROUP;
+
+	if (g == NULL)
+		return (gid);
+	(void)chmod(path_run(path, "%s", ""), 0755);
+	(void)path_run(path, "%s", z->name);
+	if (chown(path, 0, gid) != 0 || chmod(path, 0710) != 0)
+		log_warn("'%s' cannot be opened to group " READERS, path);
+	return (gid);
+}
+
 static int
 set_up(struct zoneadmd *z, struct err *e)
 {
@@ -215,7 +236,8 @@ set_up(struct zoneadmd *z, struct err *e)
 		 &console_ops, z, &z->console, e)) != 0 ||
 	    (rc = own_file(z, "control", path, e)) != 0)
 		return (rc);
-	return (varlink_server_create(z->loop, path, &ctl_ops, z, &z->server, e));
+	return (
+	    varlink_server_create(z->loop, path, open_to_readers(z), &ctl_ops, z, &z->server, e));
 }
 
 static void

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The control socket of a zone: varlink interface org.zhyve.Zone on /run/zones/<name>/control, for
- * root. Its description is in the text below and is what GetInterfaceDescription answers. Runs in
- * zoneadmd.
+ * root, and to look at for the members of a group. org.zhyve.Zone.varlink describes it, and is what
+ * GetInterfaceDescription answers. Runs in zoneadmd.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,75 +14,8 @@
 #define SHUTDOWN_TIMEOUT_MAX 86400
 
 static const char interface_text[] =
-    "# One zone: its state, changes of it, and what happens to it.\n"
-    "interface org.zhyve.Zone\n"
-    "\n"
-    "type Status (\n"
-    "  state: string,             # installed, ready, running, shutting_down, down\n"
-    "  zoneid: int,               # -1: not live\n"
-    "  init_pid: int,             # zhyve's pid, 0: none\n"
-    "  boot_time_ms: int,         # of the last boot, since the epoch; 0: none\n"
-    "  init_restarts: int,        # resets by the guest since boot\n"
-    "  last_exit: string,         # power-off, halt, panic, triple-fault, error, crash, halted, or "
-    "empty\n"
-    "  last_exit_status: int,     # wait status of zhyve, -1: none\n"
-    "  last_exit_time_ms: int\n"
-    ")\n"
-    "\n"
-    "type Event (\n"
-    "  date: string, zone: string, event: string, detail: string, mono_ns: int\n"
-    ")\n"
-    "\n"
-    "method GetStatus() -> (status: Status)\n"
-    "# From installed: make everything the zone needs, start nothing.\n"
-    "method Ready() -> ()\n"
-    "# From installed or ready; answers when the vCPUs run. The options are vmadm start's and for\n"
-    "# this start only: order=LIST[,once=LIST], cdrom=PATH,MODEL, disk=PATH,MODEL, "
-    "efivars=reset.\n"
-    "method Boot(options: ?[]string) -> ()\n"
-    "# At once; answers when everything is removed.\n"
-    "method Halt() -> ()\n"
-    "# Halt and boot.\n"
-    "method Reboot() -> ()\n"
-    "# The power button; answers when the zone is down, or fails after so many seconds (the zone "
-    "runs on).\n"
-    "method Shutdown(timeout_s: int) -> ()\n"
-    "method Nmi() -> ()\n"
-    "# Where the display's clients connect: a UNIX socket, a port of 127.0.0.1. Without one: "
-    "none.\n"
-    "method GetDisplay() -> (path: ?string, host: ?string, port: ?int)\n"
-    "# The display's picture as a PNG file in the zone path.\n"
-    "method Screenshot() -> (path: string)\n"
-    "type Vcpu (\n"
-    "  id: int, state: string,    # running, halted, offline, or silent: it did not answer\n"
-    "  rip: ?string, rsp: ?string, rflags: ?string, cr3: ?string, cs: ?string,  # 0x...\n"
-    "  cpl: ?int, exits: ?int\n"
-    ")\n"
-    "# What each vCPU does at this moment, which does not disturb it: 256 at most, from `first` "
-    "on.\n"
-    "method GetVcpus(first: ?int) -> (vcpus: []Vcpu)\n"
-    "# Frames that passed and that were dropped, by link, direction, counter and reason.\n"
-    "method GetLinks() -> (links: []object)\n"
-    "# A volume has been made larger: the guest is told of its disks' sizes.\n"
-    "method RefreshDisks() -> ()\n"
-    "# What the guest has of its memory, in bytes, and what its balloon says of it, for people. "
-    "Set: it\n"
-    "# is asked to make do with so much (of what it was started with); it takes its time, and may\n"
-    "# refuse.\n"
-    "method GetMemory() -> (memory: int, text: string)\n"
-    "method SetBalloon(target: int) -> (memory: int, text: string)\n"
-    "# The sockets of its devices, and the pid of its TPM's process (0: it has none, or it "
-    "ended).\n"
-    "method GetDevices() -> (sockets: []string, balloon: bool, tpm: bool, tpm_pid: int)\n"
-    "# Set the limits that the stored configuration has by now. later: what holds from the next "
-    "boot on.\n"
-    "method Apply() -> (later: []string)\n"
-    "# Call with \"more\": every event from now on.\n"
-    "method Watch() -> (event: Event)\n"
-    "# The zone is being uninstalled: viewers of the console are told and disconnected.\n"
-    "method Release() -> ()\n"
-    "\n"
-    "error Failed (errno: int, text: string)\n";
+#include "org.zhyve.Zone.varlink.h"
+    ;
 
 void
 ctl_ok(struct varlink_conn *conn)
@@ -300,22 +233,38 @@ apply(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *
 }
 
 static void
+send_event(void *conn, const char *json)
+{
+	varlink_reply(conn, json_pack("{s:o}", "event", json_loads(json, 0, NULL)), true);
+}
+
+static void
 watch(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
 {
+	json_t *from = json_object_get(call->parameters, "from");
+	struct varlink_conn **place = NULL;
+
 	if (!call->more) {
 		varlink_error(conn, "org.varlink.service.ExpectedMore", NULL);
+		return;
+	}
+	if (from != NULL && !json_is_null(from) &&
+	    (!json_is_integer(from) || json_integer_value(from) < 0)) {
+		varlink_error(conn, "org.varlink.service.InvalidParameter",
+		    json_pack("{s:s}", "parameter", "from"));
 		return;
 	}
 	for (size_t i = 0; i < NITEMS(z->watcher); i++) {
 		if (z->watcher[i] == conn)
 			return;
+		if (z->watcher[i] == NULL)
+			place = &z->watcher[i];
 	}
-	for (size_t i = 0; i < NITEMS(z->watcher); i++) {
-		if (z->watcher[i] == NULL) {
-			z->watcher[i] = conn;
-			return;
-		}
-	}
+	if (place == NULL)
+		return;
+	*place = conn;
+	if (json_is_integer(from))
+		events_replay(&z->events, (uint64_t)json_integer_value(from), send_event, conn);
 }
 
 static void
@@ -361,37 +310,42 @@ get_description(struct zoneadmd *z, struct varlink_conn *conn, const struct varl
 static const struct {
 	const char *name;
 	method_fn *fn;
+	bool looks; /* changes nothing and tells nothing of the guest's inside: for readers, too */
 } methods[] = {
-	{ "org.zhyve.Zone.GetStatus", get_status },
-	{ "org.zhyve.Zone.Ready", ready },
-	{ "org.zhyve.Zone.Boot", boot },
-	{ "org.zhyve.Zone.Halt", halt },
-	{ "org.zhyve.Zone.Reboot", reboot },
-	{ "org.zhyve.Zone.Shutdown", shut_down },
-	{ "org.zhyve.Zone.Nmi", nmi },
-	{ "org.zhyve.Zone.GetDisplay", get_display },
-	{ "org.zhyve.Zone.GetLinks", get_links },
-	{ "org.zhyve.Zone.Screenshot", screenshot },
-	{ "org.zhyve.Zone.GetVcpus", get_vcpus },
-	{ "org.zhyve.Zone.RefreshDisks", refresh_disks },
-	{ "org.zhyve.Zone.GetMemory", get_memory },
-	{ "org.zhyve.Zone.SetBalloon", set_balloon },
-	{ "org.zhyve.Zone.GetDevices", get_devices },
-	{ "org.zhyve.Zone.Apply", apply },
-	{ "org.zhyve.Zone.Watch", watch },
-	{ "org.zhyve.Zone.Release", release },
-	{ "org.varlink.service.GetInfo", get_info },
-	{ "org.varlink.service.GetInterfaceDescription", get_description },
+	{ "org.zhyve.Zone.GetStatus", get_status, true },
+	{ "org.zhyve.Zone.Ready", ready, false },
+	{ "org.zhyve.Zone.Boot", boot, false },
+	{ "org.zhyve.Zone.Halt", halt, false },
+	{ "org.zhyve.Zone.Reboot", reboot, false },
+	{ "org.zhyve.Zone.Shutdown", shut_down, false },
+	{ "org.zhyve.Zone.Nmi", nmi, false },
+	{ "org.zhyve.Zone.GetDisplay", get_display, true },
+	{ "org.zhyve.Zone.GetLinks", get_links, true },
+	{ "org.zhyve.Zone.Screenshot", screenshot, false },
+	{ "org.zhyve.Zone.GetVcpus", get_vcpus, false },
+	{ "org.zhyve.Zone.RefreshDisks", refresh_disks, false },
+	{ "org.zhyve.Zone.GetMemory", get_memory, false },
+	{ "org.zhyve.Zone.SetBalloon", set_balloon, false },
+	{ "org.zhyve.Zone.GetDevices", get_devices, true },
+	{ "org.zhyve.Zone.Apply", apply, false },
+	{ "org.zhyve.Zone.Watch", watch, true },
+	{ "org.zhyve.Zone.Release", release, false },
+	{ "org.varlink.service.GetInfo", get_info, true },
+	{ "org.varlink.service.GetInterfaceDescription", get_description, true },
 };
 
 static void
 on_call(void *arg, struct varlink_conn *conn, const struct varlink_call *call)
 {
 	for (size_t i = 0; i < NITEMS(methods); i++) {
-		if (strcmp(call->method, methods[i].name) == 0) {
+		if (strcmp(call->method, methods[i].name) != 0)
+			continue;
+		if (methods[i].looks || varlink_may_change(conn))
 			methods[i].fn(arg, conn, call);
-			return;
-		}
+		else
+			varlink_error(conn, "org.zhyve.Zone.NotPermitted",
+			    json_pack("{s:s}", "method", call->method));
+		return;
 	}
 	varlink_error(
 	    conn, "org.varlink.service.MethodNotFound", json_pack("{s:s}", "method", call->method));
@@ -418,7 +372,6 @@ ctl_watch(void *arg, const char *json)
 
 	for (size_t i = 0; i < NITEMS(z->watcher); i++) {
 		if (z->watcher[i] != NULL)
-			varlink_reply(z->watcher[i],
-			    json_pack("{s:o}", "event", json_loads(json, 0, NULL)), true);
+			send_event(z->watcher[i], json);
 	}
 }

@@ -201,7 +201,7 @@ call() { python3 "$T/varlink.py" "$root/run/zones/$z/control" "$@" 2>"$T/sent"; 
 t_like "GetStatus" "$(call org.zhyve.Zone.GetStatus '{}')" '"state":"running".*"init_restarts":0'
 t_like "GetInfo" "$(call org.varlink.service.GetInfo '{}')" '"product":"zoneadmd"'
 t_like "GetInterfaceDescription" \
-	"$(call org.varlink.service.GetInterfaceDescription '{"interface":"org.zhyve.Zone"}')" 'method Watch\(\)'
+	"$(call org.varlink.service.GetInterfaceDescription '{"interface":"org.zhyve.Zone"}')" 'method Watch\(from: '
 t_like "a method there is not" "$(call org.zhyve.Zone.Fly '{}')" '"error":"org.varlink.service.MethodNotFound"'
 t_like "a parameter that is missing" "$(call org.zhyve.Zone.Shutdown '{}')" 'org.varlink.service.InvalidParameter'
 t_like "Watch without more" "$(call org.zhyve.Zone.Watch '{}')" 'org.varlink.service.ExpectedMore'
@@ -217,6 +217,43 @@ wait_for 10 grep -q sent "$T/sent"
 t_run "halt" 0 zoneadm -z $z halt
 wait
 t_like "a watcher is told" "$(cat "$T/watch")" '"event":"halted".*"mono_ns":[0-9]+'
+
+# --- events, from the beginning, and as they come ---
+log=$root/zones/$z/logs/events.jsonl
+seqs() { jq -r .seq "$1" | paste -sd ' '; }
+n=$(wc -l <"$log")
+t_run "events from the first on" 0 timeout 30 zoneadm -z $z events -s 0 -n "$n"
+echo "$t_out" >"$T/events"
+t_is "are those of the log, from every zoneadmd there was" "$(cmp "$T/events" "$log" && echo same)" same
+t_is "with numbers that count" "$(seqs "$T/events")" "$(seq -s ' ' "$n")"
+# Of all zones, with this one coming to life and going again while they are followed.
+wait_for 5 daemon_gone
+timeout 60 zoneadm events -n 2 -s $((n + 1)) >"$T/all" &
+follower=$!
+t_run "ready" 0 zoneadm -z $z ready
+t_run "apply without a limit" 0 zoneadm -z $z apply
+wait $follower && st=0 || st=$?
+t_is "a zone that comes later is followed" "$st $(jq -r .event "$T/all" | paste -sd ' ')" "0 ready limits-applied"
+# Who is in the group may look, not change. (The group is made in the virtual host only.)
+if [ -z "$root" ]; then
+	groupadd -f zones
+	chmod 711 "$T"
+	t_run "halt" 0 zoneadm -z $z halt
+	wait_for 5 daemon_gone
+	t_run "ready, with the group" 0 zoneadm -z $z ready
+	as() { setpriv --reuid 65534 --regid "$1" --clear-groups "${@:2}"; }
+	t_run "a member of the group reads events" 0 as zones timeout 20 zoneadm -z $z events -s 1 -n 1
+	t_is "the first" "$(jq .seq <<<"$t_out")" 1
+	t_like "and the state" "$(as zones python3 "$T/varlink.py" "/run/zones/$z/control" org.zhyve.Zone.GetStatus '{}' 2>&1)" '"state":"ready"'
+	t_like "but halts nothing" "$(as zones python3 "$T/varlink.py" "/run/zones/$z/control" org.zhyve.Zone.Halt '{}' 2>&1)" \
+		'"error":"org.zhyve.Zone.NotPermitted","parameters":\{"method":"org.zhyve.Zone.Halt"\}'
+	t_run "others do not get in" 1 as nogroup python3 "$T/varlink.py" "/run/zones/$z/control" org.zhyve.Zone.GetStatus '{}'
+	t_run "nor to the console" 1 as zones python3 "$T/varlink.py" "/run/zones/$z/console" x '{}'
+	t_is "the zone" "$(state)" ready
+else
+	t_skip "members of the group zones" "not in the virtual host"
+fi
+t_run "halt" 0 zoneadm -z $z halt
 
 # --- metadata on COM2 ---
 t_run "boot" 0 zoneadm -z $z boot

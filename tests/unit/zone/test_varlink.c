@@ -13,7 +13,10 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <grp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/fd.h"
 #include "zone/varlink.h"
@@ -154,7 +157,8 @@ both_sides(void **state)
 	(void)snprintf(path, sizeof(path), "%s/s", dir);
 	assert_int_equal(varlink_call(path, "t.Echo", NULL, NULL, &e), -ENOTCONN);
 	assert_int_equal(mevent_loop_create(&loop), 0);
-	assert_int_equal(varlink_server_create(loop, path, &ops, NULL, &s, &e), 0);
+	assert_int_equal(
+	    varlink_server_create(loop, path, VARLINK_NO_GROUP, &ops, NULL, &s, &e), 0);
 	assert_int_equal(pthread_create(&thread, NULL, serve, NULL), 0);
 
 	assert_int_equal(varlink_call(path, "t.Echo", params, &reply, &e), 0);
@@ -189,6 +193,72 @@ both_sides(void **state)
 	(void)rmdir(dir);
 }
 
+static void
+serve_who(void *arg, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	varlink_reply(conn, json_pack("{s:b}", "root", (int)varlink_may_change(conn)), false);
+	if (strcmp(call->method, "t.Stop") == 0)
+		mevent_stop(loop);
+}
+
+/* Ask as another user: 0 not root, 1 root, 2 not let in. */
+static int
+ask_as(uid_t uid, gid_t gid, gid_t more)
+{
+	struct err e = { 0 };
+	json_t *reply = NULL;
+	pid_t pid = fork();
+	int status, rc;
+
+	if (pid == 0) {
+		if (setgroups(more != 0 ? 1 : 0, &more) != 0 || setresgid(gid, gid, gid) != 0 ||
+		    setresuid(uid, uid, uid) != 0)
+			_exit(9);
+		rc = varlink_call(path, "t.Who", NULL, &reply, &e);
+		_exit(rc != 0 ? 2 : json_is_true(json_object_get(reply, "root")));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return (WEXITSTATUS(status));
+}
+
+/* Members of a group are let in, and told from root. */
+static void
+readers(void **state)
+{
+	static const struct varlink_ops who = { serve_who, serve_closed };
+	enum {
+		READERS = 54321,
+		OTHERS = 54322
+	};
+	struct varlink_server *s;
+	struct err e = { 0 };
+	pthread_t thread;
+
+	if (geteuid() != 0)
+		skip(); /* only root can be others */
+	(void)strcpy(dir, "/tmp/zhyve-varlink.XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chmod(dir, 0711), 0);
+	(void)snprintf(path, sizeof(path), "%s/s", dir);
+	assert_int_equal(mevent_loop_create(&loop), 0);
+	assert_int_equal(varlink_server_create(loop, path, READERS, &who, NULL, &s, &e), 0);
+	assert_int_equal(pthread_create(&thread, NULL, serve, NULL), 0);
+	assert_int_equal(ask_as(0, OTHERS, 0), 1);
+	assert_int_equal(ask_as(65534, READERS, 0), 0);
+	assert_int_equal(ask_as(65534, OTHERS, READERS), 0);
+	assert_int_equal(ask_as(65534, OTHERS, 0), 2);
+	/* The socket's mode is not what keeps them out. */
+	assert_int_equal(chmod(path, 0666), 0);
+	assert_int_equal(ask_as(65534, OTHERS, 0), 2);
+	assert_int_equal(varlink_call(path, "t.Stop", NULL, NULL, &e), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	varlink_server_destroy(s);
+	mevent_loop_destroy(loop);
+	(void)unlink(path);
+	(void)rmdir(dir);
+}
+
 int
 main(void)
 {
@@ -197,6 +267,7 @@ main(void)
 		cmocka_unit_test(too_long),
 		cmocka_unit_test(calls),
 		cmocka_unit_test(both_sides),
+		cmocka_unit_test(readers),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
