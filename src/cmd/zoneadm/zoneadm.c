@@ -38,6 +38,8 @@ const struct subcommand subcommands[] = {
 	    cmd_list, true, true },
 	{ "mark", "incomplete", "Mark the zone incomplete, so that it can only be uninstalled.",
 	    cmd_mark, false, false },
+	{ "metrics", "", "Print what the zone uses, or all zones, in Prometheus's text format.",
+	    cmd_metrics, true, false },
 	{ "ready", "[-X]", "Make everything the zone needs, and start nothing.", cmd_ready, false,
 	    false },
 	{ "reboot", "[-X] [-- boot_arguments]", "End the zone at once and boot it again.",
@@ -45,6 +47,11 @@ const struct subcommand subcommands[] = {
 	{ "shutdown", "[-r] [-- boot_arguments]",
 	    "Press the power button and wait for the guest to power off; -r: then boot again.",
 	    cmd_shutdown, false, false },
+	{ "stat", "[--json] [interval [count]]",
+	    "Print what the zone uses, or all zones: CPU, memory, I/O, exits, dropped frames; each "
+	    "so many "
+	    "seconds, then rates.",
+	    cmd_stat, true, false },
 	{ "uninstall", "[-F]", "Remove the zone path with all it holds; -F: without a question.",
 	    cmd_uninstall, false, false },
 	{ "verify", "", "Check that the configuration can work on this host.", cmd_verify, false,

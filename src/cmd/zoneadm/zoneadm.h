@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "zone/client.h"
 #include "zone/zconf.h"
+#include "zone/zonestat.h"
 
 enum {
 	EXIT_DONE = 0,
@@ -38,9 +39,11 @@ int cmd_help(const struct subcommand *sc, const char *zone, int argc, char **arg
 int cmd_install(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_list(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_mark(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_metrics(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_ready(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_reboot(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_shutdown(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_stat(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_uninstall(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_verify(const struct subcommand *sc, const char *zone, int argc, char **argv);
 
@@ -60,5 +63,15 @@ struct list_entry {
 void list_header(FILE *out);
 void list_verbose(FILE *out, const struct list_entry *le);
 void list_parsable(FILE *out, const struct list_entry *le);
+
+/* ---- stat_layout.c: pure ---- */
+
+void stat_header(FILE *out);
+/* Totals, or rates since `before` (NULL: none). */
+void stat_line(FILE *out, const struct zone_stat *s, const struct zone_stat *before);
+/* The totals; the caller's. */
+json_t *stat_json(const struct zone_stat *s);
+/* Prometheus's text format. */
+void metrics_print(FILE *out, const struct zone_stat *s, size_t n);
 
 #endif
