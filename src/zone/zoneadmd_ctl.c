@@ -14,7 +14,7 @@
 #define SHUTDOWN_TIMEOUT_MAX 86400
 
 static const char interface_text[] =
-#include "org.zhyve.Zone.varlink.h"
+#include "zone/org.zhyve.Zone.varlink.h"
     ;
 
 void

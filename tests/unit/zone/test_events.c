@@ -62,7 +62,7 @@ format(void **state)
 	json_decref(j);
 	memset(longest, '"', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
-	assert_true(events_format(buf, UINT64_MAX, "z1", "x", longest, 0, 0) < EVENTS_LINE_MAX);
+	assert_true(events_format(buf, INT64_MAX, "z1", "x", longest, 0, 0) < EVENTS_LINE_MAX);
 	j = json_loads(buf, 0, NULL);
 	assert_int_equal(json_string_length(json_object_get(j, "detail")), EVENTS_DETAIL_MAX);
 	json_decref(j);
