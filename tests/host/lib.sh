@@ -12,6 +12,7 @@
 #   t_skip TEXT WHY
 #   wait_for SECONDS COMMAND...          until the command succeeds; its last failure is silent; 1 when time is up
 #   behind_grub DISK WORDS               a copy of the Debian image: its GRUB starts the tiny guest's kernel and initramfs, tiny.run=WORDS
+#   tiny_with FILE MODULES [PROGRAM...]  the tiny guest's initramfs with more drivers and programs, and standard input for its first process
 #   $T                                   a directory of the scenario's own, gone at its end
 #   t_atexit COMMAND...                  run at the end, last first, also after a failure
 
@@ -84,6 +85,31 @@ behind_grub() {
 		rm /boot/initrd.img-$kver
 		write $cache/tiny.cpio /boot/initrd.img-$kver
 	END
+}
+
+tiny_with() {
+	local file=$1 dir=$T/more m
+	mkdir -p "$dir/lib/modules" "$dir/bin"
+	[ $# -lt 3 ] || cp "${@:3}" "$dir/bin/"
+	# shellcheck source=tests/host/common.sh disable=SC2086  # $2: names
+	(here=$top/tests/host && . "$here/common.sh" && modules / "$(uname -r)" $2) >"$T/modules"
+	while read -r m; do
+		cp "$m" "$dir/lib/modules/"
+		echo "${m##*/}"
+	done <"$T/modules" >"$dir/lib/modules/order"
+	cat >"$dir/init" <<-'SH'
+		#!/bin/sh
+		export PATH=/bin
+		mount -t proc proc /proc
+		mount -t sysfs sysfs /sys
+		mount -t devtmpfs dev /dev
+		mkdir -p /tmp
+		mount -t tmpfs tmp /tmp
+		while read -r m; do insmod "/lib/modules/$m"; done </lib/modules/order
+	SH
+	cat >>"$dir/init"
+	chmod 755 "$dir/init"
+	(cd "$dir" && find . | cpio --quiet -o -H newc) | cat "$cache/tiny.cpio" - >"$file"
 }
 
 t_atexit() {

@@ -7,27 +7,9 @@
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/host/common.sh
-here=$top/tests/host . "$top/tests/host/common.sh"
 tool=${VSOCK_CAT:-$top/build/tests/host/vsock_cat}
 
-# What the tiny guest lacks, behind its own archive: modules, a tool, and another first process.
-mkdir -p "$T/more/lib/modules" "$T/more/bin"
-cp "$tool" "$T/more/bin/vsock_cat"
-kver=$(uname -r)
-for m in $(modules / "$kver" virtio_pci virtio_net virtio_console virtio_balloon vmw_vsock_virtio_transport); do
-	cp "$m" "$T/more/lib/modules/"
-	echo "${m##*/}"
-done >"$T/more/lib/modules/order"
-cat >"$T/more/init" <<'SH'
-#!/bin/sh
-export PATH=/bin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev
-mkdir -p /tmp
-mount -t tmpfs tmp /tmp
-while read -r m; do insmod "/lib/modules/$m"; done </lib/modules/order
+tiny_with "$T/initrd" "virtio_pci virtio_net virtio_console virtio_balloon vmw_vsock_virtio_transport" "$tool" <<'SH'
 port() { # NAME: its device
 	for p in /sys/class/virtio-ports/*; do
 		[ "$(cat "$p/name")" != "$1" ] || echo "/dev/${p##*/}"
@@ -61,9 +43,6 @@ echo "guest: end"
 sleep 0.5
 poweroff -f
 SH
-chmod 755 "$T/more/init"
-(cd "$T/more" && find . | cpio --quiet -o -H newc) >"$T/more.cpio"
-cat "$cache/tiny.cpio" "$T/more.cpio" >"$T/initrd"
 
 ip tuntap add dev zvt5 mode tap vnet_hdr multi_queue
 t_atexit ip link del zvt5

@@ -7,25 +7,9 @@
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/host/common.sh
-here=$top/tests/host . "$top/tests/host/common.sh"
 tool=${VSOCK_CAT:-$top/build/tests/host/vsock_cat}
 
-# What the tiny guest lacks, behind its own archive: modules, a tool, and another first process.
-mkdir -p "$T/more/lib/modules" "$T/more/bin"
-cp "$tool" "$T/more/bin/vsock_cat"
-kver=$(uname -r)
-for m in $(modules / "$kver" virtio_pci virtio_blk nvme virtio_console virtio_balloon vmw_vsock_virtio_transport); do
-	cp "$m" "$T/more/lib/modules/"
-	echo "${m##*/}"
-done >"$T/more/lib/modules/order"
-cat >"$T/more/init" <<'SH'
-#!/bin/sh
-export PATH=/bin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev
-while read -r m; do insmod "/lib/modules/$m"; done </lib/modules/order
+tiny_with "$T/initrd" "virtio_pci virtio_blk nvme virtio_console virtio_balloon vmw_vsock_virtio_transport" "$tool" <<'SH'
 # TPM 2.0 library, part 3: NV_DefineSpace, NV_Write, NV_Read of index 0x01500001 (8 bytes), PCR_Read of PCR 0 (SHA-256).
 session='\0\0\0\11\100\0\0\11\0\0\0\0\0'
 index='\1\120\0\1'
@@ -78,9 +62,6 @@ await 20 inflated
 echo "guest: balloon $(awk '/^balloon_inflate / { print $2 }' /proc/vmstat)"
 while :; do sleep 1; done
 SH
-chmod 755 "$T/more/init"
-(cd "$T/more" && find . | cpio --quiet -o -H newc) >"$T/more.cpio"
-cat "$cache/tiny.cpio" "$T/more.cpio" >"$T/initrd"
 
 jq -n '{brand: "bhyve", alias: "devices", ram: 256, autoboot: false, tpm: true, balloon: true, virtio_ports: ["org.zhyve.test"],
 	vsock_cid: 77, vsock_ports: [7], disks: [{boot: true, model: "virtio", size: 16}, {model: "nvme", size: 16}]}' >"$T/vm.json"

@@ -8,25 +8,8 @@
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
-# shellcheck source=tests/host/common.sh
-here=$top/tests/host . "$top/tests/host/common.sh"
 
-# Another first process and the balloon's driver, behind the tiny guest's own archive.
-mkdir -p "$T/more/lib/modules"
-kver=$(uname -r)
-for m in $(modules / "$kver" virtio_pci virtio_net virtio_balloon); do
-	cp "$m" "$T/more/lib/modules/"
-	echo "${m##*/}"
-done >"$T/more/lib/modules/order"
-cat >"$T/more/init" <<'SH'
-#!/bin/sh
-export PATH=/bin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev
-mkdir -p /tmp
-mount -t tmpfs tmp /tmp
-while read -r m; do insmod "/lib/modules/$m"; done </lib/modules/order
+tiny_with "$T/initrd" "virtio_pci virtio_net virtio_balloon" <<'SH'
 interrupts() { # QUEUE: how many its processors have had
 	awk -v q="virtio[0-9]*-$1$" '$NF ~ q { n = 0; for (i = 2; i < 4; i++) n += $i; print n }' /proc/interrupts
 }
@@ -52,9 +35,6 @@ echo "guest: end"
 sleep 0.5
 poweroff -f
 SH
-chmod 755 "$T/more/init"
-(cd "$T/more" && find . | cpio --quiet -o -H newc) >"$T/more.cpio"
-cat "$cache/tiny.cpio" "$T/more.cpio" >"$T/initrd"
 
 ip tuntap add dev zvt6 mode tap vnet_hdr multi_queue
 t_atexit ip link del zvt6
