@@ -253,13 +253,34 @@ nic_emulation(const char *model)
 	return (NULL);
 }
 
+/* Who moves the frames of the nics of model virtio (docs/decisions/0044). */
+enum nic_driver {
+	NIC_THREAD,
+	NIC_KERNEL,  /* attr vhost-net */
+	NIC_PROCESS, /* attr net-process */
+};
+
+#define NET_PROCESS_DEFAULT false /* attr net-process, when it is unset */
+
+static enum nic_driver
+nic_driver(struct maker *m)
+{
+	bool kernel = brand_attr_true(m, "vhost-net", false);
+	bool process = brand_attr_true(m, "net-process", NET_PROCESS_DEFAULT);
+
+	if (kernel && process)
+		brand_fail(m, EINVAL,
+		    "attrs vhost-net and net-process: only one of them can move a nic's frames");
+	return (kernel ? NIC_KERNEL : process ? NIC_PROCESS : NIC_THREAD);
+}
+
 static void
-add_nic(struct maker *m, const struct znet *net, size_t index, unsigned func, bool vhost)
+add_nic(struct maker *m, const struct znet *net, size_t index, unsigned func, enum nic_driver by)
 {
 	struct brand_plan *p = m->p;
 	struct vnic_spec *v = &p->nic[p->nnic];
 	const char *model = zprop_get(net->prop, net->nprop, "model");
-	const char *emul = nic_emulation(model);
+	const char *emul = nic_emulation(model), *device = emul;
 	char mac[MAC_TEXT_LEN + 1], virtio[48] = "", rom[24] = "", order[24];
 	int tap, len = 0;
 
@@ -274,7 +295,10 @@ add_nic(struct maker *m, const struct znet *net, size_t index, unsigned func, bo
 	if (strcmp(emul, "e1000") != 0) {
 		if (v->mtu != 0)
 			len = snprintf(virtio, sizeof(virtio), ",mtu=%u", v->mtu);
-		if (vhost)
+		p->nic_process[p->nnic] = by == NIC_PROCESS;
+		if (by == NIC_PROCESS)
+			device = "vhost-user-net";
+		if (by == NIC_KERNEL)
 			(void)snprintf(virtio + len, sizeof(virtio) - (size_t)len, ",vhost=fd:%d",
 			    brand_want_fd(m, BRAND_FD_VHOST, p->nnic));
 	}
@@ -284,7 +308,7 @@ add_nic(struct maker *m, const struct znet *net, size_t index, unsigned func, bo
 		    rom, sizeof(rom), ",rom=fd:%d", brand_want_fd(m, BRAND_FD_NIC_ROM, 0));
 	format_mac(v->mac, mac);
 	brand_arg(m, "-s");
-	brand_arg(m, "6:%u,%s,fd:%d,mac=%s%s%s%s", func, emul, tap, mac, virtio, rom,
+	brand_arg(m, "6:%u,%s,fd:%d,mac=%s%s%s%s", func, device, tap, mac, virtio, rom,
 	    brand_bootindex(m, BOOT_NET, func, order));
 	p->nnic++;
 }
@@ -293,13 +317,10 @@ add_nic(struct maker *m, const struct znet *net, size_t index, unsigned func, bo
 static void
 add_nics(struct maker *m, uint8_t used[32])
 {
-	const char *vhost_attr = zconf_attr(m->c, "vhost-net");
+	const enum nic_driver by = nic_driver(m);
 	size_t primary = m->c->nnet;
 	unsigned func = 1;
-	bool vhost = false;
 
-	if (vhost_attr != NULL && parse_bool(vhost_attr, &vhost) != 0)
-		brand_fail(m, EINVAL, "attr vhost-net: '%s' is neither true nor false", vhost_attr);
 	for (size_t i = 0; i < m->c->nnet; i++) {
 		if (!brand_is_true(m->c->net[i].prop, m->c->net[i].nprop, "primary"))
 			continue;
@@ -315,10 +336,10 @@ add_nics(struct maker *m, uint8_t used[32])
 		brand_fail(m, E2BIG, "more than 8 nets");
 	if (m->rc != 0)
 		return;
-	add_nic(m, &m->c->net[primary], primary, 0, vhost);
+	add_nic(m, &m->c->net[primary], primary, 0, by);
 	for (size_t i = 0; i < m->c->nnet; i++) {
 		if (i != primary)
-			add_nic(m, &m->c->net[i], i, func++, vhost);
+			add_nic(m, &m->c->net[i], i, func++, by);
 	}
 	for (unsigned f = 0; f < func; f++)
 		brand_slot_take(m, used, "nets", 0, 6, f);

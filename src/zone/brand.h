@@ -41,7 +41,7 @@ enum brand_fd_kind {
 	BRAND_FD_BOOTROM,
 	BRAND_FD_BOOTVARS,
 	BRAND_FD_DISK, /* or the socket by which its process comes */
-	BRAND_FD_TAP,
+	BRAND_FD_TAP,  /* or the same */
 	BRAND_FD_VHOST,
 	BRAND_FD_KVM,
 	BRAND_FD_WIRE,
@@ -81,6 +81,7 @@ struct brand_plan {
 	struct brand_disk disk[BRAND_DISKS_MAX];
 	size_t ndisk;
 	struct vnic_spec nic[BRAND_NICS_MAX];
+	bool nic_process[BRAND_NICS_MAX]; /* a zhyve-net serves it (attr net-process) */
 	size_t nnic;
 	struct {
 		char addr[HOSTPCI_TEXT];

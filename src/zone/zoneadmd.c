@@ -217,7 +217,7 @@ set_up(struct zoneadmd *z, struct err *e)
 	zone_resources_init(&z->res);
 	zone_limits_init(&z->limits);
 	zone_display_init(&z->display);
-	zone_disks_init(&z->disks);
+	zone_devices_init(&z->devices);
 	vm_init(&z->vm);
 	z->platform.fd = z->events.log.fd = -1;
 	if ((rc = mevent_loop_create(&z->loop)) != 0)

@@ -6,7 +6,7 @@
  *	zoneadmd_ctl.c   the varlink interface org.zhyve.Zone
  *	zoneadmd_op.c    what was asked for (boot, halt, …), who waits for it, the zone's state
  *	zoneadmd_res.c   the zone's resources: made at ready, undone at halt, all through the ledger
- *	zoneadmd_disk.c  zhyve-blk beside zhyve, for each disk that is a process of its own
+ *	zoneadmd_device.c  zhyve-blk and zhyve-net beside zhyve, for disks and nics that are processes
  *	zoneadmd_display.c  of these, the display, and zhyve-vnc that serves it
  *	zoneadmd_limits.c  of these, what the cgroup limits: changed while the zone lives, and watched
  *	zoneadmd_net.c   of these, the links
@@ -137,18 +137,27 @@ struct zone_display {
 	struct helper vnc; /* zhyve-vnc */
 };
 
-/* A disk with a process of its own (zoneadmd_disk.c). */
-struct zone_disk {
+/* Devices with processes of their own (zoneadmd_device.c). */
+enum zone_device_class {
+	ZONE_DEVICE_DISK,
+	ZONE_DEVICE_NIC,
+	ZONE_DEVICE_KINDS,
+};
+#define ZONE_DEVICES_MAX 32 /* of a kind */
+_Static_assert(BRAND_DISKS_MAX <= ZONE_DEVICES_MAX && BRAND_NICS_MAX <= ZONE_DEVICES_MAX, "room");
+
+struct zone_device {
 	struct zoneadmd *z;
-	unsigned index; /* in the plan */
+	enum zone_device_class kind;
+	unsigned index; /* in the plan, of its kind */
 	struct helper helper;
-	int pass;             /* over which zhyve gets connections; -1: there is no such disk */
+	int pass;             /* over which zhyve gets connections; -1: there is no such device */
 	struct mevent *timer; /* until it is started again */
 	unsigned tries;
 };
-struct zone_disks {
-	int bin_fd;
-	struct zone_disk disk[BRAND_DISKS_MAX];
+struct zone_devices {
+	int bin_fd[ZONE_DEVICE_KINDS];
+	struct zone_device of[ZONE_DEVICE_KINDS][ZONE_DEVICES_MAX];
 };
 
 struct zoneadmd {
@@ -170,7 +179,7 @@ struct zoneadmd {
 	struct zone_limits limits;
 	struct zone_display display;
 	struct helper tpm; /* swtpm */
-	struct zone_disks disks;
+	struct zone_devices devices;
 	struct zone_vm vm;
 	struct zone_status status; /* what GetStatus tells besides the state */
 	struct waiter waiter[ZONEADMD_WAITERS_MAX];
@@ -203,15 +212,19 @@ int zone_passthru_make(struct zoneadmd *z, struct err *e);
 int zone_passthru_container(const struct zone_resources *r, int *fd, struct err *e);
 
 /*
- * zoneadmd_disk.c: before a life of zhyve, the processes of its disks; zhyve_end[i], the caller's to
- * close, is what zhyve gets in place of disk i (-1: the disk itself). 0 or -errno.
+ * zoneadmd_device.c: before a life of zhyve those of the last are ended and channels made;
+ * zhyve_end[kind][i], the caller's to close, is what zhyve gets in place of the i-th disk or nic (-1:
+ * the device itself). Once zhyve is there their processes are started, while it builds its machine. 0
+ * or -errno.
  */
-void zone_disks_init(struct zone_disks *disks);
-int zone_disks_open(struct zoneadmd *z, struct err *e);
-int zone_disks_start(struct zoneadmd *z, int zhyve_end[BRAND_DISKS_MAX], struct err *e);
-/* Their sizes may have changed. */
-void zone_disks_refresh(struct zoneadmd *z);
-void zone_disks_close(struct zoneadmd *z);
+void zone_devices_init(struct zone_devices *devices);
+int zone_devices_open(struct zoneadmd *z, struct err *e);
+int zone_devices_prepare(
+    struct zoneadmd *z, int zhyve_end[ZONE_DEVICE_KINDS][ZONE_DEVICES_MAX], struct err *e);
+int zone_devices_start(struct zoneadmd *z, struct err *e);
+/* The disks' sizes may have changed. */
+void zone_devices_refresh(struct zoneadmd *z);
+void zone_devices_close(struct zoneadmd *z);
 
 /*
  * zoneadmd_limits.c: watch the cgroup that stands (what cannot be watched is not told of); look now,

@@ -557,7 +557,7 @@ op_nmi(struct zoneadmd *z, struct varlink_conn *conn)
 void
 op_refresh_disks(struct zoneadmd *z, struct varlink_conn *conn)
 {
-	zone_disks_refresh(z);
+	zone_devices_refresh(z);
 	tell_running(z, conn, WIRE_REFRESH_DISKS);
 }
 

@@ -143,7 +143,7 @@ open_all(struct zoneadmd *z, struct err *e)
 		if (r->disk_fd[i] < 0)
 			return (r->disk_fd[i]);
 	}
-	if ((rc = zone_disks_open(z, e)) != 0 || (rc = zone_display_open(z, e)) != 0 ||
+	if ((rc = zone_devices_open(z, e)) != 0 || (rc = zone_display_open(z, e)) != 0 ||
 	    (rc = zone_sockets_open(z, e)) != 0)
 		return (rc);
 	if ((rc = zone_open_regular(zhyve != NULL ? zhyve : ZHYVE_BIN, "zhyve", &r->zhyve_fd, e)) !=
@@ -167,7 +167,7 @@ zone_resources_make(struct zoneadmd *z, struct err *e)
 	zone_limits_init(&z->limits);
 	zone_display_init(&z->display);
 	helper_init(&z->tpm);
-	zone_disks_init(&z->disks);
+	zone_devices_init(&z->devices);
 	if ((rc = make_plan(z, e)) == 0 && (rc = make_cgroup(z, e)) == 0 &&
 	    (rc = zone_links_make(z, e)) == 0 && (rc = zone_passthru_make(z, e)) == 0 &&
 	    (rc = open_all(z, e)) == 0)
@@ -208,7 +208,7 @@ zone_resources_undo(struct zoneadmd *z, struct err *e)
 	int first = 0, rc;
 
 	zone_limits_close(z);
-	zone_disks_close(z); /* while their volumes are there */
+	zone_devices_close(z); /* while their volumes are there */
 	for (size_t i = 0; i < NITEMS(r->disk_fd); i++)
 		volume_close(&r->disk_fd[i]);
 	for (size_t i = 0; i < NITEMS(r->group_fd); i++)

@@ -291,7 +291,7 @@ struct handout {
 	int com1[2], com2[2], wire[2], log[2]; /* [0] ours, [1] the child's */
 	int kvm, null, tpm, vfio;
 	int vhost[BRAND_NICS_MAX];
-	int disk[BRAND_DISKS_MAX];
+	int device[ZONE_DEVICE_KINDS][ZONE_DEVICES_MAX]; /* in place of a disk, of a nic */
 	int fds[BRAND_FDS_MAX];
 };
 
@@ -316,8 +316,9 @@ handout_close(struct handout *h)
 	fd_close(&h->vfio);
 	for (size_t i = 0; i < NITEMS(h->vhost); i++)
 		fd_close(&h->vhost[i]);
-	for (size_t i = 0; i < NITEMS(h->disk); i++)
-		fd_close(&h->disk[i]);
+	for (size_t k = 0; k < NITEMS(h->device); k++)
+		for (size_t i = 0; i < NITEMS(h->device[k]); i++)
+			fd_close(&h->device[k][i]);
 }
 
 static int
@@ -351,6 +352,13 @@ handout_vhost(struct handout *h, unsigned index, struct err *e)
 	return (0);
 }
 
+/* Of a device with a process its channel, else `own`. */
+static int
+handout_device(const struct handout *h, enum zone_device_class kind, unsigned index, int own)
+{
+	return (h->device[kind][index] >= 0 ? h->device[kind][index] : own);
+}
+
 /* One of the plan's list, which is open by now or is opened here; else -errno, and the error is filled in. */
 static int
 handout_fd(struct handout *h, const struct zone_resources *r, const struct zone_display *d,
@@ -375,9 +383,9 @@ handout_fd(struct handout *h, const struct zone_resources *r, const struct zone_
 	case BRAND_FD_NIC_ROM:
 		return (r->nic_rom_fd);
 	case BRAND_FD_DISK:
-		return (h->disk[index] >= 0 ? h->disk[index] : r->disk_fd[index]);
+		return (handout_device(h, ZONE_DEVICE_DISK, index, r->disk_fd[index]));
 	case BRAND_FD_TAP:
-		return (r->link[index].tap_fd);
+		return (handout_device(h, ZONE_DEVICE_NIC, index, r->link[index].tap_fd));
 	case BRAND_FD_VHOST:
 		if ((rc = handout_vhost(h, index, e)) != 0)
 			return (rc);
@@ -482,7 +490,7 @@ vm_start(struct zoneadmd *z, struct err *e)
 	vm_init(&z->vm);
 	handout_init(&h);
 	if ((rc = zone_display_start(z, e)) != 0 || (rc = zone_tpm_start(z, &h.tpm, e)) != 0 ||
-	    (rc = zone_disks_start(z, h.disk, e)) != 0 || (rc = handout_open(&h, e)) != 0 ||
+	    (rc = zone_devices_prepare(z, h.device, e)) != 0 || (rc = handout_open(&h, e)) != 0 ||
 	    (rc = handout_fill(&h, &z->res, &z->display, e)) != 0 ||
 	    (rc = ledger_add(z->ledger, "vm", z->res.cgroup, e)) != 0) {
 		handout_close(&h);
@@ -499,13 +507,15 @@ vm_start(struct zoneadmd *z, struct err *e)
 	events_tell(&z->events, "jailed", detail);
 	z->vm.phase = VM_BUILDING;
 	z->status.init_pid = z->vm.pid;
-	if (attach(z, &h) != 0) { /* no memory for events: it cannot be looked after */
+	/* While it builds its machine. */
+	if ((rc = zone_devices_start(z, e)) == 0 && attach(z, &h) != 0)
+		rc = err_set(e, ENOMEM, "cannot look after zhyve");
+	if (rc != 0) {
 		(void)kill(z->vm.pid, SIGKILL);
 		(void)waitpid(z->vm.pid, NULL, 0);
 		(void)ledger_gone(z->ledger, "vm", z->res.cgroup, NULL);
 		vm_clear(z);
 		vm_init(&z->vm);
-		rc = err_set(e, ENOMEM, "cannot look after zhyve");
 	}
 	handout_close(&h);
 	return (rc);

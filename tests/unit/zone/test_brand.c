@@ -294,11 +294,20 @@ board(void **state)
 	assert_non_null(strstr(line(p), "fd:14,mac=02:00:00:00:00:01,vhost=fd:15"));
 	assert_int_equal(p->fd[5].kind, BRAND_FD_VHOST);
 	brand_plan_free(p);
-	/* The kernel does not serve an e1000, and nobody tells it an MTU. */
+	/* Who moves the frames is one. */
+	(void)zconf_attr_set(conf, "net-process", ZATTR_BOOLEAN, "true");
+	refused("attrs vhost-net and net-process");
+	(void)zconf_attr_set(conf, "vhost-net", ZATTR_BOOLEAN, "false");
+	assert_int_equal(brand_plan_make(conf, &image, 10, &p, &e), 0);
+	assert_non_null(strstr(line(p), "-s 6:0,vhost-user-net,fd:14,mac=02:00:00:00:00:01 -"));
+	assert_true(p->nic_process[0]);
+	brand_plan_free(p);
+	/* Not an e1000's; and nobody tells it an MTU. */
 	(void)zprop_set(&conf->net[0].prop, &conf->net[0].nprop, "model", "e1000");
 	(void)zprop_set(&conf->net[0].prop, &conf->net[0].nprop, "mtu", "1400");
 	assert_int_equal(brand_plan_make(conf, &image, 10, &p, &e), 0);
 	assert_non_null(strstr(line(p), "-s 6:0,e1000,fd:14,mac=02:00:00:00:00:01 -"));
+	assert_false(p->nic_process[0]);
 	/* fd:10 and fd:11 are COM1 and COM2, which have no path; 99 and a huge number are none. */
 	for (size_t i = 0; i < p->nfd; i++)
 		if (p->fd[i].kind == BRAND_FD_KERNEL)
