@@ -20,8 +20,10 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "zone/paths.h"
 
 #define CGROUP_TOP        "zhyve"
+#define CGROUP_DELEGATED  ".cgroup"  /* of /run/zones */
 #define CGROUP_DAEMONS    ".daemons" /* no zone's name begins with a dot */
 #define FILE_MAX          8192
 #define KILL_TIMEOUT_MS   10000
@@ -51,11 +53,41 @@ find_mount(char out[PATH_MAX])
 	return (rc);
 }
 
+/* The part of a hierarchy that was delegated to zones: a path in it, or NULL. */
+static const char *
+delegated_part(char text[PATH_MAX])
+{
+	char path[PATH_MAX];
+	CLEANUP_FD int fd = open(path_run(path, "%s", CGROUP_DELEGATED), O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, PATH_MAX - 1);
+
+	if (n <= 0)
+		return (NULL);
+	text[n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return (text[0] == '/' && text[1] != '\0' && strstr(text, "..") == NULL ? text : NULL);
+}
+
+/* Where zhyve/ stands: below what was delegated, while that is there, else below the mount point. */
+static int
+find_parent(char out[PATH_MAX])
+{
+	char part[PATH_MAX], both[2 * PATH_MAX];
+	int rc = find_mount(out);
+
+	if (rc == 0 && delegated_part(part) != NULL) {
+		(void)snprintf(both, sizeof(both), "%s%s", out, part);
+		if (strlen(both) < PATH_MAX && access(both, F_OK) == 0)
+			memcpy(out, both, strlen(both) + 1);
+	}
+	return (rc);
+}
+
 int
 cgroup_path(const char *zone, char out[PATH_MAX], struct err *e)
 {
 	char top[PATH_MAX];
-	int rc = find_mount(top);
+	int rc = find_parent(top);
 
 	if (rc != 0)
 		return (err_say(e, -rc,
@@ -346,11 +378,33 @@ cgroup_daemon_leave(void)
 {
 	char path[PATH_MAX], top[PATH_MAX], root[PATH_MAX];
 
-	if (cgroup_path(CGROUP_DAEMONS, path, NULL) != 0)
+	if (cgroup_path(CGROUP_DAEMONS, path, NULL) != 0 || find_mount(root) != 0)
 		return;
 	parent_of(path, top);
-	parent_of(top, root);
 	(void)write_file(root, "cgroup.procs", "0");
 	if (rmdir(path) == 0)
 		(void)rmdir(top);
+}
+
+int
+cgroup_delegated(struct err *e)
+{
+	char path[PATH_MAX], text[PATH_MAX + 8], *own;
+	int rc = read_file("/proc/self", "cgroup", text, sizeof(text));
+
+	/* "0::/system.slice/zones.service", maybe after lines of cgroup v1. */
+	own = rc == 0 ? strstr(text, "0::/") : NULL;
+	if (own == NULL || (own != text && own[-1] != '\n'))
+		return (err_say(e, ENODEV, "this process is in no cgroup v2"));
+	own += strlen("0::");
+	own[strcspn(own, "\n")] = '\0';
+	if (own[1] == '\0' || strstr(own, "/" CGROUP_TOP "/") != NULL)
+		return (err_say(
+		    e, EINVAL, "no cgroup was delegated to this process: it is in '%s'", own));
+	if ((rc = dir_make(path_run(path, "%s", ""), 0755, e)) != 0 ||
+	    (rc = file_replace(
+		 path_run(path, "%s", CGROUP_DELEGATED), own, strlen(own), 0644, e)) != 0)
+		return (rc);
+	cgroup_daemon_enter(); /* who has processes of its own can hand down no controllers */
+	return (0);
 }

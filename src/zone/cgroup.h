@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The zone's cgroup (v2): <cgroup2>/zhyve/<zone>/, a leaf that holds the zone's processes and
- * carries its resource controls. The folder zhyve/ itself holds no process, so its controllers can
+ * carries its resource controls; or below what a service manager has delegated to zones. The folder zhyve/ itself holds no process, so its controllers can
  * be handed down. Runs in zoneadmd, as root.
  */
 #ifndef ZHYVE_ZONE_CGROUP_H
@@ -51,6 +51,12 @@ size_t cgroup_settings(
  * about it.
  */
 int cgroup_path(const char *zone, char out[PATH_MAX], struct err *e);
+
+/*
+ * The cgroup that this process is in was delegated to zones (zones.service): from now on theirs are
+ * below it. Noted in /run/zones/.cgroup. -ENODEV, -EINVAL where it has none of its own.
+ */
+int cgroup_delegated(struct err *e);
 
 /*
  * Make it (an empty one that stands is taken) and set the limits. *fd is the folder, close-on-exec,

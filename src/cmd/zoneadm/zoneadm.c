@@ -19,6 +19,11 @@
 const struct subcommand subcommands[] = {
 	{ "apply", "", "Give a running zone the limits that its configuration has by now.",
 	    cmd_apply, false, false },
+	{ "autoboot", "[-d] [-s [-t seconds]]",
+	    "Boot all zones that have autoboot set, in their order; -s: shut all zones down; -d: "
+	    "the "
+	    "zones' cgroups go below this process's own.",
+	    cmd_autoboot, true, false },
 	{ "boot", "[-X] [-- boot_arguments]",
 	    "Start the zone's machine; makes the zone ready first.", cmd_boot, false, false },
 	{ "events", "[-n count] [-s number]",

@@ -32,6 +32,7 @@ extern const struct subcommand subcommands[];
 extern const size_t nsubcommands;
 
 int cmd_apply(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_autoboot(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_boot(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_events(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_halt(const struct subcommand *sc, const char *zone, int argc, char **argv);

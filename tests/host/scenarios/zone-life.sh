@@ -255,6 +255,30 @@ else
 fi
 t_run "halt" 0 zoneadm -z $z halt
 
+# --- with the host: zones.service's commands, in a cgroup as it gets one ---
+mkdir "${cg%/zhyve}/delegated"
+in_it() { sh -c 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' - "${cg%/zhyve}/delegated" "$@"; }
+wait_for 5 daemon_gone
+t_run "autoboot of a zone that has it off" 0 zoneadm autoboot
+t_is "leaves it" "$(state)" installed
+t_run "autoboot=true" 0 zonecfg -z $z "set autoboot=true"
+t_run "autoboot" 0 in_it zoneadm autoboot -d
+t_is "boots it" "$(state)" running
+t_is "below the cgroup that was delegated" "$(wc -l <"${cg%/zhyve}/delegated/zhyve/$z/cgroup.procs")" 1
+t_run "again" 0 zoneadm autoboot
+t_run "the host goes down" 0 zoneadm autoboot -s
+t_is "and the guest with it, in order" "$(state) $(last)" "installed power-off"
+wait_for 5 daemon_gone
+t_run "nothing of zones is in that cgroup" 0 wait_for 5 rmdir "${cg%/zhyve}/delegated"
+t_run "zones go where they were" 0 zoneadm -z $z boot
+t_is "although that is noted still" "$(wc -l <"$cg/$z/cgroup.procs")" 1
+rm "$root/run/zones/.cgroup"
+type_until deaf typed "heard nothing"
+t_run "a guest that does not hear" 0 zoneadm autoboot -s -t 1
+t_is "is halted" "$(state) $(last)" "installed halted"
+t_run "from the top there is nothing to delegate" 1 sh -c 'echo $$ >"$1/cgroup.procs" && zoneadm autoboot -d' - "${cg%/zhyve}"
+t_run "autoboot=false" 0 zonecfg -z $z "set autoboot=false"
+
 # --- metadata on COM2 ---
 t_run "boot" 0 zoneadm -z $z boot
 type_until "ask GET sdc:zonename" meta "answer: SUCCESS $z"
