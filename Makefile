@@ -2,7 +2,7 @@
 # zhyve: the short front of meson. `make help` lists what there is.
 BUILD ?= build
 
-.PHONY: all help demo check check-unit check-style check-link check-guest check-sanitize check-sim check-mutants check-fuzz check-host fuzz sim bench host-shell install clean
+.PHONY: all help demo check check-unit check-style check-link check-guest check-sanitize check-sim check-mutants check-slow check-all check-fuzz check-host fuzz sim bench host-shell install clean
 
 all: deps-build
 	@ninja -C $(BUILD)
@@ -18,8 +18,10 @@ help:
 	@echo '  make check-guest   bare-metal payloads on this machine'\''s /dev/kvm (root)'
 	@echo '  make check-host    end to end, in the virtual host (root)'
 	@echo '  make check-sim     the device models driven by seeds, half a minute'
-	@echo '  make check-mutants  known bugs, brought back for it to find; minutes, not part of check'
 	@echo '  make check-fuzz    the fuzz targets, a minute of all of them'
+	@echo 'make check-all     that, and what takes minutes each (root); these are'
+	@echo '  make check-mutants  known bugs, brought back for the simulator to find'
+	@echo '  make check-slow    end to end: 64 vCPUs, gdb, UEFI'\''s other ways, passthrough by hand, the installer'\''s first dialogs (root)'
 	@echo 'make fuzz          fuzz all targets for SECONDS=N together (600)'
 	@echo 'make sim           drive the device models by seeds for SECONDS=N (600)'
 	@echo 'make bench         measure against QEMU (root)'
@@ -55,7 +57,13 @@ fuzz: deps-build-check
 	@tests/fuzz/run -s $(SECONDS)
 
 check-mutants: deps-build-check
-	@tests/sim/mutants/run
+	@tests/check mutants
+
+check-slow: deps-build-check-host-image-demo-slow
+	@tests/check slow
+
+check-all: deps-build-check-host-image-demo-slow
+	@tests/check unit style link guest sanitize sim fuzz host mutants slow
 
 sim: deps-build-check
 	@tests/sim/run -s $(SECONDS)

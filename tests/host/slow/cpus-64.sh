@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
+# host: time=300
 #
 # A Linux guest with 64 vCPUs (2 sockets, 16 cores, 2 threads) in the virtual host. Not part of `make check`: 64 processors on an
 # emulated computer with two take minutes. To run it, as root:

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
+# host: time=60 kernel=any
 #
 # A zone whose disk is a process of its own (attr disk-process): what it is in, that it is killed over and over under a guest
 # which writes without a pause and notices nothing, and that nothing of it is left. The guest is tests/guest/replay. It runs until it is told on

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
+# host: time=130
 #
 # Debian's gdb at guests (zhyve -G) on a processor with virtualization: a program that is stepped through until a variable changes,
 # breakpoints and watchpoints of the processor, breakpoints in code (int3); a Linux guest that is interrupted, looked at and left alone.

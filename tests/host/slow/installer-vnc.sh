@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
+# host: time=300
 #
 # Debian's installer on a zone's display: the kernel's bochs driver, the first dialog as a picture, and a VNC client's key that moves its
 # cursor. Wants debian-installer-12-netboot-amd64. In the virtual host, by hand, minutes:

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
+# host: time=300
 #
 # Debian's installer from the network, in a zone: SeaBIOS, iPXE in the nic's ROM, DHCP and TFTP of the host's, pxelinux, and what
 # it starts, to the first dialog on the serial console. Wants the packages dnsmasq-base, ipxe-qemu and

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
+# host: mode=iommu time=100 needs=generic
 #
 # PCI passthrough by hand: an emulated NVMe of the host (behind its emulated IOMMU) in the hands of a guest; an emulated e1000e by
 # MSI-X and by its interrupt pin, AHCI by MSI; and everything that can be in the way. Afterwards the host has its devices back.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
+# host: time=90
 #
 # What a stock kernel with two processors does with a nic of two pairs of queues: each processor has its own pair. And what the host has
 # of the memory that the guest frees (free page reporting). One boot of a tiny guest.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
+# host: mode=icount time=200
 #
 # UEFI on a zone's display: OVMF's shell is what a machine with an empty disk ends in; a VNC client sees it and types a command, which
 # the shell carries out. In the virtual host, by hand:

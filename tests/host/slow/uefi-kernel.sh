@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
+# host: mode=icount time=200
 #
 # OVMF starts a stock kernel that it is given (-l kernel) by its EFI stub, to user space. In the
 # virtual host, by hand:
