@@ -15,6 +15,7 @@
 
 #include "base/checked.h"
 #include "zone/zconf_field.h"
+#include "zone/zconf_kept.h"
 
 static const char *const state_names[] = {
 	[ZONE_STATE_CONFIGURED] = "configured",
@@ -170,6 +171,7 @@ zconf_free(struct zconf *c)
 	free(c->device);
 	free(c->attr);
 	free(c->rctl);
+	zconf_kept_free(c);
 	free(c);
 }
 
@@ -245,7 +247,8 @@ zconf_dup(const struct zconf *from)
 	c->did = from->did;
 	c->autoboot = from->autoboot;
 	if (zfield_copy_all(zconf_fields, c, from) != 0 ||
-	    zfield_copy_all(zdedicated_fields, c, from) != 0 || resources_copy(c, from) != 0) {
+	    zfield_copy_all(zdedicated_fields, c, from) != 0 || resources_copy(c, from) != 0 ||
+	    zconf_kept_copy(c, from) != 0) {
 		zconf_free(c);
 		return (NULL);
 	}
@@ -317,7 +320,7 @@ zconf_equal(const struct zconf *a, const struct zconf *b)
 	return (strcmp(a->name, b->name) == 0 && strcmp(a->uuid, b->uuid) == 0 &&
 	    a->state == b->state && a->did == b->did && a->autoboot == b->autoboot &&
 	    zfield_equal_all(zconf_fields, a, b) && zfield_equal_all(zdedicated_fields, a, b) &&
-	    resources_equal(a, b));
+	    resources_equal(a, b) && zconf_kept_equal(a, b));
 }
 
 const char *

@@ -84,6 +84,23 @@ struct zrctl {
 	size_t nvalue;
 };
 
+/* What is kept for other systems (zconf_kept.h). */
+enum zkept_kind {
+	ZKEPT_FS,
+	ZKEPT_DATASET,
+	ZKEPT_ADMIN,
+	ZKEPT_SECURITY_FLAGS,
+	ZKEPT_KINDS,
+};
+struct zkept {
+	struct zprop *prop;
+	size_t nprop;
+};
+struct zkept_list {
+	struct zkept *one;
+	size_t n;
+};
+
 struct zconf {
 	char name[ZONENAME_MAX];
 	char uuid[UUID_TEXT_LEN + 1]; /* lower case; "" until created */
@@ -114,6 +131,7 @@ struct zconf {
 	 */
 	struct zrctl *rctl;
 	size_t nrctl;
+	struct zkept_list kept[ZKEPT_KINDS];
 };
 
 /*

@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "zone/zconf_field.h"
+#include "zone/zconf_kept.h"
 
 static int
 no_memory(struct err *e)
@@ -228,6 +229,35 @@ read_array(struct zconf *c, const struct array_member *m, json_t *array, struct 
 	return (0);
 }
 
+/* An array of objects of strings, for each kind that is kept. */
+static int
+read_kept(struct zconf *c, enum zkept_kind kind, json_t *array, struct err *e)
+{
+	struct zkept *k;
+	const char *key, *s;
+	json_t *o, *v;
+	size_t i;
+	int rc;
+
+	if (!json_is_array(array))
+		return (err_say(e, EINVAL, "must be an array"));
+	json_array_foreach (array, i, o) {
+		if (!json_is_object(o))
+			return (err_say(e, EINVAL, "must be an array of objects"));
+		if ((k = zconf_kept_add(c, kind)) == NULL)
+			return (no_memory(e));
+		json_object_foreach (o, key, v) {
+			if (!zkept_has(kind, key))
+				return (err_say(e, EINVAL, "unknown member '%s'", key));
+			if ((rc = want_string(key, v, &s, e)) != 0)
+				return (rc);
+			if (zkept_set(k, key, s) != 0)
+				return (no_memory(e));
+		}
+	}
+	return (0);
+}
+
 static int
 read_state(struct zconf *c, const char *s, struct err *e)
 {
@@ -314,9 +344,14 @@ read_member(struct zconf *c, const char *key, json_t *v, struct err *e)
 		return (read_dedicated(c, v, e));
 	for (m = arrays; m->name != NULL && strcmp(m->name, key) != 0; m++)
 		;
-	if (m->name == NULL)
-		return (err_say(e, EINVAL, "unknown member '%s'", key));
-	return (read_array(c, m, v, e));
+	if (m->name != NULL)
+		return (read_array(c, m, v, e));
+	for (size_t kind = 0; kind < ZKEPT_KINDS; kind++) {
+		if (strcmp(zkept_info[kind].name, key) != 0)
+			continue;
+		return (read_kept(c, (enum zkept_kind)kind, v, e) != 0 ? err_ctx(e, "%s", key) : 0);
+	}
+	return (err_say(e, EINVAL, "unknown member '%s'", key));
 }
 
 int
@@ -427,6 +462,30 @@ put_dedicated(json_t *root, const struct zconf *c)
 }
 
 static int
+put_kept(json_t *root, const struct zconf *c)
+{
+	int rc = 0;
+
+	for (size_t kind = 0; kind < ZKEPT_KINDS; kind++) {
+		json_t *array = json_array();
+
+		for (size_t i = 0; i < c->kept[kind].n && rc == 0; i++) {
+			const struct zkept *k = &c->kept[kind].one[i];
+			json_t *o = json_object();
+
+			for (size_t p = 0; p < k->nprop && rc == 0; p++)
+				rc = put(o, k->prop[p].name, k->prop[p].value);
+			rc |= json_array_append_new(array, o);
+		}
+		if (json_array_size(array) == 0)
+			json_decref(array);
+		else
+			rc |= json_object_set_new(root, zkept_info[kind].name, array);
+	}
+	return (rc);
+}
+
+static int
 put_resources(json_t *root, const struct zconf *c)
 {
 	json_t *net = json_array(), *device = json_array(), *attr = json_array(),
@@ -462,7 +521,7 @@ zconf_json_format(const struct zconf *c, char **out, size_t *len, struct err *e)
 	size_t n;
 
 	if (root == NULL || put_fields(root, zconf_fields, c) != 0 || put_dedicated(root, c) != 0 ||
-	    put_resources(root, c) != 0) {
+	    put_kept(root, c) != 0 || put_resources(root, c) != 0) {
 		json_decref(root);
 		return (err_say(e, EILSEQ,
 		    "a value is not valid UTF-8 text (or memory is short): nothing written"));

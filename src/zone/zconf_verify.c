@@ -14,6 +14,7 @@
 #include "zone/cpus.h"
 #include "zone/zconf.h"
 #include "zone/zconf_field.h"
+#include "zone/zconf_kept.h"
 #include "zone/zconf_rctl.h"
 
 /* The brands there are; each says what its zones must have. */
@@ -421,7 +422,7 @@ zconf_verify(const struct zconf *c, struct err *e)
 	    (rc = check_words("fs-allowed", c->fs_allowed, NULL, e)) != 0 ||
 	    (rc = check_nets(c, e)) != 0 || (rc = check_devices(c, e)) != 0 ||
 	    (rc = check_attrs(c, e)) != 0 || (rc = check_rctls(c, e)) != 0 ||
-	    (rc = check_dedicated(c, e)) != 0)
+	    (rc = check_dedicated(c, e)) != 0 || (rc = zconf_kept_check(c, e)) != 0)
 		return (rc);
 	return (0);
 }

@@ -10,18 +10,19 @@
  * (global.c).
  */
 const struct zc_resource *const zc_resources[] = {
+	&zc_fs,
 	&zc_net,
 	&zc_device,
 	&zc_dedicated_cpu,
 	&zc_capped_cpu,
 	&zc_capped_memory,
 	&zc_attr,
+	&zc_dataset,
+	&zc_security_flags,
+	&zc_admin,
 	&zc_rctl,
 	NULL,
 };
-
-/* What illumos has besides. */
-static const char *const unsupported[] = { "admin", "dataset", "fs", "security-flags", NULL };
 
 int
 zc_resource_find(const char *name, const struct zc_resource **out, struct err *e)
@@ -31,10 +32,6 @@ zc_resource_find(const char *name, const struct zc_resource **out, struct err *e
 			*out = zc_resources[i];
 			return (CMD_OK);
 		}
-	}
-	for (size_t i = 0; unsupported[i] != NULL; i++) {
-		if (strcmp(unsupported[i], name) == 0)
-			return (zc_fail(e, "resource '%s' is not supported here yet", name));
 	}
 	return (zc_misuse(e, "unknown resource '%s' (see: help resources)", name));
 }

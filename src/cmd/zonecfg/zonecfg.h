@@ -155,9 +155,9 @@ struct zc_resource {
 	void (*export)(FILE *f, const struct zconf *c, size_t i);
 };
 extern const struct zc_resource zc_net, zc_device, zc_attr, zc_rctl, zc_dedicated_cpu,
-    zc_capped_cpu, zc_capped_memory;
+    zc_capped_cpu, zc_capped_memory, zc_fs, zc_dataset, zc_admin, zc_security_flags;
 extern const struct zc_resource *const zc_resources[]; /* in info's order; NULL at the end */
-/* CMD_ERROR for one that is not supported, CMD_USAGE for one that is not known. */
+/* CMD_USAGE for one that is not known. */
 int zc_resource_find(const char *name, const struct zc_resource **out, struct err *e);
 bool zc_has_property(const struct zc_resource *r, const char *name);
 /* "	set NAME=VALUE", quoted where needed. */

@@ -310,8 +310,24 @@ test_refusals(void **state)
 		{ "clear zonepath", 1, "cannot be cleared" },
 		{ "clear nonsense", 2, "unknown property" },
 		{ "end", 1, "only inside a resource" },
-		{ "add fs", 1, "not supported here yet" },
-		{ "add dataset", 1, "not supported here yet" },
+		{ "add fs; end", 1, "fs: required property 'dir' is not set" },
+		{ "add fs; set dir=/a; set special=b; end", 1, "'type' is not set" },
+		{ "add fs; set dir=a; set special=b; set type=lofs; end", 1, "absolute" },
+		{ "add fs; set options=ro", 2, "use add" },
+		{ "add fs; add type lofs", 2, "not a list" },
+		{ "add fs; add options \"ro,rw\"", 2, "a word" },
+		{ "add fs; add options [ro,ro]", 1, "has 'ro' already" },
+		{ "add fs; remove options ro", 1, "has no 'ro'" },
+		{ "add fs; clear dir", 1, "cannot be cleared" },
+		{ "add dataset; end", 1, "'name' is not set" },
+		{ "add dataset; set name=a; end; add dataset; set name=a; end", 1,
+		    "with the name 'a' already exists" },
+		{ "add admin; set user=joe; set auths=login,fly; end", 1, "auths 'fly'" },
+		{ "add security-flags; end", 1, "at least one" },
+		{ "add security-flags; set lower=none; end; add security-flags", 1,
+		    "already exists" },
+		{ "add security-flags; set lower=none; end; select security-flags lower=none", 2,
+		    "usage: select" },
 		{ "add nonsense", 2, "unknown resource" },
 		{ "add net; end", 1, "'physical' is not set" },
 		{ "add net; set physical=net0; end", 1, "already exists" },
@@ -452,6 +468,32 @@ test_changes(void **state)
 	assert_false(c->autoboot);
 	assert_string_equal(c->bootargs, "kept");
 	zconf_free(c);
+}
+
+/* What means nothing here is kept and shown, and found by its properties. */
+static void
+test_kept(void **state)
+{
+	expect(run("-z", "z1", "-f", script_file(full)), 0, "");
+	expect(run("-z", "z1",
+		   "add fs; set dir=/a; set special=/b; set type=lofs; add options [ro,nodevices]; "
+		   "end; add fs; set dir=/c; set special=/d; set type=zfs; end; "
+		   "add admin; set user=joe; set auths=login,manage; end; "
+		   "add security-flags; set lower=none; end; add dataset; set name=tank/x; end"),
+	    0, "");
+	expect(run("-z", "z1", "info fs options=ro; info security-flags"), 0, "");
+	assert_string_equal(out,
+	    "fs:\n\tdir: /a\n\tspecial: /b\n\ttype: lofs\n\traw not specified\n"
+	    "\toptions: [ro,nodevices]\n"
+	    "security-flags:\n\tlower: none\n\tdefault not specified\n\tupper not specified\n");
+	expect(run("-z", "z1",
+		   "select fs dir=/a; remove options nodevices; add options nosuid; end; "
+		   "remove fs type=zfs; select admin user=joe; set auths=login; end; "
+		   "remove dataset; remove security-flags; info fs; info admin; info dataset"),
+	    0, "");
+	assert_string_equal(out,
+	    "fs:\n\tdir: /a\n\tspecial: /b\n\ttype: lofs\n\traw not specified\n"
+	    "\toptions: [ro,nosuid]\nadmin:\n\tuser: joe\n\tauths: login\n");
 }
 
 static void
@@ -672,6 +714,7 @@ main(void)
 		TEST(test_refusals),
 		TEST(test_dedicated),
 		TEST(test_changes),
+		TEST(test_kept),
 		TEST(test_lines_are_named),
 		TEST(test_installed),
 		TEST(test_meanwhile),
