@@ -40,7 +40,7 @@ demo:
 	@tools/demo
 
 check: deps-build-check-host-image-demo
-	@tests/check unit style link guest sanitize sim fuzz host
+	@tests/check unit style link jail guest sanitize sim fuzz host
 
 check-host: deps-build-check-host-image-demo
 	@tests/check host

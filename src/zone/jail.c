@@ -35,6 +35,7 @@
 #include <linux/keyctl.h>
 #include <linux/landlock.h>
 #include <linux/sched.h>
+#include <linux/securebits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -50,6 +51,14 @@
 
 #include "base/checked.h"
 #include "base/fd.h"
+
+/* tests/jail shows what each layer is good for by a jail that is without it. */
+#ifdef JAIL_TEST
+#include "jail_layers.h"
+#else
+#define JAIL_WITH(layer) true
+#define jail_keep_caps() 0
+#endif
 
 #define HIGH_FD           256 /* above every final number: where descriptors wait for their place */
 #define MEMLOCK_BYTES     (64ull * MIB)
@@ -114,6 +123,8 @@ stage_session(const struct jail_spec *s)
 	(void)sigemptyset(&none);
 	if (sigprocmask(SIG_SETMASK, &none, NULL) != 0 || setsid() < 0)
 		return (-errno);
+	if (!JAIL_WITH(JAIL_UTS))
+		return (0); /* the name would be the host's */
 	return (sethostname(s->hostname, strlen(s->hostname)) != 0 ? -errno : 0);
 }
 
@@ -159,7 +170,7 @@ stage_fds(const struct jail_spec *s, int *exec_fd, int *report_fd, int mount_fd[
 		if (dup3(high[i], mount_fd[i], O_CLOEXEC) < 0)
 			return (-errno);
 	}
-	if (syscall(SYS_close_range, (unsigned)n, ~0u, 0) != 0)
+	if (JAIL_WITH(JAIL_FDS) && syscall(SYS_close_range, (unsigned)n, ~0u, 0) != 0)
 		return (-errno);
 	return (0);
 }
@@ -171,6 +182,10 @@ stage_fds(const struct jail_spec *s, int *exec_fd, int *report_fd, int mount_fd[
 static int
 stage_identity(const struct jail_spec *s)
 {
+	if (!JAIL_WITH(JAIL_UID))
+		return (setresuid(0, 0, 0) != 0 ? -errno : 0);
+	if (!JAIL_WITH(JAIL_USERNS) && prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) != 0)
+		return (-errno);
 	if (setgroups(0, NULL) != 0 || setresgid(s->uid, s->uid, s->uid) != 0 ||
 	    setresuid(s->uid, s->uid, s->uid) != 0)
 		return (-errno);
@@ -187,14 +202,18 @@ static const char *const namespace_kinds[] = { "user", "mnt", "pid", "net", "ipc
 static int
 stage_parting(int limit_fd[NITEMS(namespace_kinds)])
 {
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+	if (JAIL_WITH(JAIL_KEYRING) && syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 &&
+	    errno != ENOSYS)
 		return (-errno);
 	for (size_t i = 0; i < NITEMS(namespace_kinds); i++) {
 		char path[64];
 
 		(void)snprintf(
 		    path, sizeof(path), "/proc/sys/user/max_%s_namespaces", namespace_kinds[i]);
-		if ((limit_fd[i] = open(path, O_WRONLY | O_CLOEXEC)) < 0)
+		/* Without a user namespace of our own these are the host's. */
+		limit_fd[i] = -1;
+		if (JAIL_WITH(JAIL_NESTED) && JAIL_WITH(JAIL_USERNS) &&
+		    (limit_fd[i] = open(path, O_WRONLY | O_CLOEXEC)) < 0)
 			return (-errno);
 	}
 	return (0);
@@ -225,6 +244,8 @@ stage_root(const struct jail_spec *s, const int mount_fd[JAIL_MOUNTS_MAX])
 	unsigned attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 	int fs, mnt;
 
+	if (!JAIL_WITH(JAIL_ROOT))
+		return (0);
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 		return (-errno);
 	if ((fs = (int)syscall(SYS_fsopen, "tmpfs", 1 /* FSOPEN_CLOEXEC */)) < 0)
@@ -258,12 +279,12 @@ stage_root(const struct jail_spec *s, const int mount_fd[JAIL_MOUNTS_MAX])
  * stage 9, could raise them.
  */
 static int
-stage_namespaces(const int limit_fd[NITEMS(namespace_kinds)])
+stage_namespaces(int limit_fd[NITEMS(namespace_kinds)])
 {
 	for (size_t i = 0; i < NITEMS(namespace_kinds); i++) {
-		if (write(limit_fd[i], "0", 1) != 1)
+		if (limit_fd[i] >= 0 && write(limit_fd[i], "0", 1) != 1)
 			return (-errno);
-		(void)close(limit_fd[i]);
+		fd_close(&limit_fd[i]);
 	}
 	return (0);
 }
@@ -288,7 +309,7 @@ stage_rlimits(const struct jail_spec *s)
 		{ RLIMIT_FSIZE, s->file_max != 0 ? s->file_max : RLIM_INFINITY },
 	};
 
-	for (size_t i = 0; i < NITEMS(limits); i++) {
+	for (size_t i = 0; JAIL_WITH(JAIL_LIMITS) && i < NITEMS(limits); i++) {
 		__rlimit_resource_t what = (__rlimit_resource_t)limits[i].what;
 		struct rlimit r;
 
@@ -312,6 +333,8 @@ stage_caps(void)
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
+	if (!JAIL_WITH(JAIL_CAPS))
+		return (jail_keep_caps());
 	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++) {
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0)
 			return (-errno);
@@ -404,10 +427,11 @@ landlock(const struct jail_spec *s, int exec_fd, const int mount_fd[JAIL_MOUNTS_
 static int
 stage_sealed(const struct jail_spec *s, int exec_fd, const int mount_fd[JAIL_MOUNTS_MAX])
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	if ((JAIL_WITH(JAIL_SEALED) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
 		return (-errno);
-	return (landlock(s, exec_fd, mount_fd));
+	return (JAIL_WITH(JAIL_LANDLOCK) && JAIL_WITH(JAIL_SEALED) ? landlock(s, exec_fd, mount_fd)
+								   : 0);
 }
 
 /* The child: runs the stages; returns only by its end. Only system calls from here on. */
@@ -477,6 +501,10 @@ map_ids(pid_t pid, uint32_t uid)
 	char line[64];
 	int rc;
 
+	if (!JAIL_WITH(JAIL_USERNS))
+		return (0);
+	if (!JAIL_WITH(JAIL_UID))
+		uid = 0;
 	(void)snprintf(line, sizeof(line), "%u %u 1\n", uid, uid);
 	if ((rc = write_proc(pid, "uid_map", line)) != 0)
 		return (rc);
@@ -497,13 +525,18 @@ raise_locked(pid_t pid, uint64_t bytes)
 	return (prlimit(pid, RLIMIT_MEMLOCK, &r, NULL) != 0 ? -errno : 0);
 }
 
-/* 1 */
+/* 1: with all namespaces of its own. */
 static pid_t
 clone_into(int cgroup_fd, int *pidfd)
 {
 	struct clone_args args = {
-		.flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
-		    CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PIDFD,
+		.flags = (JAIL_WITH(JAIL_USERNS) ? CLONE_NEWUSER : 0) |
+		    (JAIL_WITH(JAIL_PID) ? CLONE_NEWPID : 0) |
+		    (JAIL_WITH(JAIL_ROOT) ? CLONE_NEWNS : 0) |
+		    (JAIL_WITH(JAIL_NET) ? CLONE_NEWNET : 0) |
+		    (JAIL_WITH(JAIL_IPC) ? CLONE_NEWIPC : 0) |
+		    (JAIL_WITH(JAIL_UTS) ? CLONE_NEWUTS : 0) |
+		    (JAIL_WITH(JAIL_CGROUP) ? CLONE_NEWCGROUP : 0) | CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)pidfd,
 		.exit_signal = SIGCHLD,
 	};

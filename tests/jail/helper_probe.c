@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A program in swtpm's place ($SWTPM_BIN), for the tests of the zone: it tries to get out of a
- * helper's jail (zone/helper.h), whose root is not empty, in every way it knows, and writes into the
- * one folder that it may write to, one line each, to /state/probe: "NAME: refused (reason)" or
- * "NAME: DONE". Then it waits to be killed. Static; it is no part of the product.
+ * A program in the place of a helper (zone/helper.h), for the tests of the zone: swtpm ($SWTPM_BIN),
+ * zhyve-blk ($ZHYVE_BLK_BIN) or zhyve-vnc ($ZHYVE_VNC_BIN). It tries to get out of the helper's jail
+ * in every way of hostile.h, and where the root is not empty (swtpm's) in some more. What it found it
+ * leaves where it may, one line each, "NAME: refused (reason)" or "NAME: DONE", at last "end: N
+ * tried": swtpm's in /state/probe, zhyve-blk's on its disk, zhyve-vnc's for a client of its socket.
+ * Then it waits to be killed. Static; it is no part of the product.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,6 +23,8 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "hostile.h"
 
 static FILE *out;
 
@@ -130,22 +134,98 @@ probe_limits(void)
 	tried("32 processes", rc);
 }
 
-int
-main(void)
+static unsigned ntried;
+
+static void
+tell(const struct attempt_group *g, const struct attempt *a, enum hostile_filter filter,
+    enum hostile_end end, int number)
 {
-	umask(022);
-	if ((out = fopen("/state/probe.new", "we")) == NULL)
-		return (1);
+	ntried++;
+	if (end == END_DONE || end == END_OTHER)
+		(void)fprintf(out, "%s, %s (%s): DONE (%d)\n", g->name, a->name,
+		    hostile_filter_names[filter], number);
+}
+
+static void
+identity(void)
+{
 	(void)fprintf(out, "identity: uid %u gid %u pid %d groups %d\n", getuid(), getgid(),
 	    (int)getpid(), getgroups(0, NULL));
+}
+
+/* What we opened ourselves follows what was handed over; the last of both. */
+static int
+last_of(int handed)
+{
+	return (fileno(out) == handed + 1 ? handed + 1 : handed);
+}
+
+static void
+in_swtpm(void)
+{
+	if ((out = fopen("/state/probe.new", "we")) == NULL)
+		_exit(1);
+	bait.highest = last_of(3);
+	identity();
+	hostile_try(FILTER_NONE, false, tell);
 	probe_files();
 	probe_landlock();
 	probe_exec();
 	probe_privileges();
 	probe_network();
 	probe_limits();
+	(void)fprintf(out, "end: %u tried\n", ntried);
 	(void)fclose(out);
 	(void)rename("/state/probe.new", "/state/probe");
+}
+
+static void
+in_blk(void)
+{
+	if ((out = fdopen(dup(4), "w")) == NULL)
+		_exit(1);
+	bait.highest = last_of(4);
+	identity();
+	hostile_try(FILTER_NONE, false, tell);
+	hostile_try(FILTER_BLK_MAIN, false, tell);
+	(void)fprintf(out, "end: %u tried\n", ntried);
+	(void)fclose(out);
+}
+
+static void
+in_vnc(void)
+{
+	char *text;
+	size_t len;
+
+	bait.highest = 6;
+	bait.lent = 3; /* the framebuffer */
+	if ((out = open_memstream(&text, &len)) == NULL)
+		_exit(1);
+	identity();
+	hostile_try(FILTER_NONE, false, tell);
+	hostile_try(FILTER_VNC, false, tell);
+	(void)fprintf(out, "end: %u tried\n", ntried);
+	(void)fclose(out);
+	for (;;) {
+		int client = accept(5, NULL, NULL);
+
+		(void)!write(client, text, len);
+		(void)close(client);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	umask(022);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (argc > 0 && strcmp(argv[0], "zhyve-blk") == 0)
+		in_blk();
+	else if (argc > 0 && strcmp(argv[0], "zhyve-vnc") == 0)
+		in_vnc();
+	else
+		in_swtpm();
 	for (;;)
 		(void)pause();
 }

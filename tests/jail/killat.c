@@ -1,26 +1,41 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * In zoneadmd's place ($ZONEADMD_BIN): runs the real one ($KILLAT_PROGRAM) under ptrace and kills
- * the daemon as it enters its $KILLAT-th system call. At the end the number of calls that were seen
- * goes to the file $KILLAT_COUNT. What the daemon starts (zhyve) is let go at its first stop.
+ * Runs a program under ptrace and does something to one process as it enters its $KILLAT-th system
+ * call: kills it, or lets that one call fail with $KILLAT_ERRNO (a number) without being made.
  *
- * Whoever started us waits for this process as for zoneadmd's first one, so the tracing is left to
- * a process of its own. It is no part of the product.
+ * $KILLAT_WHO says which: "tool", the program itself; "daemon", what zoneadmd becomes (then this runs
+ * in zoneadmd's place, $ZONEADMD_BIN, and who started us is to think so: the tracing is left to a
+ * process of its own); "zhyve", the first process that the daemon makes, from its first moment in
+ * the jail on. The program is $KILLAT_PROGRAM; the number of calls that were seen goes to the file
+ * $KILLAT_COUNT at the end. All other processes are let go at their first stop. No part of the product.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static pid_t first, daemon_pid;
+#define OPTIONS \
+	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL)
+
+static enum {
+	TOOL,
+	DAEMON,
+	ZHYVE
+} who;
+static pid_t first, daemon_pid, target;
 static unsigned long calls, limit;
-static bool entering; /* the next system call stop of the daemon is an entry */
+static int inject;    /* errno; 0: kill */
+static bool entering; /* the next system call stop of the target is an entry */
+static bool skipped;  /* ... and what it entered is not made */
 
 static void
 go_on(enum __ptrace_request how, pid_t pid, int signo)
@@ -28,14 +43,67 @@ go_on(enum __ptrace_request how, pid_t pid, int signo)
 	(void)ptrace(how, pid, NULL, (void *)(long)signo);
 }
 
+/* What does not fail, or must be made. */
+static bool
+never_fails(long nr)
+{
+	static const long calls_that[] = { SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_close,
+		SYS_munmap, SYS_futex, SYS_execve, SYS_execveat, SYS_wait4, SYS_getpid, SYS_getuid,
+		SYS_geteuid, SYS_umask, SYS_restart_syscall };
+
+	for (size_t i = 0; i < sizeof(calls_that) / sizeof(calls_that[0]); i++) {
+		if (calls_that[i] == nr)
+			return (true);
+	}
+	return (false);
+}
+
+static long
+get(size_t at)
+{
+	return (ptrace(PTRACE_PEEKUSER, target, (void *)at, NULL));
+}
+
 static void
-daemon_call(void)
+put(size_t at, long value)
+{
+	(void)ptrace(PTRACE_POKEUSER, target, (void *)at, (void *)value);
+}
+
+static void
+target_call(void)
 {
 	entering = !entering;
-	if (!entering)
+	if (!entering) {
+		if (skipped)
+			put(offsetof(struct user, regs.rax), -inject);
+		skipped = false;
 		return;
-	if (++calls == limit)
-		(void)kill(daemon_pid, SIGKILL);
+	}
+	if (++calls != limit)
+		return;
+	if (inject == 0) {
+		(void)kill(target, SIGKILL);
+	} else if (never_fails(get(offsetof(struct user, regs.orig_rax)))) {
+		limit++;
+	} else {
+		put(offsetof(struct user, regs.orig_rax), -1);
+		skipped = true;
+	}
+}
+
+/* Is it one we stay with? */
+static bool
+ours(pid_t pid)
+{
+	if (pid != first && who != TOOL && daemon_pid == 0) {
+		daemon_pid = pid;
+		if (who == DAEMON)
+			target = pid;
+	} else if (who == ZHYVE && target == 0 && pid != first && pid != daemon_pid) {
+		target = pid;
+	}
+	return (pid == first || pid == target || (who == ZHYVE && pid == daemon_pid));
 }
 
 /* A stop of one of the traced processes. */
@@ -44,20 +112,18 @@ stopped(pid_t pid, int status)
 {
 	int signo = WSTOPSIG(status);
 
-	if (pid != first && daemon_pid == 0)
-		daemon_pid = pid;
-	if (pid != first && pid != daemon_pid) { /* zhyve: none of ours */
+	if (!ours(pid)) {
 		go_on(PTRACE_DETACH, pid, 0);
 		return;
 	}
 	if (signo == (SIGTRAP | 0x80)) {
-		if (pid == daemon_pid)
-			daemon_call();
+		if (pid == target)
+			target_call();
 		signo = 0;
 	} else if (signo == SIGTRAP || signo == SIGSTOP) { /* events, and a new process's first */
 		signo = 0;
 	}
-	go_on(pid == daemon_pid ? PTRACE_SYSCALL : PTRACE_CONT, pid, signo);
+	go_on(pid == target ? PTRACE_SYSCALL : PTRACE_CONT, pid, signo);
 }
 
 static void
@@ -72,9 +138,11 @@ write_count(void)
 	}
 }
 
-static void __attribute__((noreturn)) trace(int done_fd)
+/* Until the last of ours has ended; the first one's wait status. */
+static int
+trace(int *done_fd)
 {
-	int status;
+	int status, last = 0;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR) {
@@ -82,65 +150,90 @@ static void __attribute__((noreturn)) trace(int done_fd)
 			continue;
 		if (WIFSTOPPED(status)) {
 			stopped(pid, status);
-		} else if (pid == first) {
-			(void)close(done_fd);
-			if (daemon_pid == 0 && WIFSIGNALED(status))
+			continue;
+		}
+		if (pid == first) {
+			last = status;
+			(void)close(*done_fd);
+			*done_fd = -1;
+			if (who == TOOL || (daemon_pid == 0 && WIFSIGNALED(status)))
 				break;
-		} else if (pid == daemon_pid) {
+		} else if (pid == daemon_pid || (who != ZHYVE && pid == target)) {
 			break;
 		}
 	}
 	write_count();
-	_exit(0);
+	return (last);
 }
 
-static void __attribute__((noreturn)) start(char **argv, int done_fd)
+static void
+start(char **argv)
 {
-	const char *program = getenv("KILLAT_PROGRAM");
 	int status;
 
-	(void)setsid();
+	argv[0] = getenv("KILLAT_PROGRAM");
 	if ((first = fork()) == 0) {
 		(void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		(void)raise(SIGSTOP);
-		(void)execv(program, argv);
+		(void)execv(argv[0], argv);
 		_exit(127);
 	}
-	/* The caller reads until the last writer of its pipe has closed it: that is not us. */
+	(void)waitpid(first, &status, 0);
+	(void)ptrace(PTRACE_SETOPTIONS, first, NULL, (void *)OPTIONS);
+	if (who == TOOL)
+		target = first;
+	go_on(who == TOOL ? PTRACE_SYSCALL : PTRACE_CONT, first, 0);
+}
+
+/* The caller reads until the last writer of its pipe has closed it: that is not us. */
+static void
+close_all_but(int keep)
+{
 	for (int fd = 3; fd < 64; fd++) {
-		if (fd != done_fd)
+		if (fd != keep)
 			(void)close(fd);
 	}
-	(void)waitpid(first, &status, 0);
-	(void)ptrace(PTRACE_SETOPTIONS, first, NULL,
-	    (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE |
-		PTRACE_O_EXITKILL));
-	go_on(PTRACE_CONT, first, 0);
-	trace(done_fd);
+}
+
+static int
+tool(char **argv)
+{
+	int none = -1, status;
+
+	start(argv);
+	status = trace(&none);
+	return (WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
 int
 main(int argc, char **argv)
 {
-	const char *at = getenv("KILLAT");
+	const char *at = getenv("KILLAT"), *error = getenv("KILLAT_ERRNO"),
+		   *name = getenv("KILLAT_WHO");
 	int done[2];
 	char c;
 
-	if (at == NULL || getenv("KILLAT_PROGRAM") == NULL || pipe2(done, O_CLOEXEC) != 0) {
+	if (argc < 1 || at == NULL || getenv("KILLAT_PROGRAM") == NULL ||
+	    pipe2(done, O_CLOEXEC) != 0) {
 		(void)fprintf(
 		    stderr, "killat: wants KILLAT and KILLAT_PROGRAM in its environment\n");
 		return (2);
 	}
 	limit = strtoul(at, NULL, 10);
+	inject = error != NULL ? atoi(error) : 0;
+	who = name == NULL || strcmp(name, "daemon") == 0 ? DAEMON : *name == 't' ? TOOL : ZHYVE;
+	if (who == TOOL)
+		return (tool(argv));
 	if (fork() == 0) {
 		(void)close(done[0]);
-		start(argv, done[1]);
+		(void)setsid();
+		start(argv);
+		close_all_but(done[1]);
+		(void)trace(&done[1]);
+		_exit(0);
 	}
 	(void)close(done[1]);
-	for (int fd = 3; fd < 64; fd++) {
-		if (fd != done[0])
-			(void)close(fd);
-	}
+	close_all_but(done[0]);
 	(void)!read(done[0], &c, 1);
-	return (argc > 0 ? 0 : 1);
+	return (0);
 }

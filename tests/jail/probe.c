@@ -1,42 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A program in zhyve's place ($ZHYVE_BIN), for the tests of the zone. It speaks zhyve's side of the
- * wire; on the way up it tries to get out of the jail in every way it knows and reports each on
- * COM1, one line each: "probe NAME: refused (reason)" or "probe NAME: DONE". Then it obeys lines
+ * wire; on the way up it tries to get out of the jail in every way of hostile.h and reports those that
+ * succeed on COM1, one line each: "probe NAME: DONE", at last "probe end: N tried". Then it obeys lines
  * read from COM1: reset, power-off, halt, triple-fault, error, panic, crash, wire-garbage,
  * wire-order, silent (closes the wire), flood N (bytes on COM1), fork N, eat N (MiB),
- * ask REQUEST (on COM2), exit N, and echoes any
- * other. The power button (WIRE_POWER_BUTTON) ends it as power-off unless "deaf" was said. With the
+ * ask REQUEST (on COM2), exit N, and echoes any other. The power button (WIRE_POWER_BUTTON) ends it as power-off unless "deaf" was said. With the
  * kernel command line "fail" it refuses to come up, with "hang" it never does, with "die" it is
  * killed by its own signal.
  *
- * Static, no dependency but the wire. It is no part of the product.
+ * Static. It is no part of the product.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/landlock.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "hostile.h"
 #include "wire/wire.h"
 
-static int com1 = -1, com2 = -1, wire_fd = -1;
+static int com1 = -1, com2 = -1, wire_fd = -1, kvm_fd = -1;
 static const char *cmdline = "";
 static bool deaf;
 
@@ -69,101 +59,16 @@ say(const char *fmt, ...)
 
 /* ---- ways out ---- */
 
-/* rc as of a system call: it must have failed. */
-static void
-tried(const char *name, long rc)
-{
-	if (rc < 0)
-		say("probe %s: refused (%s)", name, strerror(errno));
-	else
-		say("probe %s: DONE", name);
-}
+static unsigned tried;
 
 static void
-probe_files(void)
+tell(const struct attempt_group *g, const struct attempt *a, enum hostile_filter filter,
+    enum hostile_end end, int number)
 {
-	static const char *const paths[] = { "/etc/passwd", "/proc/self/status", "/proc/1/mem",
-		"/dev/kvm", "/dev/null", "/sys/kernel", "/zones", "/run/zones",
-		"../../../../etc/passwd", "/proc/self/exe" };
-
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		char name[64];
-		(void)snprintf(name, sizeof(name), "open %s", paths[i]);
-		tried(name, open(paths[i], O_RDONLY));
-	}
-	tried("create /x", open("/x", O_RDWR | O_CREAT, 0600));
-	tried("mkdir /d", mkdir("/d", 0700));
-	tried("mknod /n", mknod("/n", S_IFCHR | 0600, 0));
-	tried("tmpfile", open("/", O_RDWR | O_TMPFILE, 0600));
-	tried("open_by_handle", syscall(SYS_open_by_handle_at, 0, NULL, O_RDONLY));
-	/* Whatever is listed in the root is too much. */
-	int fd = open("/", O_RDONLY | O_DIRECTORY);
-	char buf[1024];
-	long n = fd >= 0 ? syscall(SYS_getdents64, fd, buf, sizeof(buf)) : -1;
-	if (n > 48) /* "." and ".." */
-		say("probe list /: DONE (%ld bytes)", n);
-	else
-		say("probe list /: refused (%s)", fd < 0 ? strerror(errno) : "it is empty");
-}
-
-static void
-probe_privileges(void)
-{
-	tried("mount", mount("none", "/", "tmpfs", 0, NULL));
-	tried("remount", mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND, NULL));
-	tried("umount", umount2("/", MNT_DETACH));
-	tried("chroot", chroot("/"));
-	tried("unshare user", unshare(CLONE_NEWUSER));
-	tried("unshare mount", unshare(CLONE_NEWNS));
-	tried("sethostname", sethostname("x", 1));
-	tried("setuid 0", setuid(0));
-	tried("setgid 0", setgid(0));
-	tried("setgroups", syscall(SYS_setgroups, 0, NULL));
-	tried("caller's session keyring",
-	    syscall(SYS_keyctl, 11 /* READ */, -3 /* session */, NULL, 0) > 0
-		? 0
-		: (errno = ENOKEY, -1));
-	tried("bpf", syscall(SYS_bpf, 0, NULL, 0));
-	tried("perf_event_open", syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0));
-	tried("init_module", syscall(SYS_init_module, NULL, 0, ""));
-	tried("reboot", syscall(SYS_reboot, 0xfee1dead, 672274793, 0, NULL));
-	tried("raise core", setrlimit(RLIMIT_CORE, &(struct rlimit){ 1, 1 }));
-	tried("raise nproc", setrlimit(RLIMIT_NPROC, &(struct rlimit){ 100000, 100000 }));
-	tried("new privileges", prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0));
-	tried("ptrace pid 2", ptrace(PTRACE_ATTACH, 2, NULL, NULL));
-	tried("kill others", kill(-1, SIGKILL));
-	tried("nice", setpriority(PRIO_PROCESS, 0, -10));
-}
-
-static void
-probe_sockets(void)
-{
-	struct sockaddr_un abstract = { .sun_family = AF_UNIX, .sun_path = "\0zhyve-probe" };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	/* A network of its own, with no interface up: nothing to reach. */
-	const unsigned char any[16] = { AF_INET & 0xff, 0, 0, 80, 127, 0, 0, 1 };
-
-	tried("raw socket", socket(AF_INET, SOCK_RAW, 1));
-	tried("packet socket", socket(AF_PACKET, SOCK_RAW, 0));
-	tried("connect",
-	    fd < 0 ? -1 : connect(fd, (const struct sockaddr *)(const void *)any, sizeof(any)));
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	tried("unix connect",
-	    fd < 0 ? -1 : connect(fd, (struct sockaddr *)&abstract, sizeof(abstract)));
-}
-
-/* Descriptors beyond those the command line names. */
-static void
-probe_descriptors(int highest)
-{
-	unsigned extra = 0;
-
-	for (int fd = highest + 1; fd < 4096; fd++)
-		extra += fcntl(fd, F_GETFD) >= 0;
-	if (extra != 0)
-		say("probe descriptors: DONE (%u beyond %d)", extra, highest);
-	else
-		say("probe descriptors: refused (none beyond %d)", highest);
+	tried++;
+	if (end == END_DONE || end == END_OTHER)
+		say("probe %s, %s (%s): DONE (%d)", g->name, a->name, hostile_filter_names[filter],
+		    number);
 }
 
 static void
@@ -173,15 +78,17 @@ probe_identity(char **envp)
 	    getgroups(0, NULL), envp[0] == NULL ? "empty" : envp[0]);
 }
 
+/* Each way out as it is, and under zhyve's own filters. */
 static void
-probe_all(int highest, char **envp)
+probe_all(int highest, int kvm, char **envp)
 {
-	probe_descriptors(highest); /* before more are opened */
+	bait.highest = highest;
+	bait.kvm = kvm;
 	probe_identity(envp);
-	probe_files();
-	probe_privileges();
-	probe_sockets();
-	say("probe end");
+	hostile_try(FILTER_NONE, false, tell);
+	hostile_try(FILTER_ZHYVE_MAIN, false, tell);
+	hostile_try(FILTER_ZHYVE_VCPU, false, tell);
+	say("probe end: %u tried", tried);
 }
 
 /* ---- zhyve's side of the wire ---- */
@@ -354,6 +261,8 @@ read_args(int argc, char **argv)
 			com2 = atoi(argv[i] + 8);
 		if (strncmp(argv[i], "wire=fd:", 8) == 0)
 			wire_fd = atoi(argv[i] + 8);
+		if (strncmp(argv[i], "kvm=fd:", 7) == 0)
+			kvm_fd = atoi(argv[i] + 7);
 		if (strncmp(argv[i], "boot.cmdline=", 13) == 0)
 			cmdline = argv[i] + 13;
 	}
@@ -385,7 +294,7 @@ main(int argc, char **argv, char **envp)
 	if (strstr(cmdline, "loop") != NULL)
 		stop(WIRE_STOP_RESET, "told to loop");
 	if (strstr(cmdline, "quiet") == NULL)
-		probe_all(highest, envp);
+		probe_all(highest, kvm_fd, envp);
 	say("ready");
 	serve();
 }
