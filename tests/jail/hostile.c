@@ -18,6 +18,7 @@
 
 #include "base/checked.h"
 #include "procs/blk/confine.h"
+#include "procs/net/confine.h"
 #include "procs/vnc/confine.h"
 #include "procs/zhyve/seccomp.h"
 
@@ -34,6 +35,7 @@ const char *const hostile_filter_names[FILTER_COUNT] = {
 	[FILTER_ZHYVE_DISK] = "zhyve's disk threads",
 	[FILTER_BLK_MAIN] = "zhyve-blk's main thread",
 	[FILTER_BLK_DISK] = "zhyve-blk's disk threads",
+	[FILTER_NET] = "zhyve-net",
 	[FILTER_VNC] = "zhyve-vnc",
 };
 
@@ -77,6 +79,8 @@ enter(enum hostile_filter filter)
 		return (blk_confine(BLK_MAIN));
 	case FILTER_BLK_DISK:
 		return (blk_confine(BLK_DISK));
+	case FILTER_NET:
+		return (net_confine());
 	case FILTER_VNC:
 		return (confine_calls(NULL));
 	default:
