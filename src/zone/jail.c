@@ -52,10 +52,8 @@
 #include "base/checked.h"
 #include "base/fd.h"
 
-/* tests/jail shows what each layer is good for by a jail that is without it. */
-#ifdef JAIL_TEST
-#include "jail_layers.h"
-#else
+/* tests/jail shows what each layer is good for by a jail that is without it, and defines these. */
+#ifndef JAIL_WITH
 #define JAIL_WITH(layer) true
 #define jail_keep_caps() 0
 #endif

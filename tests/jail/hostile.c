@@ -166,23 +166,24 @@ hostile_try(enum hostile_filter filter, bool all, hostile_tell *tell)
 	}
 }
 
-/* True when the filter lets the call through. One that only seems to wait is given its time. */
-static bool
-let_through(const struct attempt *a, enum hostile_filter filter)
+/* How one call ends. One that only seems to wait is given its time. */
+static enum hostile_end
+call_ends(const struct attempt *a, enum hostile_filter filter, int *number)
 {
-	enum hostile_end end;
-	int number;
+	enum hostile_end end = try_one(a, filter, BRIEF_MS, number);
 
-	end = try_one(a, filter, BRIEF_MS, &number);
-	if (end == END_OTHER && number == SIGALRM)
-		end = try_one(a, filter, shared()->called ? 4 * BRIEF_MS : WAIT_MS, &number);
-	return (end != END_KILLED);
+	if (end == END_OTHER && *number == SIGALRM)
+		end = try_one(a, filter, shared()->called ? 4 * BRIEF_MS : WAIT_MS, number);
+	return (end);
 }
 
 void
-hostile_calls(enum hostile_filter filter, void (*let)(enum hostile_filter filter, long nr))
+hostile_calls(
+    enum hostile_filter filter, void (*let)(enum hostile_filter filter, long nr, bool refused))
 {
 	static char somewhere[4096] __attribute__((aligned(4096)));
+	enum hostile_end end;
+	int number;
 
 	for (long nr = 0; nr < NR_MAX; nr++) {
 		/* Descriptors that are none, memory that is there. */
@@ -193,7 +194,9 @@ hostile_calls(enum hostile_filter filter, void (*let)(enum hostile_filter filter
 		/* Newer kernels let uretprobe and uprobe pass every filter. */
 		if (nr == 335 || nr == 336)
 			continue;
-		if (let_through(&odd, filter) || let_through(&even, filter))
-			let(filter, nr);
+		end = call_ends(&odd, filter, &number);
+		if (end == END_KILLED && (end = call_ends(&even, filter, &number)) == END_KILLED)
+			continue;
+		let(filter, nr, end == END_REFUSED && number == EPERM);
 	}
 }

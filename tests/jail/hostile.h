@@ -77,7 +77,11 @@ enum hostile_end {
 typedef void hostile_tell(const struct attempt_group *g, const struct attempt *a,
     enum hostile_filter filter, enum hostile_end end, int number);
 void hostile_try(enum hostile_filter filter, bool all, hostile_tell *tell);
-/* Every system call by number; `let` hears of those that the filter lets through. */
-void hostile_calls(enum hostile_filter filter, void (*let)(enum hostile_filter filter, long nr));
+/*
+ * Every system call by number; `let` hears of those that the filter lets through, or (refused) lets
+ * end with EPERM.
+ */
+void hostile_calls(
+    enum hostile_filter filter, void (*let)(enum hostile_filter filter, long nr, bool refused));
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * hostile: executed in a jail by jailer.c; makes every attempt, and tells each on a descriptor:
- * GROUP, NAME, LAYERS, FILTER, how it ended, number; or "call", FILTER, NUMBER for a system call that a
- * filter lets through.
+ * GROUP, NAME, LAYERS, FILTER, how it ended, number; or "call" ("eperm"), FILTER, NUMBER for a system
+ * call that a filter lets through (refuses with an error).
  *
  *   hostile report=N lent=N kvm=N pid=N port=N highest=N {full | once | all}
  *
@@ -29,9 +29,10 @@ tell(const struct attempt_group *g, const struct attempt *a, enum hostile_filter
 }
 
 static void
-let(enum hostile_filter filter, long nr)
+let(enum hostile_filter filter, long nr, bool refused)
 {
-	(void)dprintf(report, "call\t%s\t%ld\n", hostile_filter_names[filter], nr);
+	(void)dprintf(
+	    report, "%s\t%s\t%ld\n", refused ? "eperm" : "call", hostile_filter_names[filter], nr);
 }
 
 static void
