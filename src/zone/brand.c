@@ -226,7 +226,9 @@ make_nic(struct maker *m, const struct znet *net, size_t index, struct vnic_spec
 	else if (net->vlan_id != NULL && parse_u32(net->vlan_id, 0, 4094, &vlan) != 0)
 		brand_fail(m, EINVAL, "net %s: vlan-id '%s' is not a number between 0 and 4094",
 		    who, net->vlan_id);
-	if (m->rc == 0 && (m->rc = protect_conf(net, &v->protect, m->e)) != 0)
+	if (m->rc == 0 &&
+	    ((m->rc = protect_conf(net, &v->protect, m->e)) != 0 ||
+		(m->rc = protect_conf_isolated(net, &v->isolated, m->e)) != 0))
 		(void)err_ctx(m->e, "net %s", who);
 	if (m->rc != 0)
 		return;

@@ -406,6 +406,12 @@ zone_vcpus_get(const char *name, json_t **out, struct err *e)
 }
 
 int
+zone_links_apply(const char *name, struct err *e)
+{
+	return (ask_live(name, "UpdateLinks", NULL, NULL, e));
+}
+
+int
 zone_links_get(const char *name, json_t **out, struct err *e)
 {
 	int rc = call_running(name, "GetLinks", NULL, out, e);

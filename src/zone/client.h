@@ -74,6 +74,8 @@ int zone_apply(const char *name, json_t **later, struct err *e);
 int zone_vcpus_get(const char *name, json_t **out, struct err *e);
 /* Where a live zone's display is, as GetDisplay of org.zhyve.Zone says; *out is the caller's. */
 int zone_display_get(const char *name, json_t **out, struct err *e);
+/* Have a live zone's links protected as its stored configuration says by now. */
+int zone_links_apply(const char *name, struct err *e);
 /* A live zone's links with their counters, as GetLinks says; *out is the caller's. */
 int zone_links_get(const char *name, json_t **out, struct err *e);
 

@@ -67,13 +67,57 @@ take_first(void *ctx, void *data, size_t size)
 
 /* Tell the programs who the link is; nobody can change it afterwards. */
 static int
-set_link(const struct filter *f, const struct protect_link *link)
+set_link(const struct protect_bpf *obj, const struct protect_link *link)
 {
 	uint32_t zero = 0;
-	int fd = bpf_map__fd(f->obj->maps.link);
+	int fd = bpf_map__fd(obj->maps.link);
 
 	if (bpf_map_update_elem(fd, &zero, link, BPF_ANY) != 0 || bpf_map_freeze(fd) != 0)
 		return (-errno);
+	return (0);
+}
+
+/* The maps of `from` for what is not the link's identity; what is learned needs room, where it is. */
+static int
+take_maps(struct protect_bpf *obj, const struct protect_link *link, const struct protect_bpf *from)
+{
+	struct bpf_map *learned = obj->maps.learned_until;
+	bool learns = (link->flags & PROTECT_LEARN) != 0;
+	int rc;
+
+	if (from == NULL ||
+	    (learns && bpf_map__max_entries(from->maps.learned_until) < PROTECT_LEARNED_MAX))
+		rc = learns ? 0 : bpf_map__set_max_entries(learned, 1);
+	else
+		rc = bpf_map__reuse_fd(learned, bpf_map__fd(from->maps.learned_until));
+	if (rc != 0 || from == NULL)
+		return (rc);
+	if ((rc = bpf_map__reuse_fd(obj->maps.counters, bpf_map__fd(from->maps.counters))) != 0 ||
+	    (rc = bpf_map__reuse_fd(obj->maps.told, bpf_map__fd(from->maps.told))) != 0)
+		return (rc);
+	return (bpf_map__reuse_fd(obj->maps.firsts, bpf_map__fd(from->maps.firsts)));
+}
+
+static int
+load(const struct protect_link *link, const struct protect_bpf *from, struct protect_bpf **out)
+{
+	struct protect_bpf *obj;
+	int rc;
+
+	said[0] = '\0';
+	(void)libbpf_set_print(keep_said);
+	if ((obj = protect_bpf__open()) == NULL)
+		return (-errno);
+	rc = take_maps(obj, link, from);
+	if (rc == 0)
+		rc = protect_bpf__load(obj);
+	if (rc == 0)
+		rc = set_link(obj, link);
+	if (rc != 0) {
+		protect_bpf__destroy(obj);
+		return (rc);
+	}
+	*out = obj;
 	return (0);
 }
 
@@ -81,24 +125,12 @@ int
 filter_load(const struct protect_link *link, struct filter **out, struct err *e)
 {
 	struct filter *f = calloc(1, sizeof(*f));
-	int rc = 0;
+	int rc;
 
 	if (f == NULL)
 		return (err_set(e, ENOMEM, "cannot protect the link"));
-	said[0] = '\0';
-	(void)libbpf_set_print(keep_said);
 	f->ncpus = libbpf_num_possible_cpus();
-	if (f->ncpus < 0)
-		rc = f->ncpus;
-	else if ((f->obj = protect_bpf__open()) == NULL)
-		rc = -errno;
-	/* Room for what is learned only where something is. */
-	if (rc == 0 && (link->flags & PROTECT_LEARN) == 0)
-		rc = bpf_map__set_max_entries(f->obj->maps.learned_until, 1);
-	if (rc == 0)
-		rc = protect_bpf__load(f->obj);
-	if (rc == 0)
-		rc = set_link(f, link);
+	rc = f->ncpus < 0 ? f->ncpus : load(link, NULL, &f->obj);
 	if (rc == 0 &&
 	    (f->ring = ring_buffer__new(bpf_map__fd(f->obj->maps.firsts), take_first, f, NULL)) ==
 		NULL)
@@ -111,17 +143,46 @@ filter_load(const struct protect_link *link, struct filter **out, struct err *e)
 	return (0);
 }
 
+static int
+set(const struct protect_bpf *obj, struct nl *nl, const char *ifname, bool ingress, struct err *e)
+{
+	const struct bpf_program *prog = ingress ? obj->progs.from_guest : obj->progs.to_guest;
+
+	return (
+	    nl_filter_set(nl, ifname, ingress, bpf_program__fd(prog), bpf_program__name(prog), e));
+}
+
 int
 filter_attach(const struct filter *f, struct nl *nl, const char *ifname, struct err *e)
 {
-	int from = bpf_program__fd(f->obj->progs.from_guest);
-	int to = bpf_program__fd(f->obj->progs.to_guest);
 	int rc;
 
 	if ((rc = nl_filter_prepare(nl, ifname, e)) != 0 ||
-	    (rc = nl_filter_set(nl, ifname, true, from, "from_guest", e)) != 0 ||
-	    (rc = nl_filter_set(nl, ifname, false, to, "to_guest", e)) != 0)
+	    (rc = set(f->obj, nl, ifname, true, e)) != 0 ||
+	    (rc = set(f->obj, nl, ifname, false, e)) != 0)
 		return (err_ctx(e, "cannot protect the link"));
+	return (0);
+}
+
+/* The descriptors of the ring and of the event loop refer to the map, not to the programs. */
+int
+filter_replace(struct filter *f, const struct protect_link *link, struct nl *nl, const char *ifname,
+    struct err *e)
+{
+	struct protect_bpf *obj;
+	int rc;
+
+	if ((rc = load(link, f->obj, &obj)) != 0)
+		return (load_failed(rc, e));
+	rc = set(obj, nl, ifname, true, e);
+	if (rc == 0 && (rc = set(obj, nl, ifname, false, e)) != 0)
+		(void)set(f->obj, nl, ifname, true, NULL);
+	if (rc != 0) {
+		protect_bpf__destroy(obj);
+		return (err_ctx(e, "the link is protected as before, not as it is to be"));
+	}
+	protect_bpf__destroy(f->obj);
+	f->obj = obj;
 	return (0);
 }
 

@@ -23,6 +23,13 @@ struct filter;
 int filter_load(const struct protect_link *link, struct filter **out, struct err *e);
 /* Attach both directions. To be called while the interface cannot carry a frame yet. */
 int filter_attach(const struct filter *f, struct nl *nl, const char *ifname, struct err *e);
+/*
+ * Protect the link in another way from now on: programs with the new identity are loaded, and take
+ * the place of those attached, each in one step: every frame is judged, by the old or by the new. What
+ * was learned, counted and told goes on; a rate limit begins anew. On failure the filter is as it was.
+ */
+int filter_replace(struct filter *f, const struct protect_link *link, struct nl *nl,
+    const char *ifname, struct err *e);
 /* NULL is allowed. What is attached stays. */
 void filter_close(struct filter *f);
 

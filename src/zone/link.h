@@ -67,6 +67,7 @@ struct vnic_spec {
 	uint8_t mac[6]; /* the guest's; the tap itself has another */
 	uint16_t mtu;   /* 0: the tag's */
 	uint16_t vlan;  /* 0: none; 2 to 4094 */
+	bool isolated;  /* does not reach the tag's other isolated nics, nor they it */
 	/* What is checked on it; its MAC address and VLAN are put in by vnic_create. */
 	struct protect_link protect;
 };
@@ -81,6 +82,11 @@ struct vnic_spec {
  * MAC address by another nic on that bridge.
  */
 int vnic_create(const struct vnic_spec *spec, int *tap_fd, struct filter **filter, struct err *e);
+/*
+ * Protect and isolate a vnic that is there as `spec` says by now; no frame is without a filter
+ * meanwhile (filter_replace). Nothing else of it is changed.
+ */
+int vnic_update(const struct vnic_spec *spec, struct filter *filter, struct err *e);
 /*
  * Remove a tap by name, whoever holds it; 0 also when it does not exist. -EINVAL for an interface
  * that is no tap.

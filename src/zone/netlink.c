@@ -402,8 +402,8 @@ nl_link_set_silent(struct nl *nl, const char *name, struct err *e)
 	return (nl_failed(nl, rc, e, "keep IPv6 off", name));
 }
 
-int
-nl_port_set_learning(struct nl *nl, const char *name, bool learning, struct err *e)
+static int
+set_port(struct nl *nl, const char *name, uint16_t what, bool on, struct err *e)
 {
 	struct nlmsghdr *h;
 	struct ifinfomsg *ifi;
@@ -417,9 +417,21 @@ nl_port_set_learning(struct nl *nl, const char *name, bool learning, struct err 
 	ifi->ifi_family = AF_BRIDGE;
 	ifi->ifi_index = (int)index;
 	port = mnl_attr_nest_start(h, IFLA_PROTINFO);
-	mnl_attr_put_u8(h, IFLA_BRPORT_LEARNING, learning ? 1 : 0);
+	mnl_attr_put_u8(h, what, on ? 1 : 0);
 	mnl_attr_nest_end(h, port);
 	return (transact_link(nl, h, e, "set the bridge port", name));
+}
+
+int
+nl_port_set_learning(struct nl *nl, const char *name, bool learning, struct err *e)
+{
+	return (set_port(nl, name, IFLA_BRPORT_LEARNING, learning, e));
+}
+
+int
+nl_port_set_isolated(struct nl *nl, const char *name, bool isolated, struct err *e)
+{
+	return (set_port(nl, name, IFLA_BRPORT_ISOLATED, isolated, e));
 }
 
 static int

@@ -61,6 +61,8 @@ int nl_link_set_silent(struct nl *nl, const char *name, struct err *e);
 
 /* A bridge port: does the bridge learn addresses from its frames? */
 int nl_port_set_learning(struct nl *nl, const char *name, bool learning, struct err *e);
+/* Is it kept from the other ports that are isolated? */
+int nl_port_set_isolated(struct nl *nl, const char *name, bool isolated, struct err *e);
 /*
  * A static forwarding entry: frames for `mac` leave by port `name`. What the bridge had learned
  * about the address is replaced; -EEXIST when another port has a static entry for it (then two

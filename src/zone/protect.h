@@ -36,6 +36,23 @@ struct protect_v6 {
 	uint64_t addr[2], mask[2];
 };
 
+enum protect_direction {
+	PROTECT_FROM_GUEST,
+	PROTECT_TO_GUEST,
+	PROTECT_NDIRECTIONS
+};
+
+/* How long one takes at the highest rate, in 2^-16 ns; 0: no limit. */
+struct protect_limit {
+	uint64_t byte, packet;
+};
+#define PROTECT_BURST_NS 100000000ull /* what may come at once: the rate's worth of this time */
+
+/* When the next byte, and the next packet, are due at that rate: ns of a monotonic clock. */
+struct protect_meter {
+	uint64_t byte_at, packet_at;
+};
+
 /* Who a link is. */
 struct protect_link {
 	uint32_t flags;
@@ -46,6 +63,7 @@ struct protect_link {
 	struct protect_v4 v4[PROTECT_ADDRS_MAX];
 	struct protect_v6 v6[PROTECT_ADDRS_MAX];
 	uint16_t port[PROTECT_PORTS_MAX]; /* TCP ports that it may not reach */
+	struct protect_limit limit[PROTECT_NDIRECTIONS];
 };
 
 /* Why a frame is dropped: name, the counter of SmartOS (or ours) it belongs to, in words. */
@@ -73,6 +91,7 @@ struct protect_link {
 	X(DHCP_ID, "dhcp-id", "dhcpspoofed", "a DHCP client id that is not the link's")            \
 	X(PORT, "port", "blocked", "a blocked TCP port")                                           \
 	X(CHECKSUM, "checksum", "offload", "a checksum offload that would rewrite what was judged") \
+	X(RATE, "rate", "limited", "over the rate that the nic may have")                          \
 	X(NOT_OURS, "not-ours", "filtered", "to another MAC address than the link's")              \
 	X(OTHER_VLAN, "other-vlan", "filtered", "of another VLAN than the link's")
 /* clang-format on */
@@ -82,13 +101,6 @@ enum protect_reason {
 	PROTECT_REASONS_X(X)
 #undef X
 	PROTECT_NREASONS
-};
-
-/* Counters of a link: [direction][reason], frames. */
-enum protect_direction {
-	PROTECT_FROM_GUEST,
-	PROTECT_TO_GUEST,
-	PROTECT_NDIRECTIONS
 };
 
 /* Told when a frame of that direction is dropped for that reason for the first time. */
@@ -124,6 +136,25 @@ struct frame {
 	uint16_t tag;
 	bool gso; /* will be cut into several packets later */
 };
+
+/*
+ * Is a frame of `packets` packets and `len` bytes within the limit? If so it is counted. One that is
+ * larger than a burst may go when what went before is paid for, and delays what follows. The caller
+ * sees to it that nobody else uses the meter meanwhile.
+ */
+static inline __attribute__((always_inline)) bool
+protect_meter_take(struct protect_meter *m, const struct protect_limit *l, uint64_t now,
+    uint32_t len, uint32_t packets)
+{
+	uint64_t byte_at = m->byte_at > now ? m->byte_at : now;
+	uint64_t packet_at = m->packet_at > now ? m->packet_at : now;
+
+	if (byte_at - now > PROTECT_BURST_NS || packet_at - now > PROTECT_BURST_NS)
+		return (false);
+	m->byte_at = byte_at + (l->byte * len >> 16);
+	m->packet_at = packet_at + (l->packet * packets >> 16);
+	return (true);
+}
 
 #ifndef __BPF__
 /* The learned table of ordinary C: fixed, for one thread; the oldest makes room. */

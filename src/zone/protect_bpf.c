@@ -53,6 +53,18 @@ struct {
 	__type(value, uint32_t);
 } told SEC(".maps");
 
+/* Of each direction, how far its rate has come. */
+struct meter {
+	struct bpf_spin_lock lock;
+	struct protect_meter m;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PROTECT_NDIRECTIONS);
+	__type(key, uint32_t);
+	__type(value, struct meter);
+} meters SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 16384);
@@ -136,6 +148,31 @@ offload_is_honest(struct __sk_buff *skb, const struct protect_work *w)
 	return (at >= w->judged && at < skb->len);
 }
 
+/* ---- rates ---- */
+
+/* Several CPUs may carry frames of one nic. A frame that will be cut counts as what it becomes. */
+static __always_inline bool
+within_rate(struct __sk_buff *skb, const struct protect_link *l, uint32_t direction)
+{
+	const struct protect_limit limit = l->limit[direction];
+	uint32_t packets = 1, len = skb->len;
+	struct meter *meter;
+	uint64_t now;
+	bool ok;
+
+	if (limit.byte == 0 && limit.packet == 0)
+		return (true);
+	if ((meter = bpf_map_lookup_elem(&meters, &direction)) == NULL)
+		return (false);
+	if (skb->gso_size != 0)
+		packets = (len + skb->gso_size - 1) / skb->gso_size;
+	now = bpf_ktime_get_ns();
+	bpf_spin_lock(&meter->lock);
+	ok = protect_meter_take(&meter->m, &limit, now, len, packets);
+	bpf_spin_unlock(&meter->lock);
+	return (ok);
+}
+
 /* ---- the programs ---- */
 
 static __always_inline void
@@ -186,6 +223,8 @@ judge(struct __sk_buff *skb, uint32_t direction)
 	} else {
 		r = protect_to_guest(&f, l);
 	}
+	if (r == PROTECT_PASS && !within_rate(skb, l, direction))
+		r = PROTECT_RATE;
 	index = direction * PROTECT_NREASONS + r;
 	if ((count = bpf_map_lookup_elem(&counters, &index)) != NULL)
 		++*count;

@@ -161,6 +161,98 @@ set_switches(struct protect_link *l, const struct znet *net, struct err *e)
 	return (0);
 }
 
+/* ---- rates ---- */
+
+#define BITS_MIN    UINT64_C(64000) /* in a second */
+#define BITS_MAX    UINT64_C(1000000000000)
+#define PACKETS_MAX 1000000000u
+
+int
+protect_rate_parse(const char *text, uint64_t *bits)
+{
+	char digits[16];
+	size_t n = strspn(text, "0123456789");
+	uint64_t unit = UINT64_C(1000000);
+	uint32_t v;
+
+	if (n == 0 || n >= sizeof(digits) || (text[n] != '\0' && text[n + 1] != '\0'))
+		return (-EINVAL);
+	memcpy(digits, text, n);
+	digits[n] = '\0';
+	if (text[n] == 'K' || text[n] == 'k')
+		unit = 1000;
+	else if (text[n] == 'G' || text[n] == 'g')
+		unit = UINT64_C(1000000000);
+	else if (text[n] != 'M' && text[n] != 'm' && text[n] != '\0')
+		return (-EINVAL);
+	if (parse_u32(digits, 1, UINT32_MAX, &v) != 0 || v * unit < BITS_MIN || v * unit > BITS_MAX)
+		return (-EINVAL);
+	*bits = v * unit;
+	return (0);
+}
+
+/* maxbw and maxpps are of each direction; one with _tx (from the guest) or _rx goes before. */
+static int
+add_limit(struct protect_link *l, const struct znet *net, enum protect_direction d, struct err *e)
+{
+	const char *const bw = d == PROTECT_FROM_GUEST ? "maxbw_tx" : "maxbw_rx";
+	const char *const pps = d == PROTECT_FROM_GUEST ? "maxpps_tx" : "maxpps_rx";
+	const char *bits = zprop_get(net->prop, net->nprop, bw);
+	const char *packets = zprop_get(net->prop, net->nprop, pps);
+	uint64_t rate;
+	uint32_t n;
+
+	if (bits == NULL || *bits == '\0')
+		bits = zprop_get(net->prop, net->nprop, "maxbw");
+	if (packets == NULL || *packets == '\0')
+		packets = zprop_get(net->prop, net->nprop, "maxpps");
+	if (bits != NULL && *bits != '\0') {
+		if (protect_rate_parse(bits, &rate) != 0)
+			return (err_say(e, EINVAL,
+			    "%s: '%s' is not a rate from 64K to 1000G (bits in a second)", bw,
+			    bits));
+		l->limit[d].byte = (UINT64_C(8000000000) << 16) / rate;
+	}
+	if (packets != NULL && *packets != '\0') {
+		if (parse_u32(packets, 1, PACKETS_MAX, &n) != 0)
+			return (err_say(
+			    e, EINVAL, "%s: '%s' is not a number of packets", pps, packets));
+		l->limit[d].packet = (UINT64_C(1000000000) << 16) / n;
+	}
+	return (0);
+}
+
+bool
+protect_limited(const struct protect_link *l)
+{
+	for (unsigned d = 0; d < PROTECT_NDIRECTIONS; d++) {
+		if (l->limit[d].byte != 0 || l->limit[d].packet != 0)
+			return (true);
+	}
+	return (false);
+}
+
+bool
+protect_same(const struct protect_link *a, const struct protect_link *b)
+{
+	return (a->flags == b->flags && a->nv4 == b->nv4 && a->nv6 == b->nv6 &&
+	    a->nport == b->nport && memcmp(a->v4, b->v4, a->nv4 * sizeof(a->v4[0])) == 0 &&
+	    memcmp(a->v6, b->v6, a->nv6 * sizeof(a->v6[0])) == 0 &&
+	    memcmp(a->port, b->port, a->nport * sizeof(a->port[0])) == 0 &&
+	    memcmp(a->limit, b->limit, sizeof(a->limit)) == 0);
+}
+
+int
+protect_conf_isolated(const struct znet *net, bool *isolated, struct err *e)
+{
+	const char *v = zprop_get(net->prop, net->nprop, "isolated");
+
+	*isolated = false;
+	if (v != NULL && *v != '\0' && parse_bool(v, isolated) != 0)
+		return (err_say(e, EINVAL, "isolated: '%s' is neither true nor false", v));
+	return (0);
+}
+
 int
 protect_conf(const struct znet *net, struct protect_link *out, struct err *e)
 {
@@ -174,6 +266,9 @@ protect_conf(const struct znet *net, struct protect_link *out, struct err *e)
 		    PROTECT_RESTRICTED | PROTECT_PROMISC };
 	if (ips == NULL || *ips == '\0')
 		ips = zprop_get(net->prop, net->nprop, "ip");
+	if ((rc = add_limit(out, net, PROTECT_FROM_GUEST, e)) != 0 ||
+	    (rc = add_limit(out, net, PROTECT_TO_GUEST, e)) != 0)
+		return (rc);
 	if ((rc = set_switches(out, net, e)) != 0 || (rc = add_ports(out, ports, e)) != 0 ||
 	    (rc = add_list(out, "ips", ips, true, e)) != 0 ||
 	    (rc = add_list(out, "allowed_ips", allowed, false, e)) != 0 ||

@@ -15,6 +15,16 @@
  */
 int protect_conf(const struct znet *net, struct protect_link *out, struct err *e);
 
+/* Property isolated. */
+int protect_conf_isolated(const struct znet *net, bool *isolated, struct err *e);
+
+/* "100M": bits in a second with K, M or G behind; without, of millions, as dladm has it. 0 or -EINVAL. */
+int protect_rate_parse(const char *text, uint64_t *bits);
+
+/* Do both say the same, MAC address and VLAN aside? Is there a rate limit? */
+bool protect_same(const struct protect_link *a, const struct protect_link *b);
+bool protect_limited(const struct protect_link *l);
+
 /* The link's MAC address, and the interface identifier made of it (RFC 4291, appendix A). */
 void protect_set_mac(struct protect_link *l, const uint8_t mac[6]);
 

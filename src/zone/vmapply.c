@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/parse.h"
 #include "zone/codec.h"
 #include "zone/vmobj.h"
 #include "zone/vmprop.h"
@@ -102,7 +103,7 @@ set_resource(const char *of, const json_t *o, const struct zfield *fields, void 
 			return (rc);
 		if (p->store == VMS_MEMBER)
 			rc = zfield_set(zfield_find(fields, p->key), base, text);
-		else if (text != NULL)
+		else if (p->store == VMS_PROPERTY)
 			rc = zprop_set(prop, nprop, p->key, text);
 		if (rc < 0)
 			return (rc);
@@ -201,6 +202,56 @@ update_disk(const json_t *o, struct zconf *c)
 	return (zprop_set(&d->prop, &d->nprop, p->key, text));
 }
 
+/* The net resource with the MAC address of that nic; c->nnet for none. */
+static size_t
+find_net(const struct zconf *c, const json_t *nic)
+{
+	const char *mac = json_string_value(json_object_get(nic, "mac"));
+	uint8_t want[6], have[6];
+	size_t i;
+
+	if (mac == NULL || parse_mac(mac, want) != 0)
+		return (c->nnet);
+	for (i = 0; i < c->nnet; i++) {
+		if (c->net[i].mac_addr != NULL && parse_mac(c->net[i].mac_addr, have) == 0 &&
+		    memcmp(want, have, sizeof(want)) == 0)
+			break;
+	}
+	return (i);
+}
+
+/*
+ * The nics that the VM is to have. Those that it has keep what vmadm knows nothing of, and their
+ * place.
+ */
+static int
+update_nics(const json_t *nics, struct zconf *c)
+{
+	const json_t *nic;
+	size_t i, k;
+	int rc;
+
+	for (i = c->nnet; i-- > 0;) {
+		bool kept = false;
+
+		json_array_foreach (nics, k, nic)
+			kept = kept || find_net(c, nic) == i;
+		if (!kept)
+			zconf_net_remove(c, i);
+	}
+	json_array_foreach (nics, k, nic) {
+		i = find_net(c, nic);
+		if (i == c->nnet)
+			rc = add_nic(nic, c);
+		else
+			rc = set_resource("nics", nic, znet_fields, &c->net[i], &c->net[i].prop,
+			    &c->net[i].nprop);
+		if (rc < 0)
+			return (rc);
+	}
+	return (0);
+}
+
 int
 vmobj_update(const json_t *payload, struct zconf *c, struct err *e)
 {
@@ -217,6 +268,9 @@ vmobj_update(const json_t *payload, struct zconf *c, struct err *e)
 		if (v != NULL && (rc = set_one(p, v, c)) < 0)
 			return (err_set(e, -rc, "cannot store property '%s'", p->name));
 	}
+	o = json_object_get(payload, "nics");
+	if (o != NULL && (rc = update_nics(o, c)) < 0)
+		return (err_set(e, -rc, "cannot store the nics"));
 	json_array_foreach (json_object_get(payload, "update_disks"), i, o)
 		if ((rc = update_disk(o, c)) < 0)
 			return (err_set(e, -rc, "cannot store disk '%s'",

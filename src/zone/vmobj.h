@@ -30,7 +30,8 @@ const char *vmobj_state(const struct zconf *c, enum zone_state zs);
 int vmobj_apply(const json_t *payload, struct zconf *c, struct err *e);
 /*
  * Write an update payload (checked and normalised) into a configuration: what stands in it is set,
- * null clears. Of disks it is the size; -ENOENT for one that is not there. And into metadata, tags
+ * null clears. Of disks it is the size; -ENOENT for one that is not there. "nics", which
+ * vmupdate_prepare makes, are all that the VM is to have. And into metadata, tags
  * and routes: keys are removed, then set.
  */
 int vmobj_update(const json_t *payload, struct zconf *c, struct err *e);

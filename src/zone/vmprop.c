@@ -17,6 +17,7 @@
 #include "base/parse.h"
 #include "zone/bootrom.h"
 #include "zone/brand.h"
+#include "zone/protect_conf.h"
 #include "zone/startopts.h"
 
 /* ---- rules for strings ---- */
@@ -36,6 +37,14 @@ check_address(const char *s)
 	uint8_t addr[16];
 
 	return (inet_pton(AF_INET, s, addr) == 1 || inet_pton(AF_INET6, s, addr) == 1);
+}
+
+static bool
+check_rate(const char *s)
+{
+	uint64_t bits;
+
+	return (protect_rate_parse(s, &bits) == 0);
 }
 
 static bool
@@ -103,6 +112,7 @@ check_boot(const char *s)
 #define LIVE    VMF_LIVE
 #define MiB     (UINT64_C(1) << 20)
 #define MIB_MAX (INT64_C(1) << 32) /* 4 PiB: of disks, and of memory beside the guest's */
+#define PPS_MAX INT64_C(1000000000)
 #define RAM_MAX (INT64_C(1) << 24) /* 16 TiB, as brand.c takes */
 
 /*
@@ -228,16 +238,16 @@ const struct vmprop vmprops[] = {
 
 	/* Changes of a payload for update (create knows but two of them). */
 	{ "add_disks", NULL, VMP_ARRAY, U|NO },
-	{ "add_nics", NULL, VMP_ARRAY, U|NO },
+	{ "add_nics", NULL, VMP_ARRAY, U },
 	{ "add_pci_devices", NULL, VMP_ARRAY, CUR|NO },
 	{ "update_disks", NULL, VMP_ARRAY, U|LIVE },
-	{ "update_nics", NULL, VMP_ARRAY, U|NO },
+	{ "update_nics", NULL, VMP_ARRAY, U|LIVE },
 	{ "update_pci_devices", NULL, VMP_ARRAY, U|NO },
 	{ "remove_customer_metadata", NULL, VMP_LIST, U|LIVE },
 	{ "remove_disks", NULL, VMP_LIST, U|NO },
 	{ "remove_filesystems", NULL, VMP_LIST, U },
 	{ "remove_internal_metadata", NULL, VMP_LIST, U|LIVE },
-	{ "remove_nics", NULL, VMP_LIST, U|NO },
+	{ "remove_nics", NULL, VMP_LIST, U },
 	{ "remove_pci_devices", NULL, VMP_LIST, U|NO },
 	{ "remove_routes", NULL, VMP_LIST, U|LIVE },
 	{ "remove_tags", NULL, VMP_LIST, U|LIVE },
@@ -273,23 +283,30 @@ const struct vmprop vmprops[] = {
 	{ "vlan_id", "nics", VMP_INTEGER, CU|COL, VMS_MEMBER, "vlan-id", .max = 4095 },
 	{ "gateway", "nics", VMP_STRING, CU|COL, VMS_PROPERTY, "gateway" },
 	{ "gateways", "nics", VMP_LIST, CU, VMS_PROPERTY, "gateways" },
-	{ "netmask", "nics", VMP_STRING, CU|COL, VMS_PROPERTY, "netmask" },
-	{ "ip", "nics", VMP_STRING, CU|COL, VMS_PROPERTY, "ip" },
-	{ "ips", "nics", VMP_LIST, CU, VMS_PROPERTY, "ips" },
+	{ "netmask", "nics", VMP_STRING, CU|COL|LIVE, VMS_PROPERTY, "netmask" },
+	{ "ip", "nics", VMP_STRING, CU|COL|LIVE, VMS_PROPERTY, "ip" },
+	{ "ips", "nics", VMP_LIST, CU|LIVE, VMS_PROPERTY, "ips" },
 	{ "model", "nics", VMP_STRING, CU|COL, VMS_PROPERTY, "model" },
 	{ "mtu", "nics", VMP_INTEGER, CU, VMS_PROPERTY, "mtu", .min = 576, .max = 9000 },
 	{ "primary", "nics", VMP_BOOLEAN, CU, VMS_PROPERTY, "primary" },
 	{ "network_uuid", "nics", VMP_UUID, CU, VMS_PROPERTY, "network_uuid" },
-	{ "allow_dhcp_spoofing", "nics", VMP_BOOLEAN, CU, VMS_PROPERTY, "allow_dhcp_spoofing" },
-	{ "allow_ip_spoofing", "nics", VMP_BOOLEAN, CU, VMS_PROPERTY, "allow_ip_spoofing" },
-	{ "allow_mac_spoofing", "nics", VMP_BOOLEAN, CU, VMS_PROPERTY, "allow_mac_spoofing" },
-	{ "allow_restricted_traffic", "nics", VMP_BOOLEAN, CU, VMS_PROPERTY, "allow_restricted_traffic" },
-	{ "allow_unfiltered_promisc", "nics", VMP_BOOLEAN, CU, VMS_PROPERTY, "allow_unfiltered_promisc" },
-	{ "allowed_ips", "nics", VMP_LIST, CU, VMS_PROPERTY, "allowed_ips" },
-	{ "blocked_outgoing_ports", "nics", VMP_LIST, CU, VMS_PROPERTY, "blocked_outgoing_ports" },
-	{ "dhcp_server", "nics", VMP_BOOLEAN, CU|COL, VMS_PROPERTY, "dhcp_server" },
+	{ "allow_dhcp_spoofing", "nics", VMP_BOOLEAN, CU|LIVE, VMS_PROPERTY, "allow_dhcp_spoofing" },
+	{ "allow_ip_spoofing", "nics", VMP_BOOLEAN, CU|LIVE, VMS_PROPERTY, "allow_ip_spoofing" },
+	{ "allow_mac_spoofing", "nics", VMP_BOOLEAN, CU|LIVE, VMS_PROPERTY, "allow_mac_spoofing" },
+	{ "allow_restricted_traffic", "nics", VMP_BOOLEAN, CU|LIVE, VMS_PROPERTY, "allow_restricted_traffic" },
+	{ "allow_unfiltered_promisc", "nics", VMP_BOOLEAN, CU|LIVE, VMS_PROPERTY, "allow_unfiltered_promisc" },
+	{ "allowed_ips", "nics", VMP_LIST, CU|LIVE, VMS_PROPERTY, "allowed_ips" },
+	{ "blocked_outgoing_ports", "nics", VMP_LIST, CU|LIVE, VMS_PROPERTY, "blocked_outgoing_ports" },
+	{ "dhcp_server", "nics", VMP_BOOLEAN, CU|COL|LIVE, VMS_PROPERTY, "dhcp_server" },
+	{ "isolated", "nics", VMP_BOOLEAN, CU|LIVE, VMS_PROPERTY, "isolated" },
+	{ "maxbw", "nics", VMP_STRING, CU|LIVE, VMS_PROPERTY, "maxbw", .check = check_rate },
+	{ "maxbw_rx", "nics", VMP_STRING, CU|LIVE, VMS_PROPERTY, "maxbw_rx", .check = check_rate },
+	{ "maxbw_tx", "nics", VMP_STRING, CU|LIVE, VMS_PROPERTY, "maxbw_tx", .check = check_rate },
+	{ "maxpps", "nics", VMP_INTEGER, CU|LIVE, VMS_PROPERTY, "maxpps", .min = 1, .max = PPS_MAX },
+	{ "maxpps_rx", "nics", VMP_INTEGER, CU|LIVE, VMS_PROPERTY, "maxpps_rx", .min = 1, .max = PPS_MAX },
+	{ "maxpps_tx", "nics", VMP_INTEGER, CU|LIVE, VMS_PROPERTY, "maxpps_tx", .min = 1, .max = PPS_MAX },
 	{ "vrrp_vrid", "nics", VMP_INTEGER, CU, VMS_PROPERTY, "vrrp_vrid", .max = 255 },
-	{ "vrrp_primary_ip", "nics", VMP_STRING, CU, VMS_PROPERTY, "vrrp_primary_ip" },
+	{ "vrrp_primary_ip", "nics", VMP_STRING, CU|LIVE, VMS_PROPERTY, "vrrp_primary_ip" },
 
 	{ "path", "pci_devices", VMP_STRING, CU, VMS_MEMBER, "match" },
 	{ "pci_slot", "pci_devices", VMP_STRING, CU, VMS_PROPERTY, "pci-slot" },

@@ -214,7 +214,8 @@ vmupdate_prepare(json_t *payload, const json_t *vm, vm_image_get *images,
 
 	if ((rc = vmpayload_mend(payload, VMF_UPDATE, e)) < 0 ||
 	    (rc = vmpayload_validate(payload, VMF_UPDATE, brand, images, warn, e)) < 0 ||
-	    (rc = vmpayload_promises(payload, VMF_UPDATE, warn, e)) < 0)
+	    (rc = vmpayload_promises(payload, VMF_UPDATE, warn, e)) < 0 ||
+	    (rc = vmupdate_nics(payload, vm, warn, e)) < 0)
 		return (rc);
 	if (number(payload, "cpu_shares") > CPU_SHARES_MAX)
 		set_number(payload, "cpu_shares", CPU_SHARES_MAX);

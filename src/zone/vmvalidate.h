@@ -57,6 +57,12 @@ int vmpayload_rest(const json_t *payload, struct err *e);
 int vmnic_prepare(json_t *payload, struct err *e);
 int vmdisk_prepare(json_t *payload, struct err *e);
 /*
+ * add_nics, update_nics and remove_nics of an update payload (vmupdate_nic.c): the nics that the VM
+ * will have become the payload's "nics".
+ */
+int vmupdate_nics(json_t *payload, const json_t *vm,
+    void (*warn)(const char *property, const char *what), struct err *e);
+/*
  * Rules between balloon, ram, vsock and their kin, of what a VM (its object; NULL: a new one) will
  * be with the payload.
  */

@@ -87,6 +87,7 @@ setup_tap(struct nl *nl, const struct vnic_spec *spec, const struct nictag *tag,
 	    (rc = nl_link_set_master(nl, spec->ifname, bridge->index, e)) != 0 ||
 	    (rc = setup_vlan(nl, spec, tag, e)) != 0 ||
 	    (rc = nl_port_set_learning(nl, spec->ifname, false, e)) != 0 ||
+	    (spec->isolated && (rc = nl_port_set_isolated(nl, spec->ifname, true, e)) != 0) ||
 	    (rc = nl_port_add_mac(nl, spec->ifname, spec->mac, e)) != 0)
 		return (rc);
 	return (nl_link_set_up(nl, spec->ifname, true, e));
@@ -110,16 +111,24 @@ check_spec(const struct vnic_spec *spec, const struct nictag *tag, uint32_t *mtu
 	return (0);
 }
 
+static struct protect_link
+identity(const struct vnic_spec *spec)
+{
+	struct protect_link link = spec->protect;
+
+	protect_set_mac(&link, spec->mac);
+	link.vlan = spec->vlan;
+	return (link);
+}
+
 /* Before anything else is done with the tap: it is down, and no port of a bridge. */
 static int
 protect_tap(struct nl *nl, const struct vnic_spec *spec, struct filter **out, struct err *e)
 {
-	struct protect_link link = spec->protect;
+	const struct protect_link link = identity(spec);
 	struct filter *f;
 	int rc;
 
-	protect_set_mac(&link, spec->mac);
-	link.vlan = spec->vlan;
 	if ((rc = filter_load(&link, &f, e)) != 0)
 		return (rc);
 	if ((rc = filter_attach(f, nl, spec->ifname, e)) != 0) {
@@ -155,6 +164,20 @@ vnic_create(const struct vnic_spec *spec, int *tap_fd, struct filter **filter, s
 		*filter = f;
 	else
 		filter_close(f);
+	return (0);
+}
+
+int
+vnic_update(const struct vnic_spec *spec, struct filter *filter, struct err *e)
+{
+	const struct protect_link link = identity(spec);
+	CLEANUP_NL struct nl *nl = NULL;
+	int rc;
+
+	if ((rc = nl_open(&nl, e)) != 0 ||
+	    (rc = filter_replace(filter, &link, nl, spec->ifname, e)) != 0 ||
+	    (rc = nl_port_set_isolated(nl, spec->ifname, spec->isolated, e)) != 0)
+		return (err_ctx(e, "vnic '%s'", spec->ifname));
 	return (0);
 }
 

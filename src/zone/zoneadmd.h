@@ -10,6 +10,7 @@
  *	zoneadmd_display.c  of these, the display, and zhyve-vnc that serves it
  *	zoneadmd_limits.c  of these, what the cgroup limits: changed while the zone lives, and watched
  *	zoneadmd_net.c   of these, the links
+ *	zoneadmd_netlive.c  changes of their protection in a running zone
  *	zoneadmd_rom.c   of these, the boot ROM and the zone's own variable store
  *	zoneadmd_socket.c  of these, the sockets of devices
  *	zoneadmd_passthru.c  of these, PCI functions of the host
@@ -246,6 +247,12 @@ int zone_limits_apply(struct zoneadmd *z, json_t **out, struct err *e);
  */
 int zone_links_make(struct zoneadmd *z, struct err *e);
 void zone_links_close(struct zone_resources *r);
+/*
+ * zoneadmd_netlive.c: protect them as the stored configuration says by now, and tell what has
+ * changed (link-update); *out: the names of those that have. On failure the link at fault, and those
+ * behind it, are as they were.
+ */
+int zone_links_update(struct zoneadmd *z, json_t **out, struct err *e);
 /* A list of the links with their counters; empty when the zone is down. */
 int zone_links_json(const struct zoneadmd *z, json_t **out, struct err *e);
 

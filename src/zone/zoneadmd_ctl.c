@@ -145,6 +145,18 @@ get_links(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_ca
 }
 
 static void
+update_links(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	struct err e = { 0 };
+	json_t *links;
+
+	if (zone_links_update(z, &links, &e) != 0)
+		ctl_fail(conn, &e);
+	else
+		varlink_reply(conn, json_pack("{s:o}", "links", links), false);
+}
+
+static void
 screenshot(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
 {
 	char path[PATH_MAX];
@@ -224,12 +236,14 @@ static void
 apply(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
 {
 	struct err e = { 0 };
-	json_t *reply;
+	json_t *reply = NULL, *links = NULL;
 
-	if (zone_limits_apply(z, &reply, &e) != 0)
+	if (zone_limits_apply(z, &reply, &e) != 0 || zone_links_update(z, &links, &e) != 0)
 		ctl_fail(conn, &e);
 	else
-		varlink_reply(conn, reply, false);
+		varlink_reply(conn, json_incref(reply), false);
+	json_decref(reply);
+	json_decref(links);
 }
 
 static void
@@ -321,6 +335,7 @@ static const struct {
 	{ "org.zhyve.Zone.Nmi", nmi, false },
 	{ "org.zhyve.Zone.GetDisplay", get_display, true },
 	{ "org.zhyve.Zone.GetLinks", get_links, true },
+	{ "org.zhyve.Zone.UpdateLinks", update_links, false },
 	{ "org.zhyve.Zone.Screenshot", screenshot, false },
 	{ "org.zhyve.Zone.GetVcpus", get_vcpus, false },
 	{ "org.zhyve.Zone.RefreshDisks", refresh_disks, false },

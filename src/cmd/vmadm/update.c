@@ -56,7 +56,7 @@ operands_read(int n, char **words, json_t **out)
 
 /* ---- other VMs ---- */
 
-/* A port for VNC that another VM has. */
+/* A port for VNC, or an address, that another VM has. */
 static int
 check_others(const struct updating *u, struct err *e)
 {
@@ -65,7 +65,8 @@ check_others(const struct updating *u, struct err *e)
 	size_t i;
 	int rc;
 
-	if (json_object_get(u->payload, "vnc_port") == NULL)
+	if (json_object_get(u->payload, "vnc_port") == NULL &&
+	    json_object_get(u->payload, "nics") == NULL)
 		return (0);
 	if ((rc = vm_objects(&others, e)) < 0)
 		return (rc);
@@ -253,6 +254,32 @@ apply_limits(const struct updating *u, struct err *e)
 	return (0);
 }
 
+/* Its links; what of a nic takes a boot is said. */
+static int
+apply_nics(const struct updating *u, struct err *e)
+{
+	const json_t *change;
+	const char *name;
+	json_t *v;
+	size_t i;
+
+	if (json_object_get(u->payload, "nics") == NULL)
+		return (0);
+	json_array_foreach (json_object_get(u->payload, "update_nics"), i, change) {
+		json_object_foreach ((json_t *)(uintptr_t)change, name, v) {
+			const struct vmprop *p = vmprop_find("nics", name);
+
+			if (p != NULL && (p->flags & VMF_LIVE) == 0 && strcmp(name, "mac") != 0)
+				log_info(
+				    "property 'nics.*.%s' has effect from the next boot on", name);
+		}
+	}
+	if (zone_links_apply(u->vm.c->name, e) < 0)
+		return (err_ctx(
+		    e, "the nics are stored, but links of the running VM are as they were"));
+	return (0);
+}
+
 /* Have it take effect in a running VM. */
 static int
 change_running(const struct updating *u, struct err *e)
@@ -266,12 +293,12 @@ change_running(const struct updating *u, struct err *e)
 		return (0);
 	json_object_foreach (u->payload, name, v) {
 		p = vmprop_find(NULL, name);
-		if (p != NULL && (p->flags & VMF_LIVE) == 0)
+		if (p != NULL && (p->flags & VMF_LIVE) == 0 && strcmp(name, "nics") != 0)
 			log_info("property '%s' has effect from the next boot on", name);
 	}
 	if (u->grown && (rc = zone_refresh_disks(zone, e)) < 0)
 		return (err_ctx(e, "the disks are changed, but the guest was not told"));
-	if ((rc = apply_limits(u, e)) < 0)
+	if ((rc = apply_nics(u, e)) < 0 || (rc = apply_limits(u, e)) < 0)
 		return (rc);
 	return (set_balloon(u, e));
 }
@@ -283,6 +310,7 @@ update(struct updating *u, struct err *e)
 
 	if ((rc = vm_object(&u->vm, &u->object, e)) < 0 ||
 	    (rc = vmupdate_prepare(u->payload, u->object, image_get, warn_property, e)) < 0 ||
+	    (rc = vm_check_nic_tags(json_object_get(u->payload, "nics"), e)) < 0 ||
 	    (rc = store(u, e)) < 0)
 		return (rc);
 	return (change_running(u, e));

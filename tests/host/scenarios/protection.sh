@@ -10,7 +10,7 @@ set -eu
 
 build=${BUILD:-$top/build}
 t_run "frames through taps" 0 "$build/tests/unit/zone/test_zone_filter"
-t_like "none of it was left out" "$t_out$t_err" 'PASSED  \] 9 test'
+t_like "none of it was left out" "$t_out$t_err" 'PASSED  \] 13 test'
 [ "$t_failed" -eq 0 ] || printf '%s\n' "$t_err" | sed 's/^/# /'
 t_run "a guest in a zone" 0 "$top/tests/link/guest" "$build"
 printf '%s\n' "$t_out$t_err" | sed 's/^/#   /'

@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <linux/virtio_net.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/uio.h>
 
 #include "sandbox.h"
@@ -31,6 +33,7 @@ static bool have_bpf;
 
 /* The guest's vnic, and a neighbour's that sees everything. */
 static struct {
+	struct vnic_spec spec, seen_spec;
 	int tap, seen;
 	struct filter *filter, *seen_filter;
 } net;
@@ -74,6 +77,8 @@ net_make(uint32_t flags)
 	if (nictag_add(&stub, &e) != 0 || vnic_create(&guest, &net.tap, &net.filter, &e) != 0 ||
 	    vnic_create(&all, &net.seen, &net.seen_filter, &e) != 0)
 		fail_msg("%s", e.text);
+	net.spec = guest;
+	net.seen_spec = all;
 }
 
 static void
@@ -146,23 +151,31 @@ expect(uint8_t *frame, size_t len)
 	fail_msg("a frame of %zu bytes did not get through", len);
 }
 
+static void
+ip_checksum(uint8_t *f)
+{
+	uint32_t sum = 0;
+
+	f[24] = f[25] = 0;
+	for (unsigned i = 14; i < 34; i += 2)
+		sum += (uint32_t)f[i] << 8 | f[i + 1];
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	f[24] = (uint8_t)(sum >> 8);
+	f[25] = (uint8_t)sum;
+}
+
 /* Ethernet and IPv4 from 10.0.0.5 to 10.0.0.9, the rest of zeroes. */
 static void
 ip_frame(uint8_t *f, size_t len, uint8_t proto)
 {
 	const uint8_t head[] = { 0x08, 0x00, 0x45, 0, (uint8_t)((len - 14) >> 8),
 		(uint8_t)(len - 14), 0, 0, 0, 0, 64, proto, 0, 0, 10, 0, 0, 5, 10, 0, 0, 9 };
-	uint32_t sum = 0;
 
 	memset(f, 0, len);
 	memcpy(f, everybody, 6);
 	memcpy(f + 6, mac, 6);
 	memcpy(f + 12, head, sizeof(head));
-	for (unsigned i = 14; i < 34; i += 2)
-		sum += (uint32_t)f[i] << 8 | f[i + 1];
-	sum = ~((sum & 0xffff) + (sum >> 16));
-	f[24] = (uint8_t)(sum >> 8);
-	f[25] = (uint8_t)sum;
+	ip_checksum(f);
 }
 
 static struct virtio_net_hdr_mrg_rxbuf
@@ -461,6 +474,161 @@ promisc(void **state)
 	net_undo();
 }
 
+/* ---- changes while it carries frames ---- */
+
+static void
+replace(const struct protect_link *link)
+{
+	struct err e = { 0 };
+
+	net.spec.protect = *link;
+	if (vnic_update(&net.spec, net.filter, &e) != 0)
+		fail_msg("%s", e.text);
+}
+
+static void
+another_address(void **state)
+{
+	struct protect_link link;
+	uint8_t f[80], got[80];
+
+	NEEDS_BPF();
+	net_make(ALL);
+	link = net.spec.protect;
+	ip_frame(f, sizeof(f), 1);
+	put(NULL, f, sizeof(f));
+	expect(got, sizeof(f));
+	link.v4[0].addr = htonl(0x0a000006);
+	replace(&link);
+	put(NULL, f, sizeof(f)); /* the address that it had */
+	assert_int_equal(see(got, sizeof(f)), 0);
+	f[29] = 6;
+	ip_checksum(f);
+	put(NULL, f, sizeof(f));
+	expect(got, sizeof(f));
+	link.flags |= PROTECT_LEARN_DHCP4; /* needs room for what it learns */
+	replace(&link);
+	put(NULL, f, sizeof(f));
+	expect(got, sizeof(f));
+	/* What was counted before has not gone. */
+	assert_int_equal(dropped(PROTECT_PASS), 3);
+	assert_int_equal(dropped(PROTECT_IPV4_SOURCE), 1);
+	net_undo();
+}
+
+struct sender {
+	atomic_bool stop, failed;
+	uint64_t rounds; /* an honest frame and a spoofed one in each */
+};
+
+static void *
+send_both(void *arg)
+{
+	uint8_t buf[12 + 80] = { 0 };
+	struct sender *s = arg;
+
+	ip_frame(buf + 12, 80, 1);
+	while (!atomic_load(&s->stop)) {
+		for (int i = 0; i < 2; i++) {
+			if (write(net.tap, buf, sizeof(buf)) != (ssize_t)sizeof(buf))
+				atomic_store(&s->failed, true);
+			buf[12 + 11] ^= 4;
+		}
+		s->rounds++;
+	}
+	return (NULL);
+}
+
+/* Every frame is judged, by the filter before or by the one after. */
+static void
+no_moment_without(void **state)
+{
+	const uint8_t spoofed[6] = { mac[0], mac[1], mac[2], mac[3], mac[4], mac[5] ^ 4 };
+	struct sender s = { .rounds = 0 };
+	struct protect_link link;
+	uint8_t buf[65536];
+	pthread_t thread;
+	ssize_t n;
+
+	NEEDS_BPF();
+	net_make(ALL);
+	link = net.spec.protect;
+	assert_int_equal(pthread_create(&thread, NULL, send_both, &s), 0);
+	for (unsigned i = 0; i < 12; i++) {
+		link.nv4 = 1 + i % 2;
+		link.v4[1] = (struct protect_v4){ htonl(0x0a000006), UINT32_MAX };
+		replace(&link);
+		while ((n = read(net.seen, buf, sizeof(buf))) > 0)
+			assert_false(n > 24 && memcmp(buf + 18, spoofed, sizeof(spoofed)) == 0);
+	}
+	atomic_store(&s.stop, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_false(s.failed);
+	assert_true(s.rounds > 0);
+	assert_int_equal(dropped(PROTECT_PASS), s.rounds);
+	assert_int_equal(dropped(PROTECT_MAC_SOURCE), s.rounds);
+	net_undo();
+}
+
+/* One packet, or so many bytes, in an hour; each direction by itself. */
+static void
+rates(void **state)
+{
+	struct protect_link link;
+	struct filter_counters c;
+	uint8_t buf[12 + 80] = { 0 };
+
+	NEEDS_BPF();
+	net_make(ALL);
+	link = net.spec.protect;
+	link.limit[PROTECT_FROM_GUEST].packet = UINT64_C(3600000000000) << 16;
+	link.limit[PROTECT_TO_GUEST].byte = UINT64_C(50000000000) << 16;
+	replace(&link);
+	ip_frame(buf + 12, 80, 1);
+	for (int i = 0; i < 20; i++)
+		put(NULL, buf + 12, 80);
+	assert_int_equal(dropped(PROTECT_PASS), 1);
+	assert_int_equal(dropped(PROTECT_RATE), 19);
+	memcpy(buf + 18, other, 6);
+	memcpy(buf + 12, mac, 6);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(write(net.seen, buf, sizeof(buf)), sizeof(buf));
+	assert_int_equal(filter_counters(net.filter, &c, NULL), 0);
+	assert_true(c.frames[PROTECT_TO_GUEST][PROTECT_RATE] >= 19);
+	/* What is refused anyway uses nothing up; without a limit all may pass. */
+	memset(link.limit, 0, sizeof(link.limit));
+	replace(&link);
+	ip_frame(buf + 12, 80, 1);
+	put(NULL, buf + 12, 80);
+	assert_int_equal(dropped(PROTECT_PASS), 2);
+	net_undo();
+}
+
+static void
+isolation(void **state)
+{
+	uint8_t f[80], got[80];
+	struct err e = { 0 };
+
+	NEEDS_BPF();
+	net_make(ALL);
+	ip_frame(f, sizeof(f), 1);
+	net.spec.isolated = true;
+	replace(&net.spec.protect);
+	put(NULL, f, sizeof(f)); /* the neighbour is not */
+	expect(got, sizeof(f));
+	net.seen_spec.isolated = true;
+	assert_int_equal(vnic_update(&net.seen_spec, net.seen_filter, &e), 0);
+	put(NULL, f, sizeof(f));
+	assert_int_equal(see(got, sizeof(f)), 0);
+	assert_int_equal(dropped(PROTECT_PASS), 2);
+	net.spec.isolated = false;
+	replace(&net.spec.protect);
+	put(NULL, f, sizeof(f));
+	expect(got, sizeof(f));
+	net_undo();
+}
+
 int
 main(void)
 {
@@ -474,6 +642,10 @@ main(void)
 		cmocka_unit_test(offload_dhcp),
 		cmocka_unit_test(large_frames),
 		cmocka_unit_test(promisc),
+		cmocka_unit_test(another_address),
+		cmocka_unit_test(no_moment_without),
+		cmocka_unit_test(rates),
+		cmocka_unit_test(isolation),
 	};
 
 	return (cmocka_run_group_tests(tests, group_setup, sandbox_remove));

@@ -189,6 +189,76 @@ leases_end(void **state)
 	assert_int_equal(protect_from_guest(&f, &l), PROTECT_IPV4_SOURCE);
 }
 
+/* A megabit is 12,500 bytes in the 0.1 s that may come at once; then as fast as time goes. */
+static void
+rates(void **state)
+{
+	struct protect_link l = LINK("ips=10.0.0.5/24", "maxbw=1", "maxpps_rx=100");
+	const struct protect_limit *tx = &l.limit[PROTECT_FROM_GUEST];
+	const struct protect_limit *rx = &l.limit[PROTECT_TO_GUEST];
+	struct protect_meter m = { 0 };
+	uint64_t now = 1000000000000;
+	unsigned n;
+
+	assert_true(protect_limited(&l));
+	assert_int_equal(tx->packet, 0);
+	assert_int_equal(rx->byte, tx->byte);
+	for (n = 0; protect_meter_take(&m, tx, now, 1250, 1); n++)
+		assert_true(n < 11);
+	assert_int_equal(n, 11); /* the last of them is owed */
+	assert_false(protect_meter_take(&m, tx, now + 9999999, 1250, 1));
+	assert_true(protect_meter_take(&m, tx, now + 10000000, 1250, 1));
+	/* Over an hour the rate is met, whatever the sizes. */
+	m = (struct protect_meter){ 0 };
+	uint64_t bytes = 0;
+	for (uint64_t t = 0; t < 3600; t++) {
+		for (uint32_t len = 60; len < 65536; len = len * 3 + 1)
+			bytes += protect_meter_take(&m, tx, now + t * 1000000000, len, 1) ? len : 0;
+	}
+	assert_in_range(bytes, 0, 125000ull * 3600 + 65536 + 12500);
+	/* Packets, several in one frame. */
+	m = (struct protect_meter){ 0 };
+	assert_true(protect_meter_take(&m, rx, now, 60, 11));
+	assert_false(protect_meter_take(&m, rx, now, 60, 1));
+	assert_true(protect_meter_take(&m, rx, now + 10000000, 60, 1));
+	l = LINK("ips=10.0.0.5/24");
+	assert_false(protect_limited(&l));
+}
+
+static void
+rates_parse(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t bits;
+	} good[] = { { "1", 1000000 }, { "64K", 64000 }, { "100M", 100000000 },
+		{ "1000g", 1000000000000 } };
+	static const char *const bad[] = { "", "K", "0", "63K", "1T", "1001G", "10MB", "-1", "1.5G",
+		"99999999999" };
+	uint64_t bits;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(protect_rate_parse(good[i].text, &bits), 0);
+		assert_int_equal(bits, good[i].bits);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(protect_rate_parse(bad[i], &bits), -EINVAL);
+}
+
+static void
+same(void **state)
+{
+	struct protect_link a = LINK("ips=10.0.0.5/24"), b = a;
+
+	assert_true(protect_same(&a, &b));
+	b = LINK("ips=10.0.0.6/24");
+	assert_false(protect_same(&a, &b));
+	b = LINK("ips=10.0.0.5/24", "maxpps=5");
+	assert_false(protect_same(&a, &b));
+	b = LINK("ips=10.0.0.5/24", "blocked_outgoing_ports=25");
+	assert_false(protect_same(&a, &b));
+}
+
 static void
 names(void **state)
 {
@@ -210,6 +280,9 @@ main(void)
 		cmocka_unit_test(properties_refused),
 		cmocka_unit_test(tags_taken_out),
 		cmocka_unit_test(leases_end),
+		cmocka_unit_test(rates),
+		cmocka_unit_test(rates_parse),
+		cmocka_unit_test(same),
 		cmocka_unit_test(names),
 	};
 

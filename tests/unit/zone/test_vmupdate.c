@@ -112,8 +112,8 @@ test_left_out(void **state)
 {
 	becomes("{'alias': 'a', 'uuid': 'x', 'tags': {}, 'disks': []}", "{'alias': 'a'}");
 	assert_string_equal(warnings, "uuid;tags;disks;");
-	refused("{'add_nics': [{'nic_tag': 'admin'}]}",
-	    "property 'add_nics' is not supported by this version of zhyve; leave it out");
+	refused("{'add_disks': [{'size': 1024}]}",
+	    "property 'add_disks' is not supported by this version of zhyve; leave it out");
 	refused("{'remove_disks': ['/zones/a/disk1.raw']}",
 	    "property 'remove_disks' is not supported by this version of zhyve; leave it out");
 	becomes("{'remove_disks': []}", "{'remove_disks': []}");
@@ -210,6 +210,68 @@ test_disks(void **state)
 	    "the disks would have 11264 MiB together, more than flexible_disk_size (11000)");
 }
 
+/* The nics that come out of it are the whole, each prepared as a new one is. */
+static void
+nics_become(const char *change, const char *text, const char *want)
+{
+	json_t *out, *wanted = parse(want);
+	struct err e = { 0 };
+
+	if (prepare(text, change, &out, &e) < 0)
+		fail_msg("%s: %s", text, e.text);
+	if (json_equal(json_object_get(out, "nics"), wanted) == 0)
+		fail_msg("%s became %s", text, json_dumps(json_object_get(out, "nics"), 0));
+	json_decref(out);
+	json_decref(wanted);
+}
+
+#define NIC1                                                                                  \
+	"'mac': '02:00:00:00:00:01', 'interface': 'net0', 'nic_tag': 'a', 'model': 'virtio'," \
+	" 'primary': true"
+#define NIC2 "'mac': '02:00:00:00:00:02', 'interface': 'net1', 'nic_tag': 'a', 'model': 'e1000'"
+#define IP1  "'ips': ['10.0.0.5/24'], 'ip': '10.0.0.5', 'netmask': '255.255.255.0'"
+#define TWO  "{'nics': [{" NIC1 ", " IP1 "}, {" NIC2 ", 'ips': []}]}"
+#define MAC1 "'mac': '2:0:0:0:0:1'"
+
+static void
+test_nics(void **state)
+{
+	static const char second[] = "{" NIC2 ", 'ips': []}";
+	char want[512];
+
+#define BECOMES(update, nic1)                                                     \
+	(void)snprintf(want, sizeof(want), "[{" NIC1 ", %s}, %s]", nic1, second); \
+	nics_become(TWO, "{'update_nics': [{" MAC1 ", " update "}]}", want)
+	BECOMES("'allow_ip_spoofing': true", IP1 ", 'allow_ip_spoofing': true");
+	BECOMES("'allowed_ips': ['10.0.7.0/24'], 'maxbw': '100M', 'maxpps_rx': 1000",
+	    IP1 ", 'allowed_ips': ['10.0.7.0/24'], 'maxbw': '100M', 'maxpps_rx': 1000");
+	BECOMES("'ips': ['dhcp']", "'ips': ['dhcp'], 'ip': 'dhcp'");
+	BECOMES("'ips': null", "'ips': []");
+	BECOMES("'ip': '10.0.0.6'",
+	    "'ips': ['10.0.0.6/24'], 'ip': '10.0.0.6', 'netmask': '255.255.255.0'");
+	BECOMES("'gateway': '10.0.0.1'", IP1 ", 'gateway': '10.0.0.1', 'gateways': ['10.0.0.1']");
+	nics_become(
+	    TWO, "{'remove_nics': ['2:0:0:0:0:2', '02:00:00:00:00:09']}", "[{" NIC1 ", " IP1 "}]");
+	assert_string_equal(warnings, "remove_nics;");
+	nics_become(TWO,
+	    "{'remove_nics': ['02:00:00:00:00:02'], 'add_nics': [{'mac': '02:00:00:00:00:03',"
+	    " 'nic_tag': 'b', 'model': 'virtio', 'primary': true}]}",
+	    "[{'mac': '02:00:00:00:00:01', 'interface': 'net0', 'nic_tag': 'a', 'model': 'virtio',"
+	    " " IP1 "}, {'mac': '02:00:00:00:00:03', 'nic_tag': 'b', 'model': 'virtio',"
+	    " 'interface': 'net1', 'primary': true, 'ips': []}]");
+	refused_for(
+	    TWO, "{'update_nics': [{'mtu': 1500}]}", "NIC object needs a .mac property to update");
+	refused_for(TWO, "{'update_nics': [{'mac': '02:00:00:00:00:07', 'mtu': 1500}]}",
+	    "There is no existing NIC with that mac address: 02:00:00:00:00:07");
+	refused_for(TWO, "{'update_nics': [{" MAC1 ", 'ips': ['10.0.0.300/24']}]}",
+	    "Invalid IP for NIC: \"10.0.0.300/24\"");
+	refused_for(TWO, "{'update_nics': [{" MAC1 ", 'maxbw': '1T'}]}",
+	    "Invalid value(s) for: nics.*.maxbw");
+	refused_for(TWO, "{'add_nics': [{'nic_tag': 'admin', 'mac': '02:00:00:00:00:01'}]}",
+	    "Cannot add multiple NICs with the same MAC: 02:00:00:00:00:01");
+#undef BECOMES
+}
+
 static void
 test_routes(void **state)
 {
@@ -265,6 +327,35 @@ test_model(void **state)
 	zconf_free(c);
 }
 
+/* What vmadm knows nothing of stays with a nic; others come and go by MAC address. */
+static void
+test_model_nics(void **state)
+{
+	static const char *const macs[] = { "2:0:0:0:0:1", "02:00:00:00:00:02" };
+	struct zconf *c = zconf_new("a");
+	json_t *payload = parse("{'nics': [{" NIC1 ", 'allowed_ips': ['10.0.7.0/24']},"
+				" {'mac': '02:00:00:00:00:03', 'interface': 'net2'}]}");
+	struct err e = { 0 };
+	struct znet *n;
+
+	for (size_t i = 0; i < NITEMS(macs); i++) {
+		n = zconf_net_add(c);
+		n->mac_addr = strdup(macs[i]);
+		(void)zprop_set(&n->prop, &n->nprop, "allow_mac_spoofing", "true");
+		(void)zprop_set(&n->prop, &n->nprop, "own", "x");
+	}
+	assert_int_equal(vmobj_update(payload, c, &e), 0);
+	assert_int_equal(c->nnet, 2);
+	n = &c->net[0];
+	assert_string_equal(n->physical, "net0");
+	assert_string_equal(zprop_get(n->prop, n->nprop, "own"), "x");
+	assert_string_equal(zprop_get(n->prop, n->nprop, "allowed_ips"), "10.0.7.0/24");
+	assert_null(zprop_get(n->prop, n->nprop, "allow_mac_spoofing"));
+	assert_string_equal(c->net[1].mac_addr, "02:00:00:00:00:03");
+	json_decref(payload);
+	zconf_free(c);
+}
+
 static void
 test_config(void **state)
 {
@@ -294,8 +385,10 @@ main(void)
 		cmocka_unit_test(test_balloon),
 		cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_disks),
+		cmocka_unit_test(test_nics),
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_model_nics),
 		cmocka_unit_test(test_config),
 	};
 
