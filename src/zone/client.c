@@ -21,6 +21,7 @@
 #include "zone/paths.h"
 #include "zone/reconcile.h"
 #include "zone/varlink.h"
+#include "zone/zstate.h"
 
 #define CONNECT_WAIT_MS 5000 /* for one that somebody else has just started */
 #define BUSY_WAIT_MS    20
@@ -222,47 +223,43 @@ zone_status_get(const char *name, struct zone_status *st, struct err *e)
 
 /* ---- changes of state ---- */
 
-/*
- * Only an installed zone has a zoneadmd. `what` is to be done; what is said instead when it cannot
- * be, in `other` or NULL.
- */
+/* By the stored state: what is live is for its zoneadmd to judge. */
 static int
-check_installed(const char *name, const char *what, const char *other, struct err *e)
+check_stored(const char *name, enum zone_command cmd, struct err *e)
 {
 	struct zconf *c;
 	int rc;
 
 	if ((rc = zconf_load(name, &c, e)) != 0)
 		return (rc);
-	if (c->state != ZONE_STATE_INSTALLED)
-		rc = other != NULL ? err_say(e, EINVAL, "%s", other)
-				   : err_say(e, EINVAL, "must be installed before %s.", what);
+	/* An installed zone may be live; then its zoneadmd is asked, which looks itself. */
+	rc = c->state == ZONE_STATE_INSTALLED ? 0 : zone_state_check(cmd, c->state, e);
 	zconf_free(c);
 	return (rc);
 }
 
 static int
-change_started(const char *name, const char *what, const char *method, struct err *e)
+change_started(const char *name, enum zone_command cmd, const char *method, struct err *e)
 {
-	int rc = check_installed(name, what, NULL, e);
+	int rc = check_stored(name, cmd, e);
 
 	return (rc != 0 ? rc : call_started(name, method, NULL, e));
 }
 
 /* For what makes sense with a live zone only: when nobody is there it is not live. */
 static int
-change_live(const char *name, const char *what, const char *method, json_t *params,
-    const char *not_live, struct err *e)
+change_live(
+    const char *name, enum zone_command cmd, const char *method, json_t *params, struct err *e)
 {
-	bool halt = strcmp(what, "halt") == 0;
-	int rc = check_installed(name, what, halt ? NULL : not_live, e);
+	int rc = check_stored(name, cmd, e);
+
 	if (rc == 0) {
 		rc = call_running(name, method, params, NULL, e);
 		if (rc == -ENOTCONN && ((rc = zone_reconcile(name, NULL, e)) == 0 || rc == -EBUSY))
-			rc = err_say(e, EINVAL, "%s", not_live);
+			rc = zone_state_check(cmd, ZONE_STATE_INSTALLED, e);
 		else if (rc == -ECONNRESET && (rc = look_after_reset(name, e)) == 0)
-			rc = err_say(e, EINVAL, "%s",
-			    not_live); /* only one that is not live ends in peace */
+			/* Only one that is not live ends in peace. */
+			rc = zone_state_check(cmd, ZONE_STATE_INSTALLED, e);
 	}
 	json_decref(params);
 	return (rc);
@@ -271,26 +268,26 @@ change_live(const char *name, const char *what, const char *method, json_t *para
 int
 zone_attend(const char *name, struct err *e)
 {
-	return (change_started(name, "it can be watched", "GetStatus", e));
+	return (change_started(name, ZCMD_EVENTS, "GetStatus", e));
 }
 
 int
 zone_ready(const char *name, struct err *e)
 {
-	return (change_started(name, "ready", "Ready", e));
+	return (change_started(name, ZCMD_READY, "Ready", e));
 }
 
 int
 zone_boot(const char *name, struct err *e)
 {
-	return (change_started(name, "boot", "Boot", e));
+	return (change_started(name, ZCMD_BOOT, "Boot", e));
 }
 
 int
 zone_boot_with(const char *name, size_t n, char *const words[], struct err *e)
 {
 	json_t *list = json_array(), *params = json_pack("{s:o}", "options", list);
-	int rc = check_installed(name, "boot", NULL, e);
+	int rc = check_stored(name, ZCMD_BOOT, e);
 
 	for (size_t i = 0; i < n && rc == 0; i++)
 		if (json_array_append_new(list, json_string(words[i])) != 0)
@@ -304,26 +301,26 @@ zone_boot_with(const char *name, size_t n, char *const words[], struct err *e)
 int
 zone_halt(const char *name, struct err *e)
 {
-	return (change_live(name, "halt", "Halt", NULL, "zone is already halted", e));
+	return (change_live(name, ZCMD_HALT, "Halt", NULL, e));
 }
 
 int
 zone_reboot(const char *name, struct err *e)
 {
-	return (change_live(name, "reboot", "Reboot", NULL, "not running", e));
+	return (change_live(name, ZCMD_REBOOT, "Reboot", NULL, e));
 }
 
 int
 zone_shutdown(const char *name, unsigned timeout_s, struct err *e)
 {
-	return (change_live(name, "shutdown", "Shutdown",
-	    json_pack("{s:i}", "timeout_s", (int)timeout_s), "not running", e));
+	return (change_live(
+	    name, ZCMD_SHUTDOWN, "Shutdown", json_pack("{s:i}", "timeout_s", (int)timeout_s), e));
 }
 
 int
 zone_nmi(const char *name, struct err *e)
 {
-	return (change_live(name, "nmi", "Nmi", NULL, "not running", e));
+	return (change_live(name, ZCMD_NMI, "Nmi", NULL, e));
 }
 
 /* ---- devices ---- */
@@ -468,7 +465,7 @@ zone_console_connect(const char *name, unsigned flags, struct err *e)
 	int rc;
 
 	for (int i = 0; i < CALL_TRIES; i++) {
-		if ((rc = change_started(name, "its console can be used", "GetStatus", e)) != 0)
+		if ((rc = change_started(name, ZCMD_CONSOLE, "GetStatus", e)) != 0)
 			return (rc);
 		fd = unix_connect(path_run(path, "%s/console", name), SOCK_STREAM, e);
 		if (fd >= 0)

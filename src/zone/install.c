@@ -20,6 +20,7 @@
 #include "zone/paths.h"
 #include "zone/reconcile.h"
 #include "zone/varlink.h"
+#include "zone/zstate.h"
 
 #define TREE_DEPTH_MAX  64
 #define RELEASE_WAIT_MS 5000
@@ -138,15 +139,11 @@ zone_install(const char *name, struct err *e)
 	struct zconf *c;
 	int rc;
 
-	if ((rc = zconf_load(name, &c, e)) != 0)
+	if ((rc = zone_status_get(name, &st, e)) != 0 ||
+	    (rc = zone_state_check(ZCMD_INSTALL, st.state, e)) != 0 ||
+	    (rc = zconf_load(name, &c, e)) != 0)
 		return (rc);
-	if (c->state == ZONE_STATE_INSTALLED)
-		rc = zone_status_get(name, &st, NULL) == 0 && st.state > ZONE_STATE_INSTALLED
-		    ? err_say(e, EBUSY, "install operation is invalid for running zones.")
-		    : err_say(e, EEXIST, "is already installed.");
-	else if (c->state == ZONE_STATE_INCOMPLETE)
-		rc = err_say(e, EINVAL, "zone is incomplete; uninstall required.");
-	else if ((rc = zconf_verify(c, e)) == 0)
+	if ((rc = zconf_verify(c, e)) == 0)
 		rc = check_zonepath(c, e);
 	zconf_free(c);
 	if (rc != 0)
@@ -186,11 +183,8 @@ zone_uninstall(const char *name, struct err *e)
 
 	if ((rc = zone_status_get(name, &st, e)) != 0)
 		return (rc);
-	if (st.state == ZONE_STATE_CONFIGURED)
-		return (err_say(e, EINVAL, "is already in state 'configured'."));
-	if (st.state > ZONE_STATE_INSTALLED)
-		return (err_say(e, EBUSY, "uninstall operation is invalid for running zones."));
-	if ((rc = release(name, e)) != 0 ||
+	if ((rc = zone_state_check(ZCMD_UNINSTALL, st.state, e)) != 0 ||
+	    (rc = release(name, e)) != 0 ||
 	    (rc = zconf_set_state(name, ZONE_STATE_INCOMPLETE, e)) != 0 ||
 	    (rc = remove_zonepath(path_zones(path, "%s", name), e)) != 0)
 		return (rc);

@@ -19,6 +19,7 @@
 #include "zone/cgroup.h"
 #include "zone/paths.h"
 #include "zone/zoneadmd.h"
+#include "zone/zstate.h"
 
 #define NS_PER_S       1000000000ll
 #define NS_PER_MS      1000000ll
@@ -437,12 +438,8 @@ op_ready(struct zoneadmd *z, struct varlink_conn *conn)
 
 	if (z->terminating)
 		refuse(conn, EBUSY, "zoneadmd is ending");
-	else if (z->state == ZONE_STATE_RUNNING)
-		refuse(conn, EINVAL, "zone is already booted");
-	else if (z->state == ZONE_STATE_READY)
-		refuse(conn, EINVAL, "zone is already ready");
-	else if (z->state != ZONE_STATE_INSTALLED)
-		refuse(conn, EBUSY, "zone is being halted");
+	else if (zone_state_check(ZCMD_READY, z->state, &e) != 0)
+		ctl_fail(conn, &e);
 	else if (make_ready(z, &e) != 0)
 		ctl_fail(conn, &e);
 	else {
@@ -455,14 +452,14 @@ op_ready(struct zoneadmd *z, struct varlink_conn *conn)
 void
 op_boot(struct zoneadmd *z, struct varlink_conn *conn, const struct start_options *start_options)
 {
+	struct err e = { 0 };
+
 	if (z->terminating) {
 		refuse(conn, EBUSY, "zoneadmd is ending");
-	} else if (z->state == ZONE_STATE_RUNNING) {
-		refuse(conn, EINVAL, "zone is already booted");
+	} else if (zone_state_check(ZCMD_BOOT, z->state, &e) != 0) {
+		ctl_fail(conn, &e);
 	} else if (z->vm.phase != VM_NONE && z->state == ZONE_STATE_READY) {
 		refuse(conn, EBUSY, "zone is already being booted");
-	} else if (z->state != ZONE_STATE_INSTALLED && z->state != ZONE_STATE_READY) {
-		refuse(conn, EBUSY, "zone is being halted");
 	} else if (z->state == ZONE_STATE_READY && start_options_any(start_options)) {
 		refuse(conn, EINVAL,
 		    "the zone is ready, its devices are chosen: halt it, and start it with these "
@@ -493,8 +490,10 @@ end_machine(struct zoneadmd *z, enum zone_intent intent)
 void
 op_halt(struct zoneadmd *z, struct varlink_conn *conn)
 {
-	if (z->state == ZONE_STATE_INSTALLED)
-		refuse(conn, EINVAL, "zone is already halted");
+	struct err e = { 0 };
+
+	if (zone_state_check(ZCMD_HALT, z->state, &e) != 0)
+		ctl_fail(conn, &e);
 	else if (waiter_add(z, conn, WAIT_HALTED) != NULL)
 		end_machine(z, INTENT_HALT);
 }
@@ -502,8 +501,10 @@ op_halt(struct zoneadmd *z, struct varlink_conn *conn)
 void
 op_reboot(struct zoneadmd *z, struct varlink_conn *conn)
 {
-	if (z->state != ZONE_STATE_RUNNING) {
-		refuse(conn, EINVAL, "not running");
+	struct err e = { 0 };
+
+	if (zone_state_check(ZCMD_REBOOT, z->state, &e) != 0) {
+		ctl_fail(conn, &e);
 	} else if (waiter_add(z, conn, WAIT_RUNNING) != NULL) {
 		events_tell(&z->events, "start-requested", "reboot");
 		end_machine(z, INTENT_REBOOT);
@@ -516,8 +517,8 @@ op_shutdown(struct zoneadmd *z, struct varlink_conn *conn, unsigned timeout_s)
 	struct err e = { 0 };
 	struct waiter *w;
 
-	if (z->state != ZONE_STATE_RUNNING) {
-		refuse(conn, EINVAL, "not running");
+	if (zone_state_check(ZCMD_SHUTDOWN, z->state, &e) != 0) {
+		ctl_fail(conn, &e);
 		return;
 	}
 	if (z->vm.phase == VM_RUNNING && vm_wire_tell(z, WIRE_POWER_BUTTON, 0, &e) != 0) {

@@ -19,6 +19,7 @@
 #include "cmd/zlogin/escape.h"
 #include "zone/client.h"
 #include "zone/console.h"
+#include "zone/zstate.h"
 
 enum {
 	EXIT_DONE = 0,
@@ -248,9 +249,8 @@ main(int argc, char **argv)
 		(void)fprintf(stderr, "zlogin: zone '%s' unknown\n", zone);
 	else if (rc != 0)
 		(void)fprintf(stderr, "zlogin: zone '%s': %s\n", zone, e.text);
-	else if (st.state < ZONE_STATE_INSTALLED)
-		(void)fprintf(stderr, "zlogin: cannot login to a zone which is '%s'\n",
-		    zone_state_name(st.state));
+	else if (zone_state_check(ZCMD_CONSOLE, st.state, &e) != 0)
+		(void)fprintf(stderr, "zlogin: %s\n", e.text);
 	else if (geteuid() != 0)
 		(void)fprintf(stderr,
 		    "zlogin: You lack sufficient privilege to run this command (all privs "

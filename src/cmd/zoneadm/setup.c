@@ -13,6 +13,7 @@
 #include "zone/link.h"
 #include "zone/paths.h"
 #include "zone/volume.h"
+#include "zone/zstate.h"
 
 int
 cmd_install(const struct subcommand *sc, const char *zone, int argc, char **argv)
@@ -81,10 +82,8 @@ cmd_mark(const struct subcommand *sc, const char *zone, int argc, char **argv)
 		return (usage_of(sc));
 	if (zone_status_get(zone, &st, &e) != 0)
 		return (zone_fails(zone, &e));
-	if (st.state > ZONE_STATE_INSTALLED) {
-		(void)err_say(&e, EBUSY, "mark operation is invalid for running zones.");
+	if (zone_state_check(ZCMD_MARK, st.state, &e) != 0)
 		return (zone_fails(zone, &e));
-	}
 	return (zconf_set_state(zone, ZONE_STATE_INCOMPLETE, &e) == 0 ? EXIT_DONE
 								      : zone_fails(zone, &e));
 }
@@ -164,9 +163,8 @@ cmd_verify(const struct subcommand *sc, const char *zone, int argc, char **argv)
 		return (usage_of(sc));
 	if (zconf_load(zone, &c, &e) != 0)
 		return (zone_fails(zone, &e));
-	if (c->state == ZONE_STATE_INCOMPLETE)
-		rc = err_say(&e, EINVAL, "zone is incomplete; uninstall required.");
-	else if ((rc = zconf_verify(c, &e)) == 0 && (rc = verify_path(zone, &e)) == 0 &&
+	if ((rc = zone_state_check(ZCMD_VERIFY, c->state, &e)) == 0 &&
+	    (rc = zconf_verify(c, &e)) == 0 && (rc = verify_path(zone, &e)) == 0 &&
 	    (rc = verify_things(c, &e)) == 0)
 		rc = verify_machine(c, &e);
 	zconf_free(c);

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "cmd/zonecfg/zonecfg.h"
+#include "zone/client.h"
 #include "zone/zconf_field.h"
+#include "zone/zstate.h"
 
 int
 zc_no_zone(const struct zc_session *z, struct err *e)
@@ -233,7 +235,7 @@ confirm(const struct zc_session *z, const struct zc_stmt *s, const char *questio
 int
 zc_do_delete(struct zc_session *z, const struct zc_stmt *s, struct err *e)
 {
-	struct zconf *now = NULL;
+	struct zone_status now;
 	int status;
 
 	if ((status = confirm(z, s, "Delete this zone's configuration", e)) != CMD_OK)
@@ -244,16 +246,10 @@ zc_do_delete(struct zc_session *z, const struct zc_stmt *s, struct err *e)
 	}
 	if (zconf_lock(e) != 0)
 		return (CMD_ERROR);
-	if (zconf_load(z->name, &now, e) != 0)
-		status = CMD_ERROR;
-	else if (now->state != ZONE_STATE_CONFIGURED)
-		status = zc_fail(e,
-		    "zone is %s; delete not allowed: uninstall it first (zoneadm -z %s uninstall)",
-		    zone_state_name(now->state), z->name);
-	else if (zconf_delete(z->name, e) != 0)
+	if (zone_status_get(z->name, &now, e) != 0 ||
+	    zone_state_check(ZCMD_DELETE, now.state, e) != 0 || zconf_delete(z->name, e) != 0)
 		status = CMD_ERROR;
 	zconf_unlock();
-	zconf_free(now);
 	if (status == CMD_OK)
 		adopt(z, NULL, true);
 	return (status);

@@ -64,14 +64,32 @@ for c in halt reboot shutdown; do
 done
 nothing_left "refused commands"
 
+# refused STATE: what docs/zone-states.md has for this state, and is not ok, is refused with that text.
+refused() {
+	local column command says n=0 wrong=
+	column=$(grep '^| | ' "$top/docs/zone-states.md" | tr -d ' ' | tr '|' '\n' | grep -nx "$1" | cut -d: -f1)
+	while IFS='|' read -r command says; do
+		n=$((n + 1))
+		# shellcheck disable=SC2086
+		timeout 60 zoneadm -z $z $command >/dev/null 2>"$T/err" </dev/null && wrong+=" $command:done"
+		grep -qF -- "$says" "$T/err" || wrong+=" $command:$(cat "$T/err")"
+	done < <(sed -n 's/^| `zoneadm \(boot\|ready\|halt\|shutdown\|reboot\|install\|uninstall\|mark incomplete\)`/|\1/p' \
+		"$top/docs/zone-states.md" | awk -F' *[|] *' -v c="$column" '$c != "ok" { print $2 ($2 == "uninstall" ? " -F" : "") "|" $c }')
+	t_is "$1: what must be refused is, with its text ($n commands)" "$wrong" ""
+	t_is "$1: there were some" "$([ "$n" -ge 4 ] && echo yes)" yes
+}
+refused installed
+
 # --- ready ---
 t_run "ready" 0 zoneadm -z $z ready
 t_is "its state" "$(state)" ready
+refused ready
 t_is "it is in no plain list" "$(zoneadm list | grep -c "^$z\$")" 0
 t_run "ready again" 1 zoneadm -z $z ready
 t_like "says so" "$t_err" 'zone is already ready'
 t_run "boot of a ready zone" 0 zoneadm -z $z boot
 t_is "its state" "$(state)" running
+refused running
 t_run "boot again" 1 zoneadm -z $z boot
 t_like "says so" "$t_err" 'zone is already booted'
 t_like "the list for programs has eight fields" "$(zoneadm list -p | grep ":$z:")" \

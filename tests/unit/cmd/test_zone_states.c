@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Each command in each state: docs/zone-states.md is the table that the programs ask (--table writes
+ * it), and zoneadm and zonecfg refuse what it refuses, with its text and exit status 1, in the states
+ * that are stored. The live states are tried in tests/host/scenarios/zone-life.sh.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "zone/zconf.h"
+#include "zone/zconf_field.h"
+#include "zone/zstate.h"
+
+#include "../zone/sandbox.h"
+#include "tool.h"
+
+#define MAX_WORDS 8
+
+static void
+table(FILE *f)
+{
+	(void)fprintf(f,
+	    "# What may be done with a zone in which state\n\n"
+	    "Written by `build/tests/unit/cmd/test_cmd_zone_states --table` from "
+	    "src/zone/zstate.c, "
+	    "which the programs ask;\n"
+	    "`make unit` fails when this file is another one. `ok`: the command may go on. "
+	    "Anything "
+	    "else is what it says\n"
+	    "(after `zoneadm: zone 'NAME': ` and the like) with exit status 1; a command line that "
+	    "makes no sense is exit status 2.\n"
+	    "No zone here is ever `mounted`: a machine has nothing that could be.\n\n|");
+	for (size_t s = 0; s < ZONE_STATES; s++)
+		(void)fprintf(f, " | %s", zone_state_name((enum zone_state)s));
+	(void)fprintf(f, " |\n|---");
+	for (size_t s = 0; s < ZONE_STATES; s++)
+		(void)fprintf(f, "|---");
+	(void)fprintf(f, "|\n");
+	for (size_t c = 0; c < ZONE_COMMANDS; c++) {
+		(void)fprintf(f, "| `%s`", zone_command_name((enum zone_command)c));
+		for (size_t s = 0; s < ZONE_STATES; s++) {
+			struct err e = { 0 };
+
+			(void)fprintf(f, " | %s",
+			    zone_state_check((enum zone_command)c, (enum zone_state)s, &e) == 0
+				? "ok"
+				: e.text);
+		}
+		(void)fprintf(f, " |\n");
+	}
+}
+
+static void
+test_documented(void **state)
+{
+	char *text = NULL, *doc = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(f);
+	table(f);
+	(void)fclose(f);
+	assert_int_equal(file_read(DOC, 65536, &doc, NULL, NULL), 0);
+	if (strcmp(text, doc) != 0)
+		fail_msg("docs/zone-states.md is not this table: write it with --table");
+	free(text);
+	free(doc);
+}
+
+/* An answer has a text and an errno, and nobody may do with a live zone what takes its ground away. */
+static void
+test_whole(void **state)
+{
+	static const enum zone_command not_live[] = { ZCMD_INSTALL, ZCMD_UNINSTALL, ZCMD_MARK,
+		ZCMD_DELETE };
+
+	for (size_t c = 0; c < ZONE_COMMANDS; c++) {
+		size_t allowed = 0;
+
+		for (size_t s = 0; s < ZONE_STATES; s++) {
+			struct err e = { 0 };
+			int rc = zone_state_check((enum zone_command)c, (enum zone_state)s, &e);
+
+			allowed += rc == 0;
+			assert_true(rc == 0 ? e.text[0] == '\0' : rc < 0 && e.text[0] != '\0');
+		}
+		assert_true(allowed > 0);
+	}
+	for (size_t i = 0; i < sizeof(not_live) / sizeof(not_live[0]); i++) {
+		for (size_t s = ZONE_STATE_READY; s < ZONE_STATES; s++)
+			assert_true(zone_state_check(not_live[i], (enum zone_state)s, NULL) < 0);
+	}
+}
+
+/* How each is typed; those without words have no program that is tried here. */
+static const struct {
+	const char *tool;
+	const char *words[MAX_WORDS];
+} typed[ZONE_COMMANDS] = {
+	[ZCMD_BOOT] = { ZONEADM, { "-z", "z1", "boot" } },
+	[ZCMD_READY] = { ZONEADM, { "-z", "z1", "ready" } },
+	[ZCMD_HALT] = { ZONEADM, { "-z", "z1", "halt" } },
+	[ZCMD_SHUTDOWN] = { ZONEADM, { "-z", "z1", "shutdown" } },
+	[ZCMD_REBOOT] = { ZONEADM, { "-z", "z1", "reboot" } },
+	[ZCMD_INSTALL] = { ZONEADM, { "-z", "z1", "install" } },
+	[ZCMD_UNINSTALL] = { ZONEADM, { "-z", "z1", "uninstall", "-F" } },
+	[ZCMD_MARK] = { ZONEADM, { "-z", "z1", "mark", "incomplete" } },
+	[ZCMD_VERIFY] = { ZONEADM, { "-z", "z1", "verify" } },
+	[ZCMD_APPLY] = { ZONEADM, { "-z", "z1", "apply" } },
+	[ZCMD_EVENTS] = { ZONEADM, { "-z", "z1", "events", "-n", "1" } },
+	[ZCMD_CONSOLE] = { ZLOGIN, { "-C", "z1" } },
+	[ZCMD_DELETE] = { ZONECFG, { "-z", "z1", "delete -F" } },
+};
+
+static void
+configure(enum zone_state s)
+{
+	struct zconf *c = zconf_new("z1");
+
+	assert_int_equal(zfield_set(zfield_find(zconf_fields, "zonepath"), c, "/zones/z1") |
+		zfield_set(zfield_find(zconf_fields, "brand"), c, "bhyve") |
+		zfield_set(zfield_find(zconf_fields, "ip-type"), c, "exclusive"),
+	    0);
+	assert_int_equal(zconf_store(c, NULL), 0);
+	assert_int_equal(zconf_set_state("z1", s, NULL), 0);
+	zconf_free(c);
+}
+
+static void
+test_refused(void **state)
+{
+	const char *argv[MAX_WORDS + 2];
+	unsigned n = 0;
+
+	if (geteuid() != 0)
+		skip(); /* the tools look at that first */
+	configure(ZONE_STATE_CONFIGURED);
+	for (size_t s = 0; s <= ZONE_STATE_INSTALLED; s++) {
+		assert_int_equal(zconf_set_state("z1", (enum zone_state)s, NULL), 0);
+		for (size_t c = 0; c < ZONE_COMMANDS; c++) {
+			struct err e = { 0 };
+			int status;
+
+			if (typed[c].tool == NULL ||
+			    zone_state_check((enum zone_command)c, (enum zone_state)s, &e) == 0)
+				continue;
+			argv[0] = typed[c].tool;
+			for (size_t i = 0; i < MAX_WORDS; i++)
+				argv[i + 1] = typed[c].words[i];
+			argv[MAX_WORDS + 1] = NULL;
+			status = tool_run(typed[c].tool, argv);
+			if (status != 1 || strstr(tool_err, e.text) == NULL)
+				fail_msg("%s, %s: exit %d, '%s', not '%s'",
+				    zone_command_name((enum zone_command)c),
+				    zone_state_name((enum zone_state)s), status, tool_err, e.text);
+			n++;
+		}
+	}
+	assert_true(n >= 20);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_documented),
+		cmocka_unit_test(test_whole),
+		cmocka_unit_test_setup_teardown(test_refused, sandbox_make, sandbox_remove),
+	};
+
+	if (argc == 2 && strcmp(argv[1], "--table") == 0) {
+		table(stdout);
+		return (0);
+	}
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
