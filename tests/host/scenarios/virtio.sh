@@ -22,32 +22,10 @@ for i in 0 1; do
 	ip link set zvt$i up
 done
 
-# Servers for both nics: port 7001 sends 8 MiB, port 7002 takes what comes and writes down its sum.
+# Servers for both nics, which send 8 MiB.
 head -c 8388608 /dev/urandom >"$T/net"
-cat >"$T/serve.py" <<'PY'
-import hashlib, socket, sys, threading
-addr, src, out = sys.argv[1:]
-data = open(src, "rb").read()
-def serve(port, work):
-    s = socket.socket()
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    s.bind((addr, port))
-    s.listen()
-    work(s.accept()[0])
-def take(c):
-    h = hashlib.sha256()
-    while b := c.recv(1 << 16):
-        h.update(b)
-    open(out, "w").write(h.hexdigest())
-def give(c):
-    c.sendall(data)
-    c.close()
-threads = [threading.Thread(target=serve, args=a) for a in ((7001, give), (7002, take))]
-[t.start() for t in threads]
-[t.join() for t in threads]
-PY
 for i in 0 1; do
-	python3 "$T/serve.py" 10.77.$i.1 "$T/net" "$T/got$i" &
+	python3 "$top/tests/host/serve.py" 10.77.$i.1 "$T/net" "$T/got$i" &
 	t_atexit kill $!
 done
 
