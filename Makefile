@@ -71,6 +71,7 @@ sim: deps-build-check
 bench: deps-build-host-bench
 	@ninja -C $(BUILD)
 	@tests/bench/run
+	@tests/bench/zones
 	@tests/bench/disk
 
 host-shell: deps-build-host

@@ -8,12 +8,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <mntent.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -357,17 +359,50 @@ cgroup_remove(const char *path, struct err *e)
 	return (0);
 }
 
+/* Where daemons are, made when it is missing; false where there is no such place. */
+static bool
+daemons_folder(char path[PATH_MAX])
+{
+	char top[PATH_MAX];
+
+	if (cgroup_path(CGROUP_DAEMONS, path, NULL) != 0)
+		return (false);
+	parent_of(path, top);
+	return ((mkdir(top, 0755) == 0 || errno == EEXIST) &&
+	    (mkdir(path, 0755) == 0 || errno == EEXIST));
+}
+
+/* Is this process there? Others that are there are counted. */
+static bool
+daemons_has_us(const char *path, unsigned *others)
+{
+	char file[PATH_MAX + 16];
+	bool here = false;
+	FILE *f;
+	int pid;
+
+	*others = 0;
+	(void)snprintf(file, sizeof(file), "%s/cgroup.procs", path);
+	if ((f = fopen(file, "re")) == NULL)
+		return (false);
+	while (fscanf(f, "%d", &pid) == 1) {
+		if (pid == getpid())
+			here = true;
+		else
+			(*others)++;
+	}
+	(void)fclose(f);
+	return (here);
+}
+
 void
 cgroup_daemon_enter(void)
 {
-	char path[PATH_MAX], top[PATH_MAX];
+	char path[PATH_MAX];
+	unsigned others;
 	int rc;
 
-	if (cgroup_path(CGROUP_DAEMONS, path, NULL) != 0)
-		return;
-	parent_of(path, top);
-	if ((mkdir(top, 0755) != 0 && errno != EEXIST) ||
-	    (mkdir(path, 0755) != 0 && errno != EEXIST))
+	if (!daemons_folder(path) || daemons_has_us(path, &others))
 		return;
 	if ((rc = write_file(path, "cgroup.procs", "0")) != 0)
 		log_warn("cannot move to cgroup '%s': %s", path, strerror(-rc));
@@ -377,13 +412,31 @@ void
 cgroup_daemon_leave(void)
 {
 	char path[PATH_MAX], top[PATH_MAX], root[PATH_MAX];
+	unsigned others;
 
-	if (cgroup_path(CGROUP_DAEMONS, path, NULL) != 0 || find_mount(root) != 0)
+	if (cgroup_path(CGROUP_DAEMONS, path, NULL) != 0 || find_mount(root) != 0 ||
+	    !daemons_has_us(path, &others) || others > 0)
 		return;
 	parent_of(path, top);
 	(void)write_file(root, "cgroup.procs", "0");
 	if (rmdir(path) == 0)
 		(void)rmdir(top);
+}
+
+pid_t
+cgroup_daemon_fork(void)
+{
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
+	char path[PATH_MAX];
+	CLEANUP_FD int fd = -1;
+	pid_t pid = -1;
+
+	if (daemons_folder(path) && (fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) >= 0) {
+		args.cgroup = (uint64_t)fd;
+		pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	}
+	/* It may just have been removed by the last that was there; or this kernel cannot. */
+	return (pid >= 0 ? pid : fork());
 }
 
 int

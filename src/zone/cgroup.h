@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "zone/zconf.h"
@@ -98,5 +99,10 @@ int cgroup_remove(const char *path, struct err *e);
  */
 void cgroup_daemon_enter(void);
 void cgroup_daemon_leave(void);
+/*
+ * fork(2), with the child there from the start, where that is possible: moving a process waits for
+ * all processors of the host, which takes it ten milliseconds. The child is to execute a program.
+ */
+pid_t cgroup_daemon_fork(void);
 
 #endif

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "zone/cgroup.h"
 #include "zone/paths.h"
 #include "zone/reconcile.h"
 #include "zone/varlink.h"
@@ -60,7 +61,7 @@ start_zoneadmd(const char *name, bool *busy, struct err *e)
 	if (pipe2(p, O_CLOEXEC) != 0)
 		return (err_set(e, errno, "cannot start zoneadmd"));
 	in = p[0];
-	if ((pid = fork()) < 0) {
+	if ((pid = cgroup_daemon_fork()) < 0) {
 		(void)close(p[1]);
 		return (err_set(e, errno, "cannot start zoneadmd"));
 	}

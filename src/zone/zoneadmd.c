@@ -189,17 +189,38 @@ on_term(int signo, enum mevent_type type, void *arg)
 }
 
 /*
+ * From the host's own file: a name service would bring its modules into this process, and make it
+ * wait for theirs.
+ */
+static gid_t
+readers_gid(void)
+{
+	FILE *f = fopen("/etc/group", "re");
+	gid_t gid = VARLINK_NO_GROUP;
+	const struct group *g;
+
+	while (f != NULL && (g = fgetgrent(f)) != NULL) {
+		if (strcmp(g->gr_name, READERS) == 0) {
+			gid = g->gr_gid;
+			break;
+		}
+	}
+	if (f != NULL)
+		(void)fclose(f);
+	return (gid);
+}
+
+/*
  * The members of this group may look: they get as far as the control socket. All else in the zone's
  * folder stays root's by its own mode. Without such a group nobody else gets in.
  */
 static gid_t
 open_to_readers(const struct zoneadmd *z)
 {
-	const struct group *g = getgrnam(READERS);
+	gid_t gid = readers_gid();
 	char path[PATH_MAX];
-	gid_t gid = g != NULL ? g->gr_gid : VARLINK_NO_GROUP;
 
-	if (g == NULL)
+	if (gid == VARLINK_NO_GROUP)
 		return (gid);
 	(void)chmod(path_run(path, "%s", ""), 0755);
 	(void)path_run(path, "%s", z->name);

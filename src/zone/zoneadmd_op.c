@@ -210,17 +210,30 @@ boot_failed(struct zoneadmd *z, const struct err *e)
 
 /* ---- up ---- */
 
+/* lastbooted. Mostly it says so already, and a boot need not wait for the disk. */
+static void
+record_kernel(struct zoneadmd *z)
+{
+	CLEANUP_FREE char *before = NULL;
+	struct utsname u;
+	char text[sizeof(u.version) + 2], path[PATH_MAX];
+	size_t len;
+
+	if (uname(&u) != 0)
+		return;
+	(void)snprintf(text, sizeof(text), "%s\n", u.version);
+	if (file_read(path_zones(path, "%s/lastbooted", z->name), sizeof(text), &before, &len,
+		NULL) != 0 ||
+	    strcmp(before, text) != 0)
+		record(z, "lastbooted", text);
+}
+
 static int
 make_ready(struct zoneadmd *z, struct err *e)
 {
-	struct utsname u;
-	char text[sizeof(u.version) + 2];
 	int rc;
 
-	if (uname(&u) == 0) {
-		(void)snprintf(text, sizeof(text), "%s\n", u.version);
-		record(z, "lastbooted", text);
-	}
+	record_kernel(z);
 	if ((rc = zone_resources_make(z, e)) != 0)
 		return (rc);
 	z->state = ZONE_STATE_READY;
