@@ -51,7 +51,7 @@ static void
 usage(FILE *f)
 {
 	(void)fprintf(f,
-	    "usage: zhyve [-aACDehHPSuvwxY] [-B type,key=value,...] [-c vcpus]\n"
+	    "usage: zhyve [-aACdDehHIPSuvwWxY] [-B type,key=value,...] [-c vcpus]\n"
 	    "             [-f name,string=text|file=path] [-k file] [-l help|device[,conf]]\n"
 	    "             [-m size] [-o var=value] [-p vcpu:hostcpu]\n"
 	    "             [-s help|slot,emulation[,conf]] [-U uuid] vmname\n"
@@ -69,6 +69,7 @@ usage(FILE *f)
 	    "  -h          this help\n"
 	    "  -H          yield the processor on HLT (always on)\n"
 	    "  -k file     read variables from a file\n"
+	    "  -K layout   the keyboard that a display's clients have (us)\n"
 	    "  -l ...      LPC device: bootrom, com1-com4, kernel, tpm; 'help' lists them\n"
 	    "  -m size     memory, with suffix K, M, G or T (default 256M)\n"
 	    "  -o var=val  set a variable\n"
@@ -80,6 +81,7 @@ usage(FILE *f)
 	    "  -U uuid     SMBIOS system UUID\n"
 	    "  -v          version\n"
 	    "  -w          ignore unknown MSRs\n"
+	    "  -W          virtio devices have MSI instead of MSI-X\n"
 	    "  -x          the guest sees x2APIC (default)\n"
 	    "  -Y          no MP table (there is none)\n"
 	    "  --dump      print the configuration that would run, for -k, and exit\n");
