@@ -93,6 +93,14 @@ int cgroup_read_number(const char *path, const char *file, uint64_t *out);
 int cgroup_remove(const char *path, struct err *e);
 
 /*
+ * Hold all its processes where they are (the kernel's freezer), and wait until they are, for `ms` at
+ * most: -ETIMEDOUT, and they go on. What they have asked the kernel to read or write may still be
+ * done, but nobody hears of it. They can be killed all the same. Let them go on.
+ */
+int cgroup_freeze(const char *path, unsigned ms, struct err *e);
+int cgroup_thaw(const char *path, struct err *e);
+
+/*
  * Move this process to zhyve/.daemons, so that the end of the session it was started from does not
  * take it along; and back, removing the folder when it was the last. Nothing happens where that is
  * not possible.

@@ -374,6 +374,31 @@ zone_apply(const char *name, json_t **later, struct err *e)
 }
 
 int
+zone_pause(const char *name, int *fd, struct err *e)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	if ((*fd = unix_connect(path_run(path, "%s/control", name), SOCK_STREAM, e)) < 0)
+		return (err_say(e, EINVAL, "not running"));
+	if ((rc = varlink_call_on(*fd, "org.zhyve.Zone.Pause", NULL, NULL, e)) != 0)
+		fd_close(fd);
+	return (rc);
+}
+
+int
+zone_resume(int *fd, int64_t *us, struct err *e)
+{
+	json_t *reply = NULL;
+	int rc = varlink_call_on(*fd, "org.zhyve.Zone.Resume", NULL, &reply, e);
+
+	*us = get_int(reply, "paused_us");
+	json_decref(reply);
+	fd_close(fd);
+	return (rc);
+}
+
+int
 zone_display_get(const char *name, json_t **out, struct err *e)
 {
 	return (ask_live(name, "GetDisplay", NULL, out, e));

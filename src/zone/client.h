@@ -69,6 +69,13 @@ int zone_refresh_disks(const char *name, struct err *e);
  * have effect from its next boot on, the caller's. -EINVAL, "not running", when it is not live.
  */
 int zone_apply(const char *name, json_t **later, struct err *e);
+/*
+ * Hold everything of a running zone, for some milliseconds (Pause of org.zhyve.Zone): *fd is the
+ * connection that holds it, and closing it lets it go. zone_resume closes it and says how long it was;
+ * -ETIMEDOUT: too long, and the zone ran on meanwhile.
+ */
+int zone_pause(const char *name, int *fd, struct err *e);
+int zone_resume(int *fd, int64_t *us, struct err *e);
 #define ZONE_VCPUS_MAX 256 /* of one answer, which must fit into VARLINK_MSG_MAX */
 /* What its vCPUs do: the list of GetVcpus of org.zhyve.Zone; *out is the caller's. */
 int zone_vcpus_get(const char *name, json_t **out, struct err *e);

@@ -28,6 +28,7 @@ char *path_zones(char buf[PATH_MAX], const char *fmt, ...)
  *                                  config/{metadata,tags,routes}.json,
  *                                  config/uefivars.fd, tpm/, lastexited, lastbooted
  * /zones/<name>/disk0.raw …        its volumes (file driver)
+ * /zones/<name>/snapshots/         vmsnap-<snapshot>.json (vmsnap.h), diskN@vmsnap-<snapshot>
  * /zones/images/<uuid>.json, <uuid>.raw, <uuid>.kernel, <uuid>.initrd   images
  * /run/zones/<name>/               control (varlink), console, ledger.jsonl, vm.vnc,
  *                                  port.*, vsock, vsock.*

@@ -93,6 +93,8 @@ int varlink_call_send(int fd, const char *method, json_t *parameters, bool more)
  */
 int varlink_call(
     const char *path, const char *method, json_t *parameters, json_t **reply, struct err *e);
+/* The same on a connection, which stays. */
+int varlink_call_on(int fd, const char *method, json_t *parameters, json_t **reply, struct err *e);
 /*
  * The same with "more": cb for the parameters of each answer until it returns false (0) or the
  * connection ends (0).

@@ -82,18 +82,13 @@ varlink_call_send(int fd, const char *method, json_t *parameters, bool more)
 }
 
 static int
-converse(const char *path, const char *method, json_t *parameters, struct answers *a)
+talk(int fd, const char *method, json_t *parameters, struct answers *a)
 {
 	struct varlink_reader r = { 0 };
-	CLEANUP_FD int fd = unix_connect(path, SOCK_STREAM, a->e);
 	char buf[4096];
 	ssize_t n;
 	int rc;
 
-	if (fd == -ENOENT || fd == -ECONNREFUSED || fd == -ENOTDIR)
-		return (-ENOTCONN);
-	if (fd < 0)
-		return (fd);
 	rc = varlink_call_send(fd, method, parameters, a->cb != NULL);
 	while (rc == 0 && !a->done) {
 		do
@@ -108,9 +103,42 @@ converse(const char *path, const char *method, json_t *parameters, struct answer
 			rc = 0;
 	}
 	varlink_reader_free(&r);
-	if (a->done)
-		return (a->rc);
-	return (err_set(a->e, -rc, "no answer from '%s'", path));
+	return (a->done ? a->rc : rc);
+}
+
+static int
+converse(const char *path, const char *method, json_t *parameters, struct answers *a)
+{
+	CLEANUP_FD int fd = unix_connect(path, SOCK_STREAM, a->e);
+	int rc;
+
+	if (fd == -ENOENT || fd == -ECONNREFUSED || fd == -ENOTDIR)
+		return (-ENOTCONN);
+	if (fd < 0)
+		return (fd);
+	rc = talk(fd, method, parameters, a);
+	return (a->done ? rc : err_set(a->e, -rc, "no answer from '%s'", path));
+}
+
+static int
+one_reply(struct answers *a, int rc, json_t **reply)
+{
+	if (reply != NULL && rc == 0)
+		*reply = a->reply;
+	else
+		json_decref(a->reply);
+	return (rc);
+}
+
+int
+varlink_call_on(int fd, const char *method, json_t *parameters, json_t **reply, struct err *e)
+{
+	struct answers a = { .e = e };
+	int rc = talk(fd, method, parameters, &a);
+
+	if (!a.done)
+		rc = err_set(e, -rc, "no answer to %s", method);
+	return (one_reply(&a, rc, reply));
 }
 
 int
@@ -118,13 +146,8 @@ varlink_call(
     const char *path, const char *method, json_t *parameters, json_t **reply, struct err *e)
 {
 	struct answers a = { .e = e };
-	int rc = converse(path, method, parameters, &a);
 
-	if (reply != NULL && rc == 0)
-		*reply = a.reply;
-	else
-		json_decref(a.reply);
-	return (rc);
+	return (one_reply(&a, converse(path, method, parameters, &a), reply));
 }
 
 int

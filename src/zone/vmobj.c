@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "zone/brand.h"
 #include "zone/codec.h"
 #include "zone/paths.h"
 #include "zone/vmprop.h"
+#include "zone/vmsnap.h"
 #include "zone/zconf_field.h"
 
 void
@@ -315,6 +317,29 @@ server_uuid(void)
 	return (NULL);
 }
 
+/* Snapshots, and what of flexible_disk_size neither disks nor they take. */
+static void
+put_snapshots(json_t *o, const struct zconf *c)
+{
+	json_t *list = NULL, *one, *flexible = json_object_get(o, "flexible_disk_size");
+	struct err e = { 0 };
+	double left = (double)json_integer_value(flexible);
+	size_t i;
+
+	if (vmsnap_list(c->name, &list, &e) != 0) {
+		log_warn("%s", e.text);
+		list = json_array();
+	}
+	put(o, "snapshots", list);
+	if (flexible == NULL)
+		return;
+	json_array_foreach (json_object_get(o, "disks"), i, one)
+		left -= (double)json_integer_value(json_object_get(one, "size"));
+	json_array_foreach (list, i, one)
+		left -= json_real_value(json_object_get(one, "size"));
+	put(o, "free_space", json_integer((json_int_t)(left < 0 ? left - 0.999 : left)));
+}
+
 static void
 put_derived(json_t *o, const struct zconf *c)
 {
@@ -325,7 +350,7 @@ put_derived(json_t *o, const struct zconf *c)
 	put(o, "hvm", json_true());
 	put(o, "zonedid", json_integer(c->did));
 	put(o, "zpool", json_string("zones"));
-	put(o, "snapshots", json_array());
+	put_snapshots(o, c);
 	put(o, "server_uuid", server_uuid());
 	if (c->zonepath != NULL)
 		put(o, "zonepath", json_string(c->zonepath));

@@ -226,7 +226,7 @@ const struct vmprop vmprops[] = {
 	  .action = "none", .dflt = "100", .header = "IO_PRIORITY", .width = 11 },
 	{ "zfs_root_compression", NULL, VMP_STRING, CUR|NOFX },
 	{ "zfs_root_recsize", NULL, VMP_INTEGER, CUR|NOFX },
-	{ "zfs_snapshot_limit", NULL, VMP_INTEGER, CUR|NOFX },
+	{ "zfs_snapshot_limit", NULL, VMP_INTEGER, CUR|LIVE, VMS_ATTR, "zfs-snapshot-limit" },
 	{ "zlog_mode", NULL, VMP_STRING, 0, VMS_ATTR, "zlog-mode" },
 	{ "zlog_name", NULL, VMP_STRING, 0, VMS_ATTR, "zlog-name" },
 	{ "zone_dataset_uuid", NULL, VMP_UUID, CR },

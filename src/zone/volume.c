@@ -29,6 +29,15 @@ static const struct volume_driver *const drivers[] = {
 	&volume_file,
 };
 
+static const struct volume_driver *
+driver_of(const char *path)
+{
+	for (size_t i = 0; i < NITEMS(drivers); i++)
+		if (drivers[i]->owns(path))
+			return (drivers[i]);
+	return (NULL);
+}
+
 int
 volume_create(const struct volume_spec *spec, char *path, struct err *e)
 {
@@ -38,14 +47,96 @@ volume_create(const struct volume_spec *spec, char *path, struct err *e)
 int
 volume_destroy(const char *path, struct err *e)
 {
-	size_t i;
+	const struct volume_driver *d = driver_of(path);
 
-	for (i = 0; i < NITEMS(drivers); i++) {
-		if (drivers[i]->owns(path))
-			return (drivers[i]->destroy(path, e));
-	}
-	return (err_say(e, EINVAL, "disk '%s' is no volume of the pool: it is left alone", path));
+	if (d == NULL)
+		return (err_say(
+		    e, EINVAL, "disk '%s' is no volume of the pool: it is left alone", path));
+	return (d->destroy(path, e));
 }
+
+int
+volume_pool_get(struct volume_pool *out, struct err *e)
+{
+	return (drivers[0]->pool(out, e));
+}
+
+/* ---- snapshots ---- */
+
+/* The driver of a volume; a name that is to be part of a file's name is checked on the way. */
+static int
+snapshot_driver(const char *path, const char *name, const struct volume_driver **out, struct err *e)
+{
+	if ((*out = driver_of(path)) == NULL)
+		return (
+		    err_say(e, EINVAL, "disk '%s' is no volume of the pool: no snapshots", path));
+	if (name[0] == '\0' || strlen(name) >= VOLUME_SNAP_MAX || strchr(name, '/') != NULL)
+		return (err_say(e, EINVAL, "'%s' is no name of a snapshot", name));
+	return (0);
+}
+
+int
+volume_snapshot(const char *path, const char *name, bool live, struct err *e)
+{
+	const struct volume_driver *d;
+	int rc = snapshot_driver(path, name, &d, e);
+
+	return (rc != 0 ? rc : d->snapshot(path, name, live, e));
+}
+
+int
+volume_flush(const char *path, struct err *e)
+{
+	const struct volume_driver *d;
+	int rc = snapshot_driver(path, "any", &d, e);
+
+	return (rc != 0 ? rc : d->flush(path, e));
+}
+
+int
+volume_settle(const char *path, const char *name, struct err *e)
+{
+	const struct volume_driver *d;
+	int rc = snapshot_driver(path, name, &d, e);
+
+	return (rc != 0 ? rc : d->settle(path, name, e));
+}
+
+int
+volume_rollback(const char *path, const char *name, struct err *e)
+{
+	const struct volume_driver *d;
+	uint64_t size;
+	int rc, fd;
+
+	if ((rc = snapshot_driver(path, name, &d, e)) != 0)
+		return (rc);
+	if ((fd = volume_open(path, 0, &size, e)) < 0)
+		return (fd);
+	rc = d->rollback(path, name, e);
+	volume_close(&fd);
+	return (rc);
+}
+
+int
+volume_snapshot_destroy(const char *path, const char *name, struct err *e)
+{
+	const struct volume_driver *d;
+	int rc = snapshot_driver(path, name, &d, e);
+
+	return (rc != 0 ? rc : d->snapshot_destroy(path, name, e));
+}
+
+int
+volume_snapshot_usage(const char *path, const char *name, uint64_t *bytes, struct err *e)
+{
+	const struct volume_driver *d;
+	int rc = snapshot_driver(path, name, &d, e);
+
+	return (rc != 0 ? rc : d->snapshot_usage(path, name, bytes, e));
+}
+
+/* ---- opening ---- */
 
 /*
  * An O_PATH descriptor. Below the pool nothing may lead elsewhere; outside (a disk of the host, by
@@ -223,14 +314,10 @@ open_to_grow(const char *path, uint64_t *size, struct err *e)
 int
 volume_resize(const char *path, uint64_t size, struct err *e)
 {
-	const struct volume_driver *d = NULL;
+	const struct volume_driver *d = driver_of(path);
 	CLEANUP_FD int fd = -1;
 	uint64_t now;
 
-	for (size_t i = 0; i < NITEMS(drivers) && d == NULL; i++) {
-		if (drivers[i]->owns(path))
-			d = drivers[i];
-	}
 	if (d == NULL || size == 0 || size % 512 != 0)
 		return (err_say(
 		    e, EINVAL, "disk '%s' cannot have %llu bytes", path, (unsigned long long)size));

@@ -7,22 +7,32 @@
 #ifndef ZHYVE_ZONE_VOLUME_H
 #define ZHYVE_ZONE_VOLUME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
+
+#define VOLUME_SNAP_MAX 128 /* bytes of a snapshot's name, with its end; no slash in it */
 
 struct volume_spec {
 	const char *zone;       /* name of the zone; its folder exists */
 	unsigned index;         /* N of diskN */
 	uint64_t size;          /* bytes, of 512 a multiple; 0 with an image: the image's size */
 	const char *image_uuid; /* NULL: empty */
+	/*
+	 * Or a clone of this volume (NULL: none), as it was at a snapshot, or, with no `from_snapshot`,
+	 * as it is, when nobody runs on it (-EBUSY). `size` 0: its size.
+	 */
+	const char *from, *from_snapshot;
+	bool
+	    replace; /* what the zone has under that number goes, at the moment the new one is whole */
 };
 /*
  * Make it; `path` (PATH_MAX bytes) is what the zone's device resource has as match. A clone of an
  * image shares its blocks where the filesystem can, else it is a sparse copy. -ENOSPC before
  * anything is written when the pool has not the room, -EEXIST when the zone has a disk of that
- * number, -ENOENT for an unknown image, -EINVAL for a size below the image's. On failure nothing
- * is left.
+ * number, -ENOENT for an unknown image or snapshot, -EINVAL for a size below that of what it is made
+ * of. On failure nothing is left.
  */
 int volume_create(const struct volume_spec *spec, char *path, struct err *e);
 int volume_destroy(const char *path, struct err *e); /* 0 also when it is gone already */
@@ -51,5 +61,37 @@ void volume_close(int *fd);
  * lock: also for a disk that a zone runs on. 0 or -errno.
  */
 int volume_stat(const char *path, uint64_t *size, struct err *e);
+
+/* ---- snapshots ---- */
+
+/*
+ * Keep what is on it now under a name; one of that name, which an interrupted command may have left,
+ * goes first. With `live` somebody runs on it, whose writes are held back for as long (the caller sees
+ * to that): then only an instant snapshot will do, -EOPNOTSUPP where the pool cannot. Else a copy is
+ * made there (-ENOSPC). It is durable after volume_settle, which need not be while writes are held back;
+ * volume_flush before makes it short.
+ */
+int volume_snapshot(const char *path, const char *name, bool live, struct err *e);
+int volume_flush(const char *path, struct err *e);
+int volume_settle(const char *path, const char *name, struct err *e);
+/*
+ * Make it what it was; nobody may run on it (-EBUSY). The snapshot stays. It may be done again when it
+ * was interrupted. -ENOENT.
+ */
+int volume_rollback(const char *path, const char *name, struct err *e);
+int volume_snapshot_destroy(
+    const char *path, const char *name, struct err *e); /* 0: gone already */
+/* Bytes that nothing but this snapshot holds. -ENOENT. */
+int volume_snapshot_usage(const char *path, const char *name, uint64_t *bytes, struct err *e);
+
+/* ---- the pool ---- */
+
+struct volume_pool {
+	const char *driver;
+	uint64_t size, free; /* bytes */
+	bool instant;        /* clones and snapshots share blocks, and need no time */
+};
+/* The pool that new volumes are made in. */
+int volume_pool_get(struct volume_pool *out, struct err *e);
 
 #endif

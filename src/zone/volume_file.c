@@ -3,8 +3,8 @@
  * The volume driver `file`: raw files /zones/<zone>/diskN.raw, mode 0600, sparse. A volume is made
  * under a hidden name and gets its own when it is whole, so what an interrupted command left is no
  * disk, and is overwritten by the next. Space: a new volume must fit into what is free when it is
- * made; a clone that shares blocks needs none, a copy what the image occupies. It is not reserved:
- * the pool may fill up later. Tools, root.
+ * made; a clone that shares blocks needs none, a copy what its source occupies. It is not reserved:
+ * the pool may fill up later. Snapshots are files as well, and in volume_file_snap.c. Tools, root.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,9 +19,18 @@
 #include "zone/image.h"
 #include "zone/paths.h"
 #include "zone/sparse.h"
+#include "zone/zconf.h"
 #include "zone/volume_driver.h"
+#include "zone/volume_file.h"
 
 #define VOLUME_SIZE_MAX (1ull << 60)
+
+/* What a volume is made of; fd -1: nothing. */
+struct source {
+	int fd;
+	uint64_t size;
+	char name[192]; /* for messages */
+};
 
 static bool
 file_owns(const char *path)
@@ -33,57 +42,67 @@ file_owns(const char *path)
 	    strcmp(path + n - 4, ".raw") == 0);
 }
 
-/* The image's content, by sharing or by a copy. */
+/* Open what it is to be made of. */
 static int
-fill_from_image(int fd, const struct image *img, const char *what, const char *pool, struct err *e)
+open_source(const struct volume_spec *spec, struct source *src, struct err *e)
 {
-	CLEANUP_FD int in = open(img->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	uint64_t used;
+	struct image img;
 	int rc;
 
-	if (in < 0)
-		return (err_set(e, errno, "cannot open '%s' of image %s", img->path, img->uuid));
-	if (file_share(in, fd) == 0)
+	*src = (struct source){ .fd = -1 };
+	if (spec->from != NULL && spec->from_snapshot != NULL) {
+		(void)snprintf(src->name, sizeof(src->name), "snapshot '%s' of its source",
+		    spec->from_snapshot);
+		return (
+		    file_snapshot_open(spec->from, spec->from_snapshot, &src->fd, &src->size, e));
+	}
+	if (spec->from != NULL) {
+		(void)snprintf(src->name, sizeof(src->name), "its source");
+		src->fd = volume_open(spec->from, 1, &src->size, e);
+		return (src->fd < 0 ? src->fd : 0);
+	}
+	if (spec->image_uuid == NULL)
 		return (0);
-	if ((rc = sparse_allocated(in, &used)) != 0)
-		return (err_set(e, -rc, "cannot read image %s", img->uuid));
-	if ((rc = space_check(fd, used, what, pool, e)) != 0)
+	if ((rc = image_get(spec->image_uuid, &img, e)) != 0)
 		return (rc);
-	if ((rc = sparse_copy(in, fd, img->size)) != 0)
-		return (err_set(e, -rc, "cannot copy image %s to %s", img->uuid, what));
+	(void)snprintf(src->name, sizeof(src->name), "image %s", img.uuid);
+	src->size = img.size;
+	src->fd = open(img.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (src->fd < 0)
+		return (err_set(e, errno, "cannot open '%s' of image %s", img.path, img.uuid));
 	return (0);
 }
 
 static int
-fill(int fd, const struct volume_spec *spec, uint64_t size, const struct image *img,
+fill(int fd, const struct volume_spec *spec, uint64_t size, const struct source *src,
     const char *pool, struct err *e)
 {
-	char what[128];
+	char what[ZONENAME_MAX + 32];
 	int rc;
 
 	(void)snprintf(what, sizeof(what), "disk%u of zone '%s'", spec->index, spec->zone);
-	rc = img != NULL ? fill_from_image(fd, img, what, pool, e)
-			 : space_check(fd, size, what, pool, e);
+	rc = src->fd >= 0 ? file_twin(src->fd, fd, src->size, what, pool, e)
+			  : space_check(fd, size, what, pool, e);
 	if (rc == 0 && ftruncate(fd, (off_t)size) != 0)
 		rc = err_set(e, errno, "cannot give %s its size", what);
 	return (rc);
 }
 
-/* The size asked for, or the image's. */
+/* The size asked for, or the source's. */
 static int
-decide_size(const struct volume_spec *spec, const struct image *img, uint64_t *size, struct err *e)
+decide_size(const struct volume_spec *spec, const struct source *src, uint64_t *size, struct err *e)
 {
-	*size = spec->size != 0 ? spec->size : img != NULL ? img->size : 0;
+	*size = spec->size != 0 ? spec->size : src->size;
 	if (*size == 0 || *size % 512 != 0 || *size > VOLUME_SIZE_MAX)
 		return (err_say(e, EINVAL,
 		    "disk%u of zone '%s': a size of %llu bytes is not possible; a multiple of 512, "
 		    "not 0, is wanted",
 		    spec->index, spec->zone, (unsigned long long)*size));
-	if (img != NULL && *size < img->size)
+	if (*size < src->size)
 		return (err_say(e, EINVAL,
-		    "disk%u of zone '%s': %llu MiB are less than the %llu MiB of image %s",
-		    spec->index, spec->zone, (unsigned long long)(*size / MIB),
-		    (unsigned long long)(img->size / MIB), img->uuid));
+		    "disk%u of zone '%s': %llu MiB are less than the %llu MiB of %s", spec->index,
+		    spec->zone, (unsigned long long)(*size / MIB),
+		    (unsigned long long)(src->size / MIB), src->name));
 	return (0);
 }
 
@@ -100,40 +119,52 @@ open_zone_folder(const char *zone, char *path, struct err *e)
 	return (fd);
 }
 
+/* Make it under the hidden name, and give it its own. */
 static int
-file_create(const struct volume_spec *spec, char *path, struct err *e)
+make(int dir, const struct volume_spec *spec, const struct source *src, uint64_t size,
+    const char *folder, const char *path, struct err *e)
 {
-	CLEANUP_FD int dir = -1, fd = -1;
-	char folder[PATH_MAX], name[32], tmp[40];
-	struct image img, *from = NULL;
-	uint64_t size;
+	CLEANUP_FD int fd = -1;
+	char name[32], tmp[40];
 	int rc;
 
-	if (spec->image_uuid != NULL) {
-		if ((rc = image_get(spec->image_uuid, &img, e)) != 0)
-			return (rc);
-		from = &img;
-	}
-	if ((rc = decide_size(spec, from, &size, e)) != 0)
-		return (rc);
-	if ((dir = open_zone_folder(spec->zone, folder, e)) < 0)
-		return (dir);
 	(void)snprintf(name, sizeof(name), "disk%u.raw", spec->index);
 	(void)snprintf(tmp, sizeof(tmp), ".%s.new", name);
-	(void)path_zones(path, "%s/%s", spec->zone, name);
-	if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (!spec->replace && faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return (err_say(e, EEXIST, "disk '%s' already exists", path));
 	(void)unlinkat(dir, tmp, 0);
 	fd = openat(dir, tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return (err_set(e, errno, "cannot make disk '%s'", path));
-	rc = fill(fd, spec, size, from, folder, e);
+	rc = fill(fd, spec, size, src, folder, e);
 	if (rc == 0 && fsync(fd) != 0)
 		rc = err_set(e, errno, "cannot make disk '%s' durable", path);
-	if (rc == 0 && renameat2(dir, tmp, dir, name, RENAME_NOREPLACE) != 0)
+	if (rc == 0 && renameat2(dir, tmp, dir, name, spec->replace ? 0 : RENAME_NOREPLACE) != 0)
 		rc = err_set(e, errno, "cannot make disk '%s'", path);
 	if (rc != 0)
 		(void)unlinkat(dir, tmp, 0);
+	return (rc);
+}
+
+static int
+file_create(const struct volume_spec *spec, char *path, struct err *e)
+{
+	CLEANUP_FD int dir = -1;
+	char folder[PATH_MAX];
+	struct source src;
+	uint64_t size;
+	int rc;
+
+	if ((rc = open_source(spec, &src, e)) != 0)
+		return (rc);
+	if ((rc = decide_size(spec, &src, &size, e)) == 0 &&
+	    (dir = open_zone_folder(spec->zone, folder, e)) < 0)
+		rc = dir;
+	if (rc == 0) {
+		(void)path_zones(path, "%s/disk%u.raw", spec->zone, spec->index);
+		rc = make(dir, spec, &src, size, folder, path, e);
+	}
+	volume_close(&src.fd);
 	return (rc);
 }
 
@@ -147,7 +178,7 @@ file_destroy(const char *path, struct err *e)
 	fd = volume_open(path, 0, &size, e);
 	if (fd == -ENOENT) {
 		err_clear(e);
-		return (0);
+		return (file_snapshots_sweep(path, e));
 	}
 	/* A symbolic link in a volume's place: nothing runs on it, and what it leads to is not ours. */
 	if (fd < 0 && fd != -ELOOP)
@@ -155,7 +186,7 @@ file_destroy(const char *path, struct err *e)
 	err_clear(e);
 	if (unlink(path) != 0 && errno != ENOENT)
 		return (err_set(e, errno, "cannot remove disk '%s'", path));
-	return (0);
+	return (file_snapshots_sweep(path, e));
 }
 
 static int
@@ -180,4 +211,11 @@ const struct volume_driver volume_file = {
 	.create = file_create,
 	.destroy = file_destroy,
 	.resize = file_resize,
+	.snapshot = file_snapshot,
+	.flush = file_flush,
+	.settle = file_settle,
+	.rollback = file_rollback,
+	.snapshot_destroy = file_snapshot_destroy,
+	.snapshot_usage = file_snapshot_usage,
+	.pool = file_pool,
 };

@@ -13,6 +13,7 @@
  *	zoneadmd_netlive.c  changes of their protection in a running zone
  *	zoneadmd_rom.c   of these, the boot ROM and the zone's own variable store
  *	zoneadmd_socket.c  of these, the sockets of devices
+ *	zoneadmd_pause.c   nothing of the zone runs, for a moment
  *	zoneadmd_passthru.c  of these, PCI functions of the host
  *	zoneadmd_tpm.c   swtpm beside zhyve
  *	zoneadmd_vcpus.c what zhyve's vCPUs do, when an operator asks
@@ -161,6 +162,13 @@ struct zone_devices {
 	struct zone_device of[ZONE_DEVICE_KINDS][ZONE_DEVICES_MAX];
 };
 
+/* A pause (zoneadmd_pause.c); conn NULL: there is none. */
+struct zone_pause {
+	const struct varlink_conn *conn; /* who holds it */
+	struct mevent *timer;
+	int64_t since_ns; /* CLOCK_MONOTONIC */
+};
+
 struct zoneadmd {
 	char name[ZONENAME_MAX];
 	struct mevent_loop *loop;
@@ -182,6 +190,7 @@ struct zoneadmd {
 	struct helper tpm; /* swtpm */
 	struct zone_devices devices;
 	struct zone_vm vm;
+	struct zone_pause pause;
 	struct zone_status status; /* what GetStatus tells besides the state */
 	struct waiter waiter[ZONEADMD_WAITERS_MAX];
 	struct varlink_conn *watcher[VARLINK_CONNS_MAX];
@@ -289,6 +298,15 @@ int vcpus_ask(struct zoneadmd *z, struct err *e);
 /* Take one answer; false when it has no place here. */
 bool vcpus_answer(struct zoneadmd *z, const struct wire_vcpu *v);
 void vcpus_forget(struct zone_vm *vm);
+
+/*
+ * zoneadmd_pause.c: begin a pause for a connection; end it, with how long it was. It ends with its
+ * connection too, and before anything of the zone is started (which would be held, and we with it).
+ */
+void op_pause(struct zoneadmd *z, struct varlink_conn *conn);
+void op_resume(struct zoneadmd *z, struct varlink_conn *conn);
+void zone_pause_closed(struct zoneadmd *z, const struct varlink_conn *conn);
+void zone_pause_end(struct zoneadmd *z);
 
 /* zoneadmd_op.c: called by the control interface … */
 void op_ready(struct zoneadmd *z, struct varlink_conn *conn);

@@ -198,6 +198,18 @@ ctl_memory(struct varlink_conn *conn, uint64_t memory, const char *text)
 }
 
 static void
+pause_zone(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	op_pause(z, conn);
+}
+
+static void
+resume(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
+{
+	op_resume(z, conn);
+}
+
+static void
 get_memory(struct zoneadmd *z, struct varlink_conn *conn, const struct varlink_call *call)
 {
 	op_balloon(z, conn, 0);
@@ -339,6 +351,8 @@ static const struct {
 	{ "org.zhyve.Zone.Screenshot", screenshot, false },
 	{ "org.zhyve.Zone.GetVcpus", get_vcpus, false },
 	{ "org.zhyve.Zone.RefreshDisks", refresh_disks, false },
+	{ "org.zhyve.Zone.Pause", pause_zone, false },
+	{ "org.zhyve.Zone.Resume", resume, false },
 	{ "org.zhyve.Zone.GetMemory", get_memory, false },
 	{ "org.zhyve.Zone.SetBalloon", set_balloon, false },
 	{ "org.zhyve.Zone.GetDevices", get_devices, true },
@@ -375,6 +389,7 @@ on_closed(void *arg, struct varlink_conn *conn)
 		if (z->watcher[i] == conn)
 			z->watcher[i] = NULL;
 	}
+	zone_pause_closed(z, conn);
 	op_conn_closed(z, conn);
 }
 

@@ -129,6 +129,7 @@ spawn(struct zone_device *d, struct err *e)
 		return (err_set(e, errno, "cannot make the channel of a %s", k->name));
 	fds[0] = sv[1];
 	fds[1] = k->fd(&z->res, d->index);
+	zone_pause_end(z);
 	rc = helper_start(&d->helper, z->loop, &spec, on_end, d, e);
 	if (rc == 0 && (rc = fd_send_msg(d->pass, "c", 1, &sv[0], 1)) != 0) {
 		helper_stop(&d->helper);

@@ -20,6 +20,7 @@
 #include "zone/image.h"
 #include "zone/jail.h"
 #include "zone/reconcile.h"
+#include "zone/vmsnap.h"
 #include "zone/volume.h"
 #include "zone/zoneadmd.h"
 
@@ -58,6 +59,8 @@ make_plan(struct zoneadmd *z, struct err *e)
 		return (rc);
 	if (r->conf->state != ZONE_STATE_INSTALLED)
 		return (err_say(e, EINVAL, "must be installed before boot."));
+	if ((rc = vmsnap_check(z->name, e)) != 0)
+		return (rc);
 	uuid = brand_boot_image(r->conf);
 	if (uuid != NULL && zconf_attr(r->conf, "kernel") == NULL) {
 		if ((image = calloc(1, sizeof(*image))) == NULL)
@@ -207,6 +210,7 @@ zone_resources_undo(struct zoneadmd *z, struct err *e)
 	struct err one = { 0 };
 	int first = 0, rc;
 
+	zone_pause_end(z);
 	zone_limits_close(z);
 	zone_devices_close(z); /* while their volumes are there */
 	for (size_t i = 0; i < NITEMS(r->disk_fd); i++)

@@ -487,6 +487,7 @@ vm_start(struct zoneadmd *z, struct err *e)
 	int rc;
 
 	zoneadmd_log_check();
+	zone_pause_end(z);
 	vm_init(&z->vm);
 	handout_init(&h);
 	if ((rc = zone_display_start(z, e)) != 0 || (rc = zone_tpm_start(z, &h.tpm, e)) != 0 ||

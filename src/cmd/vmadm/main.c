@@ -16,14 +16,13 @@
 #include "cmd/vmadm/vmadm.h"
 
 static const struct subcommand *const groups[] = { create_commands, update_commands,
-	delete_commands, control_commands, info_commands, query_commands };
+	delete_commands, control_commands, snapshot_commands, info_commands, query_commands };
 
 /*
  * SmartOS's subcommands that are not built yet: known, so that they are not taken for a typing
  * error.
  */
-static const char *const later[] = { "create-snapshot", "delete-snapshot", "rollback-snapshot",
-	"send", "receive", "recv", "install", "reprovision", "events" };
+static const char *const later[] = { "send", "receive", "recv", "install", "events" };
 
 static void
 usage(FILE *f)

@@ -32,8 +32,10 @@ extern const struct subcommand create_commands[];  /* create, validate */
 extern const struct subcommand update_commands[];  /* update */
 extern const struct subcommand delete_commands[];  /* delete */
 extern const struct subcommand control_commands[]; /* start, stop, reboot, kill, sysrq, console */
-extern const struct subcommand info_commands[];    /* info */
-extern const struct subcommand query_commands[];   /* get, list, lookup */
+extern const struct subcommand
+    snapshot_commands[]; /* create-, rollback-, delete-snapshot, reprovision */
+extern const struct subcommand info_commands[];  /* info */
+extern const struct subcommand query_commands[]; /* get, list, lookup */
 
 /* ---- messages (main.c) ---- */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vmadm update as a user has it: arguments, messages, and what is on disk afterwards; below a root
- * of its own, with VMs that are never started. What it makes of payloads is in zone/test_vmupdate.c.
+ * vmadm update, snapshots and reprovision as a user has them: arguments, messages, and what is on disk
+ * afterwards; below a root of its own, with VMs that are never started. What update makes of payloads is
+ * in zone/test_vmupdate.c, snapshots themselves in zone/test_vmsnap.c.
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -237,6 +238,122 @@ test_conflict(void **state)
 	updated("{'vnc_port': 5901}");
 }
 
+/* Snapshots of the first VM as get shows them: names, newest first, with a blank behind each. */
+static void
+snapshots(const char *want)
+{
+	json_t *list = member("snapshots"), *one;
+	char have[256] = "";
+	size_t i;
+
+	json_array_foreach (list, i, one)
+		(void)strcat(strcat(have, json_string_value(json_object_get(one, "name"))), " ");
+	json_decref(list);
+	assert_string_equal(have, want);
+}
+
+static void
+test_snapshots(void **state)
+{
+	assert_int_equal(RUN("create-snapshot", UUID1), 2);
+	assert_int_equal(
+	    strncmp(tool_err, "Wrong number of parameters to \"create-snapshot\"\n", 48), 0);
+	assert_int_equal(RUN("delete-snapshot", UUID1, "a", "b"), 2);
+	assert_int_equal(RUN("rollback-snapshot", "x", "a"), 2);
+	assert_int_equal(RUN("create-snapshot", NONE, "a"), 1);
+	assert_int_equal(RUN("create-snapshot", UUID1, "a/b"), 1);
+	assert_string_equal(tool_err, "Invalid snapshot name\n");
+	assert_int_equal(RUN("create-snapshot", UUID2, "a"), 1);
+	assert_non_null(strstr(tool_err, "has no disk of its own"));
+	assert_int_equal(RUN("create-snapshot", UUID1, "a"), 0);
+	assert_string_equal(tool_err, "Created snapshot a for VM " UUID1 "\n");
+	assert_int_equal(RUN("create-snapshot", UUID1, "a"), 1);
+	assert_string_equal(tool_err, "snapshot with name \"a\" already exists.\n");
+	updated("{'zfs_snapshot_limit': 2}");
+	assert_int_equal(RUN("create-snapshot", UUID1, "b"), 0);
+	assert_int_equal(RUN("create-snapshot", UUID1, "c"), 1);
+	assert_non_null(strstr(tool_err, "zfs_snapshot_limit is 2"));
+	snapshots("b a ");
+	assert_int_equal(RUN("rollback-snapshot", UUID1, "c"), 1);
+	assert_string_equal(tool_err, "No snapshot named \"c\" for " UUID1 "\n");
+	assert_int_equal(RUN("delete-snapshot", UUID1, "c"), 1);
+	assert_int_equal(RUN("delete-snapshot", UUID1, "b"), 0);
+	assert_string_equal(tool_err, "Deleted snapshot b for VM " UUID1 "\n");
+	updated("{'zfs_snapshot_limit': null}");
+	snapshots("a ");
+}
+
+static void
+not_reprovisioned(const char *text, const char *why)
+{
+	char want[256];
+
+	assert_int_equal(RUN("reprovision", UUID1, "-f", file(text)), 1);
+	(void)snprintf(want, sizeof(want), "Failed to reprovision VM " UUID1 ": %s", why);
+	if (strncmp(tool_err, want, strlen(want)) != 0)
+		fail_msg("'%s', not '%s'", tool_err, want);
+}
+
+/* An image in the store, of that many MiB, with `name` at its beginning. */
+static void
+image(const char *uuid, unsigned mib, const char *name)
+{
+	char path[96], text[512];
+	int fd;
+
+	(void)mkdir(sandbox_path("zones/images"), 0755);
+	(void)snprintf(path, sizeof(path), "zones/images/%s.raw", uuid);
+	fd = open(sandbox_path(path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)mib << 20), 0);
+	assert_int_equal(pwrite(fd, name, strlen(name), 0), (ssize_t)strlen(name));
+	(void)close(fd);
+	(void)snprintf(path, sizeof(path), "zones/images/%s.json", uuid);
+	(void)snprintf(text, sizeof(text),
+	    "{'v': 2, 'uuid': '%s', 'name': '%s', 'version': '1', 'os': 'linux', 'type': 'zvol',"
+	    " 'image_size': %u}",
+	    uuid, name, mib);
+	assert_int_equal(rename(file(text), sandbox_path(path)), 0);
+}
+
+static void
+test_reprovision(void **state)
+{
+	static const char small[] = "bbbbbbbb-0000-4000-8000-000000000001",
+			  large[] = "bbbbbbbb-0000-4000-8000-000000000003";
+	char have[6] = "";
+	int fd;
+
+	image(small, 1, "small");
+	image(large, 3, "large");
+	assert_int_equal(RUN("create-snapshot", UUID1, "before"), 0);
+	updated("{'autoboot': false}");
+	not_reprovisioned("{}", "payload is missing image_uuid\n");
+	not_reprovisioned("{'image_uuid': '" NONE "'}", "image \"" NONE "\" was not found\n");
+	not_reprovisioned("{'image_uuid': 'bbbbbbbb-0000-4000-8000-000000000003'}",
+	    "Cannot reprovision: image (3 MiB) > disk0 (2 MiB)\n");
+	assert_int_equal(RUN("update", UUID1, "indestructible_zoneroot=true"), 0);
+	not_reprovisioned("{'image_uuid': 'bbbbbbbb-0000-4000-8000-000000000001'}",
+	    "indestructible_zoneroot is set, cannot reprovision\n");
+	assert_int_equal(RUN("update", UUID1, "indestructible_zoneroot=false"), 0);
+	assert_int_equal(RUN("reprovision", UUID1, "-f",
+			     file("{'image_uuid': 'bbbbbbbb-0000-4000-8000-000000000001'}")),
+	    0);
+	assert_string_equal(tool_err, "Successfully reprovisioned VM " UUID1 "\n");
+	fd = open(sandbox_path("zones/" UUID1 "/disk0.raw"), O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, have, 5), 5);
+	(void)close(fd);
+	assert_string_equal(have, "small");
+	shows("disks.0.image_uuid,disks.0.size,disks.1.size,state",
+	    "bbbbbbbb-0000-4000-8000-000000000001:1:6:stopped\n");
+	/* The other disk is what it was, and so is the snapshot of it. */
+	snapshots("before a ");
+	assert_int_equal(
+	    access(sandbox_path("zones/" UUID1 "/snapshots/disk1@vmsnap-before"), F_OK), 0);
+	assert_int_equal(
+	    access(sandbox_path("zones/" UUID1 "/snapshots/disk0@vmsnap-before"), F_OK), -1);
+}
+
 int
 main(void)
 {
@@ -247,6 +364,8 @@ main(void)
 		cmocka_unit_test(test_disks),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_conflict),
+		cmocka_unit_test(test_snapshots),
+		cmocka_unit_test(test_reprovision),
 	};
 
 	return (cmocka_run_group_tests(tests, group_setup, sandbox_remove));

@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Snapshots of VMs: see vmsnap.h. Commands that change them hold a lock on the folder; each first
+ * clears away what an interrupted one left. Nothing here knows what a volume is made of. Tools, root.
+ */
+#include "zone/vmsnap.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "zone/brand.h"
+#include "zone/client.h"
+#include "zone/events.h"
+#include "zone/paths.h"
+#include "zone/vmconfig.h"
+#include "zone/vmobj.h"
+#include "zone/volume.h"
+
+#define PREFIX     "vmsnap-"
+#define SUFFIX     ".json"
+#define RECORD_MAX (8u * 1024u * 1024u) /* three files of VMCONFIG_FILE_MAX, escaped */
+
+/* What is being done with it. */
+#define STATE_WHOLE    "whole"
+#define STATE_CREATING "creating"
+#define STATE_DELETING "deleting"
+#define STATE_ROLLBACK "rollback"
+
+static const char *
+text_of(const json_t *o, const char *name)
+{
+	const char *s = json_string_value(json_object_get(o, name));
+
+	return (s != NULL ? s : "");
+}
+
+static bool
+is_state(const json_t *record, const char *state)
+{
+	return (strcmp(text_of(record, "state"), state) == 0);
+}
+
+int
+vmsnap_name_check(const char *name, struct err *e)
+{
+	size_t n = strlen(name);
+
+	if (n == 0 || n > VMSNAP_NAME_MAX ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:%") !=
+		n)
+		return (err_say(e, EINVAL, "Invalid snapshot name"));
+	return (0);
+}
+
+/* ---- records ---- */
+
+static char *
+record_path(char path[PATH_MAX], const char *zone, const char *name)
+{
+	return (path_zones(path, "%s/snapshots/" PREFIX "%s" SUFFIX, zone, name));
+}
+
+static int
+record_load(const char *zone, const char *name, json_t **out, struct err *e)
+{
+	CLEANUP_FREE char *text = NULL;
+	char path[PATH_MAX];
+	size_t len;
+	int rc;
+
+	if ((rc = file_read(record_path(path, zone, name), RECORD_MAX, &text, &len, e)) != 0)
+		return (rc);
+	*out = json_loadb(text, len, 0, NULL);
+	if (strcmp(text_of(*out, "name"), name) == 0 &&
+	    json_is_integer(json_object_get(*out, "seq")) &&
+	    json_is_array(json_object_get(*out, "disks")))
+		return (0);
+	json_decref(*out);
+	*out = NULL;
+	return (err_say(e, EINVAL, "'%s' is damaged", path));
+}
+
+static int
+record_store(const char *zone, const json_t *record, const char *state, struct err *e)
+{
+	CLEANUP_FREE char *text = NULL;
+	char path[PATH_MAX];
+
+	(void)json_object_set_new((json_t *)(uintptr_t)record, "state", json_string(state));
+	if ((text = json_dumps(record, JSON_INDENT(2) | JSON_PRESERVE_ORDER)) == NULL)
+		return (err_set(e, ENOMEM, "cannot write a snapshot's record"));
+	return (file_replace(
+	    record_path(path, zone, text_of(record, "name")), text, strlen(text), 0600, e));
+}
+
+static int
+newest_first(const void *a, const void *b)
+{
+	json_int_t x = json_integer_value(json_object_get(*(json_t *const *)a, "seq")),
+		   y = json_integer_value(json_object_get(*(json_t *const *)b, "seq"));
+
+	return (x < y ? 1 : x > y ? -1 : 0);
+}
+
+static json_t *
+sorted(json_t *records)
+{
+	size_t n = json_array_size(records);
+	CLEANUP_FREE json_t **list = calloc(n + 1, sizeof(json_t *));
+	json_t *out = json_array();
+
+	for (size_t i = 0; list != NULL && i < n; i++)
+		list[i] = json_array_get(records, i);
+	if (list != NULL)
+		qsort(list, n, sizeof(*list), newest_first);
+	for (size_t i = 0; list != NULL && i < n; i++)
+		(void)json_array_append(out, list[i]);
+	json_decref(records);
+	return (out);
+}
+
+/* All records, of every state, newest first. One that is damaged is told of and left out. */
+static int
+records_load(const char *zone, json_t **out, struct err *e)
+{
+	json_t *all = json_array(), *one;
+	char path[PATH_MAX], name[NAME_MAX + 1];
+	struct err why = { 0 };
+	struct dirent *de;
+	DIR *d;
+
+	if ((d = opendir(path_zones(path, "%s/snapshots", zone))) == NULL && errno != ENOENT &&
+	    errno != EACCES && errno != ENOTDIR) {
+		json_decref(all);
+		return (err_set(e, errno, "cannot read '%s'", path));
+	}
+	while (d != NULL && (de = readdir(d)) != NULL) {
+		size_t n = strlen(de->d_name), fix = strlen(PREFIX SUFFIX);
+
+		if (n <= fix || strncmp(de->d_name, PREFIX, strlen(PREFIX)) != 0 ||
+		    strcmp(de->d_name + n - strlen(SUFFIX), SUFFIX) != 0)
+			continue;
+		(void)snprintf(
+		    name, sizeof(name), "%.*s", (int)(n - fix), de->d_name + strlen(PREFIX));
+		if (vmsnap_name_check(name, NULL) != 0)
+			continue;
+		if (record_load(zone, name, &one, &why) == 0)
+			(void)json_array_append_new(all, one);
+		else
+			log_warn("snapshot '%s': %s", name, why.text);
+	}
+	if (d != NULL)
+		(void)closedir(d);
+	*out = sorted(all);
+	return (0);
+}
+
+static void
+snap_name(const json_t *record, char out[VOLUME_SNAP_MAX])
+{
+	(void)snprintf(out, VOLUME_SNAP_MAX, PREFIX "%s", text_of(record, "name"));
+}
+
+/* ---- boot variables: a small file of the zone's, copied ---- */
+
+static int
+copy_file(const char *from, const char *to, struct err *e)
+{
+	CLEANUP_FREE char *data = NULL;
+	size_t len;
+	int rc = file_read(from, 64 * MIB, &data, &len, e);
+
+	if (rc == -ENOENT) {
+		err_clear(e);
+		return (unlink(to) == 0 || errno == ENOENT
+			? 0
+			: err_set(e, errno, "cannot remove '%s'", to));
+	}
+	return (rc != 0 ? rc : file_replace(to, data, len, 0600, e));
+}
+
+static int
+vars(const char *zone, const json_t *record, bool back, struct err *e)
+{
+	char live[PATH_MAX], kept[PATH_MAX], name[VOLUME_SNAP_MAX];
+
+	snap_name(record, name);
+	(void)path_zones(live, "%s/config/uefivars.fd", zone);
+	(void)path_zones(kept, "%s/snapshots/uefivars@%s", zone, name);
+	return (back ? copy_file(kept, live, e) : copy_file(live, kept, e));
+}
+
+/* ---- removing ---- */
+
+/* What it consists of, and then its record. */
+static int
+erase(const char *zone, const json_t *record, struct err *e)
+{
+	char path[PATH_MAX], name[VOLUME_SNAP_MAX];
+	const json_t *disk;
+	size_t i;
+	int rc;
+
+	snap_name(record, name);
+	json_array_foreach (json_object_get(record, "disks"), i, disk) {
+		const char *volume = json_string_value(disk);
+
+		if (volume != NULL && (rc = volume_snapshot_destroy(volume, name, e)) != 0)
+			return (rc);
+	}
+	if (unlink(path_zones(path, "%s/snapshots/uefivars@%s", zone, name)) != 0 &&
+	    errno != ENOENT)
+		return (err_set(e, errno, "cannot remove '%s'", path));
+	if (unlink(record_path(path, zone, text_of(record, "name"))) != 0 && errno != ENOENT)
+		return (err_set(e, errno, "cannot remove '%s'", path));
+	return (0);
+}
+
+/* The folder, made when it is missing, locked until *fd is closed; and its records. */
+static int
+begin(const char *zone, int *fd, json_t **records, struct err *e)
+{
+	const json_t *one;
+	char path[PATH_MAX];
+	size_t i;
+	int rc;
+
+	if ((rc = dir_make(path_zones(path, "%s/snapshots", zone), 0700, e)) != 0)
+		return (rc);
+	*fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*fd < 0 || flock(*fd, LOCK_EX) != 0)
+		return (err_set(e, errno, "cannot lock '%s'", path));
+	if ((rc = records_load(zone, records, e)) != 0)
+		return (rc);
+	json_array_foreach (*records, i, one) {
+		if (!is_state(one, STATE_CREATING) && !is_state(one, STATE_DELETING))
+			continue;
+		log_info("snapshot '%s' was interrupted: it goes", text_of(one, "name"));
+		if ((rc = erase(zone, one, e)) != 0)
+			break;
+		(void)json_array_remove(*records, i--);
+	}
+	if (rc != 0) {
+		json_decref(*records);
+		*records = NULL;
+	}
+	return (rc);
+}
+
+static json_t *
+find(const json_t *records, const char *name)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach (records, i, one)
+		if (strcmp(text_of(one, "name"), name) == 0)
+			return (one);
+	return (NULL);
+}
+
+static int
+find_or_say(
+    const struct zconf *c, const json_t *records, const char *name, json_t **out, struct err *e)
+{
+	*out = find(records, name);
+	return (*out != NULL
+		? 0
+		: err_say(e, ENOENT, "No snapshot named \"%s\" for %s", name, c->uuid));
+}
+
+/* ---- taking ---- */
+
+/* The volumes that are the zone's own, by path. */
+static json_t *
+own_disks(const struct zconf *c)
+{
+	json_t *list = json_array();
+	char top[PATH_MAX];
+
+	(void)path_zones(top, "%s/", c->name);
+	for (size_t i = 0; i < c->ndevice; i++) {
+		const struct zdevice *d = &c->device[i];
+		const char *media = zprop_get(d->prop, d->nprop, "media");
+
+		if (brand_is_passthru(d) || (media != NULL && strcmp(media, "cdrom") == 0))
+			continue;
+		if (d->match != NULL && strncmp(d->match, top, strlen(top)) == 0 &&
+		    strstr(d->match, "/../") == NULL)
+			(void)json_array_append_new(list, json_string(d->match));
+		else
+			log_warn("disk '%s' is not the VM's own: snapshots do not have it",
+			    d->match != NULL ? d->match : "");
+	}
+	return (list);
+}
+
+static int
+new_record(
+    const struct zconf *c, const json_t *records, const char *name, json_t **out, struct err *e)
+{
+	json_int_t seq = json_integer_value(json_object_get(json_array_get(records, 0), "seq")) + 1;
+	const char *limit = zconf_attr(c, "zfs-snapshot-limit");
+	char now[VMOBJ_TIME_LEN + 1];
+	struct vmconfig vc;
+	json_t *disks;
+	int rc;
+
+	if (find(records, name) != NULL)
+		return (err_say(e, EEXIST, "snapshot with name \"%s\" already exists.", name));
+	if (limit != NULL && json_array_size(records) >= strtoull(limit, NULL, 10))
+		return (err_say(e, EDQUOT,
+		    "cannot create snapshot \"%s\": the VM has %zu, and zfs_snapshot_limit is %s",
+		    name, json_array_size(records), limit));
+	if ((rc = vmconfig_load(c->name, &vc, e)) != 0)
+		return (rc);
+	disks = own_disks(c);
+	vmobj_time(clock_real_ns() / 1000000, now);
+	if (json_array_size(disks) == 0)
+		rc = err_say(
+		    e, ENOENT, "VM %s has no disk of its own: there is nothing to keep", c->uuid);
+	else
+		*out = json_pack("{s:s, s:s, s:I, s:O, s:{s:O, s:O, s:O, s:O}}", "name", name,
+		    "created_at", now, "seq", seq, "disks", disks, "config", "customer_metadata",
+		    vc.customer_metadata, "internal_metadata", vc.internal_metadata, "tags",
+		    vc.tags, "routes", vc.routes);
+	json_decref(disks);
+	vmconfig_free(&vc);
+	return (rc != 0 || *out != NULL ? rc : err_set(e, ENOMEM, "cannot take a snapshot"));
+}
+
+/* For all its disks, until one fails. */
+static int
+each_disk(const json_t *record, int (*fn)(const char *path, const char *name, struct err *e),
+    struct err *e)
+{
+	char name[VOLUME_SNAP_MAX];
+	const json_t *disk;
+	size_t i;
+	int rc = 0;
+
+	snap_name(record, name);
+	json_array_foreach (json_object_get(record, "disks"), i, disk)
+		if (rc == 0)
+			rc = fn(json_string_value(disk), name, e);
+	return (rc);
+}
+
+static int
+flush(const char *path, const char *name, struct err *e)
+{
+	(void)name;
+	return (volume_flush(path, e));
+}
+
+static int
+snapshot_live(const char *path, const char *name, struct err *e)
+{
+	return (volume_snapshot(path, name, true, e));
+}
+
+static int
+snapshot_stopped(const char *path, const char *name, struct err *e)
+{
+	return (volume_snapshot(path, name, false, e));
+}
+
+static int
+take_running(const struct zconf *c, const json_t *record, int64_t *paused_us, struct err *e)
+{
+	struct err lost = { 0 };
+	int fd, rc, end;
+
+	/* What is written now has not to be written while the guest waits. */
+	if ((rc = each_disk(record, flush, e)) != 0 || (rc = zone_pause(c->name, &fd, e)) != 0)
+		return (rc);
+	rc = each_disk(record, snapshot_live, e);
+	if (rc == 0)
+		rc = vars(c->name, record, false, e);
+	end = zone_resume(&fd, paused_us, &lost);
+	if (rc == 0 && end != 0)
+		rc = err_say(e, lost.errnum,
+		    "it took too long, and the guest could not be held any longer: %s", lost.text);
+	return (rc);
+}
+
+int
+vmsnap_create(
+    const struct zconf *c, const char *name, bool running, int64_t *paused_us, struct err *e)
+{
+	json_t *records = NULL, *record = NULL;
+	CLEANUP_FD int lock = -1;
+	struct err undo = { 0 };
+	int rc;
+
+	*paused_us = 0;
+	if ((rc = vmsnap_name_check(name, e)) != 0 ||
+	    (rc = begin(c->name, &lock, &records, e)) != 0)
+		return (rc);
+	if ((rc = vmsnap_check(c->name, e)) == 0 &&
+	    (rc = new_record(c, records, name, &record, e)) == 0 &&
+	    (rc = record_store(c->name, record, STATE_CREATING, e)) == 0) {
+		if (running)
+			rc = take_running(c, record, paused_us, e);
+		else if ((rc = each_disk(record, snapshot_stopped, e)) == 0)
+			rc = vars(c->name, record, false, e);
+		if (rc == 0 && (rc = each_disk(record, volume_settle, e)) == 0)
+			rc = record_store(c->name, record, STATE_WHOLE, e);
+		if (rc != 0 && erase(c->name, record, &undo) != 0)
+			log_err("%s", undo.text);
+	}
+	json_decref(record);
+	json_decref(records);
+	return (rc);
+}
+
+/* ---- the others ---- */
+
+static int
+drop(const char *zone, const json_t *record, struct err *e)
+{
+	int rc = record_store(zone, record, STATE_DELETING, e);
+
+	return (rc != 0 ? rc : erase(zone, record, e));
+}
+
+int
+vmsnap_delete(const struct zconf *c, const char *name, struct err *e)
+{
+	json_t *records = NULL, *record;
+	CLEANUP_FD int lock = -1;
+	int rc;
+
+	if ((rc = vmsnap_name_check(name, e)) != 0 ||
+	    (rc = begin(c->name, &lock, &records, e)) != 0)
+		return (rc);
+	if ((rc = find_or_say(c, records, name, &record, e)) == 0) {
+		if (is_state(record, STATE_ROLLBACK))
+			rc = err_say(e, EBUSY,
+			    "the VM is half rolled back to snapshot \"%s\": roll it back again "
+			    "first",
+			    name);
+		else
+			rc = drop(c->name, record, e);
+	}
+	json_decref(records);
+	return (rc);
+}
+
+static int
+restore_config(struct vmconfig *vc, void *ctx)
+{
+	const json_t *config = ctx;
+	struct vmconfig was = {
+		.customer_metadata = json_incref(json_object_get(config, "customer_metadata")),
+		.internal_metadata = json_incref(json_object_get(config, "internal_metadata")),
+		.tags = json_incref(json_object_get(config, "tags")),
+		.routes = json_incref(json_object_get(config, "routes")),
+	};
+
+	vmconfig_free(vc);
+	*vc = was;
+	return (0);
+}
+
+static int
+go_back(const struct zconf *c, const json_t *records, const json_t *record, struct err *e)
+{
+	json_int_t seq = json_integer_value(json_object_get(record, "seq"));
+	const json_t *one;
+	size_t i;
+	int rc;
+
+	json_array_foreach (records, i, one) {
+		if (one != record && is_state(one, STATE_ROLLBACK))
+			log_warn("the rollback to \"%s\" was interrupted: this one takes its place",
+			    text_of(one, "name"));
+	}
+	if ((rc = record_store(c->name, record, STATE_ROLLBACK, e)) != 0 ||
+	    (rc = each_disk(record, volume_rollback, e)) != 0 ||
+	    (rc = vars(c->name, record, true, e)) != 0 ||
+	    (rc = vmconfig_change(c->name, restore_config, json_object_get(record, "config"), e)) !=
+		0)
+		return (rc);
+	json_array_foreach (records, i, one) {
+		if (json_integer_value(json_object_get(one, "seq")) > seq &&
+		    (rc = drop(c->name, one, e)) != 0)
+			return (rc);
+		if (one != record && is_state(one, STATE_ROLLBACK) &&
+		    (rc = record_store(c->name, one, STATE_WHOLE, e)) != 0)
+			return (rc);
+	}
+	return (record_store(c->name, record, STATE_WHOLE, e));
+}
+
+int
+vmsnap_rollback(const struct zconf *c, const char *name, struct err *e)
+{
+	json_t *records = NULL, *record;
+	CLEANUP_FD int lock = -1;
+	int rc;
+
+	if ((rc = vmsnap_name_check(name, e)) != 0 ||
+	    (rc = begin(c->name, &lock, &records, e)) != 0)
+		return (rc);
+	if ((rc = find_or_say(c, records, name, &record, e)) == 0)
+		rc = go_back(c, records, record, e);
+	json_decref(records);
+	return (rc);
+}
+
+int
+vmsnap_check(const char *zone, struct err *e)
+{
+	const json_t *one;
+	json_t *records;
+	size_t i;
+	int rc;
+
+	if ((rc = records_load(zone, &records, e)) != 0)
+		return (rc);
+	json_array_foreach (records, i, one)
+		if (rc == 0 && is_state(one, STATE_ROLLBACK))
+			rc = err_say(e, EBUSY,
+			    "a rollback to snapshot \"%s\" was interrupted, and the disks do not "
+			    "belong together: roll back again (vmadm rollback-snapshot)",
+			    text_of(one, "name"));
+	json_decref(records);
+	return (rc);
+}
+
+/* One record without the volume. */
+static int
+forget_in(const char *zone, json_t *record, const char *path, struct err *e)
+{
+	json_t *disks = json_object_get(record, "disks");
+	char name[VOLUME_SNAP_MAX];
+	size_t i, found = SIZE_MAX;
+	const json_t *disk;
+	int rc;
+
+	json_array_foreach (disks, i, disk)
+		if (json_is_string(disk) && strcmp(json_string_value(disk), path) == 0)
+			found = i;
+	if (found == SIZE_MAX)
+		return (0);
+	if (json_array_size(disks) == 1)
+		return (drop(zone, record, e));
+	snap_name(record, name);
+	(void)json_array_remove(disks, found);
+	if ((rc = record_store(zone, record, STATE_WHOLE, e)) != 0)
+		return (rc);
+	return (volume_snapshot_destroy(path, name, e));
+}
+
+int
+vmsnap_forget(const char *zone, const char *path, struct err *e)
+{
+	CLEANUP_FD int lock = -1;
+	json_t *records = NULL, *record;
+	size_t i;
+	int rc;
+
+	if ((rc = begin(zone, &lock, &records, e)) != 0)
+		return (rc);
+	json_array_foreach (records, i, record)
+		if (rc == 0)
+			rc = forget_in(zone, record, path, e);
+	json_decref(records);
+	return (rc);
+}
+
+/* ---- looking ---- */
+
+static double
+size_of(const json_t *record)
+{
+	char name[VOLUME_SNAP_MAX];
+	uint64_t sum = 0, bytes;
+	const json_t *disk;
+	size_t i;
+
+	snap_name(record, name);
+	json_array_foreach (json_object_get(record, "disks"), i, disk) {
+		if (json_is_string(disk) &&
+		    volume_snapshot_usage(json_string_value(disk), name, &bytes, NULL) == 0)
+			sum += bytes;
+	}
+	return ((double)sum / (double)MIB);
+}
+
+int
+vmsnap_list(const char *zone, json_t **out, struct err *e)
+{
+	json_t *records, *list = json_array();
+	const json_t *one;
+	size_t i;
+	int rc;
+
+	if ((rc = records_load(zone, &records, e)) != 0) {
+		json_decref(list);
+		return (rc);
+	}
+	json_array_foreach (records, i, one) {
+		if (is_state(one, STATE_CREATING) || is_state(one, STATE_DELETING))
+			continue;
+		(void)json_array_append_new(list,
+		    json_pack("{s:s, s:f, s:s}", "name", text_of(one, "name"), "size", size_of(one),
+			"created_at", text_of(one, "created_at")));
+	}
+	json_decref(records);
+	*out = list;
+	return (0);
+}
