@@ -99,6 +99,16 @@ int zone_console_connect(const char *name, unsigned flags, struct err *e);
  */
 int zone_install(const char *name, struct err *e);
 int zone_uninstall(const char *name, struct err *e);
+/*
+ * Detach: the zone path describes itself (detached.json), state configured. *text is the
+ * description, the caller's; dry_run: nothing else happens. / Attach: such a zone path, brought to
+ * /zones/NAME, is installed; unless forced it must be the zone's own (by its uuid) and have its
+ * disks. / What a zone path (its folder, or its detached.json) describes, as the configuration of a
+ * zone called `name`: its zone path and disks are below /zones/NAME.
+ */
+int zone_detach(const char *name, bool dry_run, char **text, struct err *e);
+int zone_attach(const char *name, bool force, struct err *e);
+int zone_detached_read(const char *path, const char *name, struct zconf **out, struct err *e);
 
 /*
  * Clean up whatever a killed zoneadmd of any zone left behind (ledgers without a live owner).

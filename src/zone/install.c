@@ -17,6 +17,7 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "zone/client.h"
+#include "zone/install.h"
 #include "zone/paths.h"
 #include "zone/reconcile.h"
 #include "zone/varlink.h"
@@ -27,8 +28,8 @@
 
 /* ---- the zone path ---- */
 
-static int
-check_zonepath(const struct zconf *c, struct err *e)
+int
+zone_path_check(const struct zconf *c, struct err *e)
 {
 	char ours[PATH_MAX];
 
@@ -41,8 +42,8 @@ check_zonepath(const struct zconf *c, struct err *e)
 }
 
 /* Make the zone path: a folder of root's, 0700, not reached by a symbolic link (zones.md 7). */
-static int
-make_zonepath(const char *path, struct err *e)
+int
+zone_path_make(const char *path, struct err *e)
 {
 	static const struct {
 		const char *name;
@@ -143,20 +144,23 @@ zone_install(const char *name, struct err *e)
 	    (rc = zone_state_check(ZCMD_INSTALL, st.state, e)) != 0 ||
 	    (rc = zconf_load(name, &c, e)) != 0)
 		return (rc);
-	if ((rc = zconf_verify(c, e)) == 0)
-		rc = check_zonepath(c, e);
+	if ((rc = zconf_verify(c, e)) == 0 && (rc = zone_path_check(c, e)) == 0 &&
+	    zone_is_detached(name))
+		rc = err_say(e, EEXIST,
+		    "zonepath '%s' is that of a detached zone: attach it, or move it away",
+		    path_zones(path, "%s", name));
 	zconf_free(c);
 	if (rc != 0)
 		return (rc);
 	if ((rc = zconf_set_state(name, ZONE_STATE_INCOMPLETE, e)) != 0 ||
-	    (rc = make_zonepath(path_zones(path, "%s", name), e)) != 0)
+	    (rc = zone_path_make(path_zones(path, "%s", name), e)) != 0)
 		return (rc);
 	return (zconf_set_state(name, ZONE_STATE_INSTALLED, e));
 }
 
 /* A zoneadmd that is there for viewers of the console only: they are told, and it ends. */
-static int
-release(const char *name, struct err *e)
+int
+zone_release(const char *name, struct err *e)
 {
 	char path[PATH_MAX];
 	int rc;
@@ -184,7 +188,7 @@ zone_uninstall(const char *name, struct err *e)
 	if ((rc = zone_status_get(name, &st, e)) != 0)
 		return (rc);
 	if ((rc = zone_state_check(ZCMD_UNINSTALL, st.state, e)) != 0 ||
-	    (rc = release(name, e)) != 0 ||
+	    (rc = zone_release(name, e)) != 0 ||
 	    (rc = zconf_set_state(name, ZONE_STATE_INCOMPLETE, e)) != 0 ||
 	    (rc = remove_zonepath(path_zones(path, "%s", name), e)) != 0)
 		return (rc);

@@ -2,7 +2,7 @@
 /*
  * A zone's configuration as the JSON of /etc/zones/<name>.json (docs/zone-config.5). Strict: what
  * is not known, has the wrong type or stands there twice is refused, so that a misspelt member is
- * never silently without effect. Pure; used by zconf_store.c only.
+ * never silently without effect. Pure; used by zconf_store.c and detach.c only.
  */
 #ifndef ZHYVE_ZONE_ZCONF_JSON_H
 #define ZHYVE_ZONE_ZCONF_JSON_H

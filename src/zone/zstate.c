@@ -15,6 +15,7 @@ enum verdict {
 	HALTED,
 	INSTALLED,
 	INCOMPLETE,
+	FORCEABLE, /* the same, and there is a way round */
 	CONFIGURED,
 	LIVE,
 	NO_LOGIN,
@@ -43,6 +44,12 @@ static const struct row {
 	    { OK, INCOMPLETE, INSTALLED, LIVE, LIVE, LIVE, LIVE, LIVE } },
 	[ZCMD_UNINSTALL] = { "zoneadm uninstall", "uninstall",
 	    { CONFIGURED, OK, OK, LIVE, LIVE, LIVE, LIVE, LIVE } },
+	[ZCMD_DETACH] = { "zoneadm detach", "detach",
+	    { UNINSTALLED, UNINSTALLED, OK, LIVE, LIVE, LIVE, LIVE, LIVE } },
+	[ZCMD_ATTACH] = { "zoneadm attach", "attach",
+	    { OK, FORCEABLE, INSTALLED, LIVE, LIVE, LIVE, LIVE, LIVE } },
+	[ZCMD_ATTACH_FORCED] = { "zoneadm attach -F", "attach",
+	    { OK, OK, INSTALLED, LIVE, LIVE, LIVE, LIVE, LIVE } },
 	[ZCMD_MARK] = { "zoneadm mark incomplete", "mark",
 	    { OK, OK, OK, LIVE, LIVE, LIVE, LIVE, LIVE } },
 	[ZCMD_VERIFY] = { "zoneadm verify", "verify", { OK, INCOMPLETE, OK, OK, OK, OK, OK, OK } },
@@ -84,6 +91,10 @@ zone_state_check(enum zone_command cmd, enum zone_state s, struct err *e)
 		return (err_say(e, EEXIST, "is already installed."));
 	case INCOMPLETE:
 		return (err_say(e, EINVAL, "zone is incomplete; uninstall required."));
+	case FORCEABLE:
+		return (err_say(e, EINVAL,
+		    "zone is incomplete; uninstall required, or attach -F if its zone path is "
+		    "whole."));
 	case CONFIGURED:
 		return (err_say(e, EINVAL, "is already in state 'configured'."));
 	case LIVE:

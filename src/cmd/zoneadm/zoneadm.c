@@ -24,8 +24,16 @@ const struct subcommand subcommands[] = {
 	    "the "
 	    "zones' cgroups go below this process's own.",
 	    cmd_autoboot, true, false },
+	{ "attach", "[-F] | -n path",
+	    "Install a detached zone's folder that was brought to the zone path; -F: whatever it "
+	    "is; -n: only say whether path describes a zone that can be one here.",
+	    cmd_attach, false, false },
 	{ "boot", "[-X] [-- boot_arguments]",
 	    "Start the zone's machine; makes the zone ready first.", cmd_boot, false, false },
+	{ "detach", "[-n]",
+	    "Leave the zone path with a description of the zone, to be attached elsewhere; -n: "
+	    "only print it.",
+	    cmd_detach, false, false },
 	{ "events", "[-n count] [-s number]",
 	    "Print what happens to the zone, or to all zones, as JSON lines; -s: from this event "
 	    "on; -n: "

@@ -33,7 +33,9 @@ extern const size_t nsubcommands;
 
 int cmd_apply(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_autoboot(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_attach(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_boot(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_detach(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_events(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_halt(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_help(const struct subcommand *sc, const char *zone, int argc, char **argv);

@@ -193,15 +193,23 @@ zc_do_create(struct zc_session *z, const struct zc_stmt *s, struct err *e)
 
 	if ((status = zc_options(s, "Fbt:a:X", &o, e)) != CMD_OK)
 		return (status);
-	if (o.first != s->n || (o.flag['b'] && o.flag['t']))
+	if (o.first != s->n || o.flag['a'] + o.flag['b'] + o.flag['t'] > 1)
 		return (zc_usage(s, e));
-	if (o.flag['a'] || o.flag['X'])
-		return (zc_misuse(e, "create: -a and -X are not supported here"));
+	if (o.flag['X'])
+		return (zc_misuse(e, "create: -X is not supported here: there is no index"));
 	if (z->work != NULL) {
 		if (!o.flag['F'])
 			return (zc_fail(e, "zone already exists; create -F begins it anew"));
 		if ((status = zc_not_installed(z, "create -F", e)) != CMD_OK)
 			return (status);
+	}
+	if (o.flag['a']) {
+		if (zone_detached_read(o.value['a'], z->name, &c, e) != 0)
+			return (CMD_ERROR);
+		if (z->saved != NULL)
+			c->did = z->saved->did;
+		adopt(z, c, false);
+		return (CMD_OK);
 	}
 	template = o.flag['b'] ? "SYSblank" : o.flag['t'] ? o.value['t'] : "SYSbhyve";
 	if ((status = from_template(z, template, &c, e)) != CMD_OK)

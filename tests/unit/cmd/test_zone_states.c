@@ -81,8 +81,8 @@ test_documented(void **state)
 static void
 test_whole(void **state)
 {
-	static const enum zone_command not_live[] = { ZCMD_INSTALL, ZCMD_UNINSTALL, ZCMD_MARK,
-		ZCMD_DELETE };
+	static const enum zone_command not_live[] = { ZCMD_INSTALL, ZCMD_UNINSTALL, ZCMD_DETACH,
+		ZCMD_ATTACH, ZCMD_ATTACH_FORCED, ZCMD_MARK, ZCMD_DELETE };
 
 	for (size_t c = 0; c < ZONE_COMMANDS; c++) {
 		size_t allowed = 0;
@@ -114,6 +114,9 @@ static const struct {
 	[ZCMD_REBOOT] = { ZONEADM, { "-z", "z1", "reboot" } },
 	[ZCMD_INSTALL] = { ZONEADM, { "-z", "z1", "install" } },
 	[ZCMD_UNINSTALL] = { ZONEADM, { "-z", "z1", "uninstall", "-F" } },
+	[ZCMD_DETACH] = { ZONEADM, { "-z", "z1", "detach" } },
+	[ZCMD_ATTACH] = { ZONEADM, { "-z", "z1", "attach" } },
+	[ZCMD_ATTACH_FORCED] = { ZONEADM, { "-z", "z1", "attach", "-F" } },
 	[ZCMD_MARK] = { ZONEADM, { "-z", "z1", "mark", "incomplete" } },
 	[ZCMD_VERIFY] = { ZONEADM, { "-z", "z1", "verify" } },
 	[ZCMD_APPLY] = { ZONEADM, { "-z", "z1", "apply" } },

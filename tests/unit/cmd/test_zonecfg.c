@@ -223,7 +223,9 @@ test_create_and_arguments(void **state)
 	expect(run("-z", "z3", "create -t none"), 1, "none: No such zone configured");
 	expect(run("-z", "z3", "create -b -t z1"), 2, "usage: create");
 	expect(run("-z", "z3", "create -Q"), 2, "unknown option -Q");
-	expect(run("-z", "z3", "create -a /x"), 2, "not supported");
+	expect(run("-z", "z3", "create -X"), 2, "not supported");
+	expect(run("-z", "z3", "create -a /x -b"), 2, "usage: create");
+	expect(run("-z", "z3", "create -a /nonexistent"), 1, "'/nonexistent': No such file");
 }
 
 static void
