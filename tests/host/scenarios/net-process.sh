@@ -77,6 +77,8 @@ t_is "its root is empty" "$(cat "$T/ls")" ""
 t_is "it shares no namespace with the host" "$(awk '$1 == $2' "$T/ns")" ""
 t_is "of files it has its tap" "$(grep '^/' "$T/fd" | grep -v '^/dev/null$\|^/memfd:' | sort -u)" /dev/net/tun
 t_is "and no KVM" "$(grep -c kvm "$T/fd" || true)" 0
-wait_for 5 test ! -e "$cg" || true
-t_is "nothing of it is left" "$([ ! -e "$cg" ] && [ ! -e "$root/run/zones/$z" ] && ! ip link show "$link" >/dev/null 2>&1 && echo yes)" yes
+left() { ls -d "$cg" "$root/run/zones/$z" "/proc/sys/net/ipv4/conf/$link" 2>/dev/null || true; }
+nothing_left() { [ -z "$(left)" ]; }
+wait_for 30 nothing_left || true # its zoneadmd ends after it
+t_is "nothing of it is left" "$(left)" ""
 t_done
