@@ -24,6 +24,7 @@ struct nictag {
 	char bridge[16];  /* interface name of the bridge; nictag_add fills it in when it is "" */
 	uint32_t mtu;     /* 0: LINK_MTU_DEFAULT */
 	char address[64]; /* the host's own address on the bridge, "10.88.0.1/24"; "": none */
+	bool nat;         /* a private network behind this host: see nat_address */
 	bool force;       /* take the port although the host itself uses it */
 };
 
@@ -51,6 +52,11 @@ int nictag_get(const char *name, struct nictag *out, struct err *e);
  * force).
  */
 int nictag_add(const struct nictag *t, struct err *e);
+/*
+ * The host's address on the bridge of a tag with NAT, out of its network: "10.88.0.1/24" of
+ * "10.88.0.0/24" or of itself. -EINVAL for what is none, or too large or small. Pure.
+ */
+int nat_address(const char *text, char *out, size_t size, struct err *e);
 /*
  * Give a tag another port or MTU: t as nictag_get has filled it in, then changed. The old port is let
  * go. On failure the tag is as before. -ENOENT.

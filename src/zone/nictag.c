@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "zone/link.h"
 #include "zone/netlink.h"
+#include "zone/nictag_nat.h"
 #include "zone/paths.h"
 
 #define NICTAGS_MAX      1024u
@@ -83,7 +84,8 @@ decode(const json_t *o, struct nictag *t)
 {
 	json_int_t mtu = json_integer_value(json_object_get(o, "mtu"));
 
-	*t = (struct nictag){ .force = json_is_true(json_object_get(o, "force")) };
+	*t = (struct nictag){ .force = json_is_true(json_object_get(o, "force")),
+		.nat = json_is_true(json_object_get(o, "nat")) };
 	if (mtu < 0 || mtu > 65535 || copy_member(o, "name", t->name, sizeof(t->name)) != 0 ||
 	    copy_member(o, "link", t->link, sizeof(t->link)) != 0 ||
 	    copy_member(o, "bridge", t->bridge, sizeof(t->bridge)) != 0 ||
@@ -98,8 +100,9 @@ decode(const json_t *o, struct nictag *t)
 static json_t *
 encode(const struct nictag *t)
 {
-	return (json_pack("{s:s,s:s,s:s,s:i,s:s,s:b}", "name", t->name, "link", t->link, "bridge",
-	    t->bridge, "mtu", (int)t->mtu, "address", t->address, "force", t->force));
+	return (json_pack("{s:s,s:s,s:s,s:i,s:s,s:b,s:b}", "name", t->name, "link", t->link,
+	    "bridge", t->bridge, "mtu", (int)t->mtu, "address", t->address, "force", t->force,
+	    "nat", t->nat));
 }
 
 static int
@@ -351,8 +354,12 @@ nictag_ensure(const struct nictag *t, struct err *e)
 		rc = nl_link_set_up(nl, t->bridge, true, e);
 	if (rc == 0 && t->address[0] != '\0')
 		rc = nl_addr_add(nl, t->bridge, t->address, e);
+	if (rc == 0 && t->nat)
+		rc = nat_ensure(t, e);
 	if (rc == 0)
 		return (0);
+	if (made && t->nat)
+		(void)nat_remove(t, NULL);
 	if (made)
 		(void)nl_link_delete(nl, t->bridge, NULL);
 	return (err_ctx(e, "nic tag '%s'", t->name));
@@ -374,6 +381,8 @@ nictag_add(const struct nictag *t, struct err *e)
 		    tag.name, tag.address));
 	if (tag.bridge[0] == '\0')
 		nictag_bridge_name(tag.name, tag.bridge);
+	if (tag.nat && (rc = nat_check(&tag, e)) != 0)
+		return (err_ctx(e, "nic tag '%s'", tag.name));
 	if ((rc = lock_store(&lock, e)) != 0 || (rc = change(tag.name, &tag, e)) != 0)
 		return (rc);
 	if ((rc = nictag_ensure(&tag, e)) != 0)
@@ -436,6 +445,8 @@ nictag_delete(const char *name, struct err *e)
 	if ((rc = lock_store(&lock, e)) != 0 || (rc = nictag_get(name, &t, e)) != 0 ||
 	    (rc = nl_open(&nl, e)) != 0)
 		return (rc);
+	if (t.nat && (rc = nat_remove(&t, e)) != 0)
+		return (err_ctx(e, "nic tag '%s'", name));
 	rc = nl_link_get(nl, t.bridge, &bridge, e);
 	if (rc == 0 && strcmp(bridge.kind, "bridge") == 0)
 		rc = nl_link_delete(nl, t.bridge, e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* nictagadm add: a tag on an interface, or an etherstub (-l); update: another port or MTU. */
+/* nictagadm add: a tag on an interface, an etherstub (-l), a private network (-N); update: another port or MTU. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +16,11 @@
 
 /* As typed. */
 struct add {
-	bool local, force;
+	bool local, force, nat;
 	const char *name;
 	const char *port; /* MAC address or interface */
 	const char *mtu;
-	const char *ip;
+	const char *ip; /* with -N: of the network */
 };
 
 /* One "key=value" of -p. 0 or an exit status, told. */
@@ -64,13 +64,16 @@ take_arguments(struct add *a, int argc, char **argv)
 {
 	int c, rc;
 
-	while ((c = getopt(argc, argv, "+flp:")) != -1) {
+	while ((c = getopt(argc, argv, "+flNp:")) != -1) {
 		switch (c) {
 		case 'f':
 			a->force = true;
 			break;
 		case 'l':
 			a->local = true;
+			break;
+		case 'N':
+			a->nat = a->local = true;
 			break;
 		case 'p':
 			if ((rc = take_properties(a, optarg)) != 0)
@@ -85,7 +88,11 @@ take_arguments(struct add *a, int argc, char **argv)
 	a->name = argv[optind++];
 	if (optind < argc && a->port != NULL)
 		return (complain("mac address specified twice"));
-	if (optind < argc)
+	if (optind < argc && a->nat && a->ip != NULL)
+		return (usage("the network of -N is given twice"));
+	if (optind < argc && a->nat)
+		a->ip = argv[optind++];
+	else if (optind < argc)
 		a->port = argv[optind++];
 	return (optind == argc ? 0 : usage("too many arguments"));
 }
@@ -108,6 +115,8 @@ check(const struct add *a, struct nictag *t)
 	struct err e;
 	int rc;
 
+	if (a->nat && a->ip == NULL)
+		return (usage("-N takes a name and a network, as in 10.88.0.0/24"));
 	if (a->local && a->port != NULL)
 		return (complain("create local tag, but mac address specified"));
 	if (!a->local && a->port == NULL)
@@ -161,6 +170,9 @@ nictagadm_add(int argc, char **argv)
 		return (rc);
 	(void)snprintf(t.name, sizeof(t.name), "%s", a.name);
 	(void)snprintf(t.address, sizeof(t.address), "%s", a.ip != NULL ? a.ip : "");
+	t.nat = a.nat;
+	if (t.nat && nat_address(a.ip, t.address, sizeof(t.address), &e) != 0)
+		return (report(&e));
 	t.force = a.force;
 	return (nictag_add(&t, &e) == 0 ? CMD_OK : report(&e));
 }

@@ -31,6 +31,8 @@ make_row(struct nl *nl, const struct nictag *t, struct row *r)
 	struct nl_link l;
 
 	*r = (struct row){ .name = t->name, .link = "-", .type = "etherstub", .mac = "-" };
+	if (t->nat)
+		r->type = "nat";
 	if (t->link[0] == '\0')
 		return;
 	r->link = t->link;

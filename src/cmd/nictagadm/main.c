@@ -16,6 +16,7 @@
 static const struct subcommand commands[] = {
 	{ "add", nictagadm_add, "add [-f] [-p PROP=VALUE,...] NAME MAC-or-INTERFACE" },
 	{ "add", nictagadm_add, "add -l [-p ip=ADDRESS/BITS] NAME" },
+	{ "add", nictagadm_add, "add -N NAME NETWORK/BITS" },
 	{ "update", nictagadm_update, "update [-f] [-p PROP=VALUE,...] NAME [MAC-or-INTERFACE]" },
 	{ "delete", nictagadm_delete, "delete [-f] NAME" },
 	{ "exists", nictagadm_exists, "exists [-l] NAME..." },

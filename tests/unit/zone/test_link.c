@@ -306,12 +306,32 @@ damaged_store(void **state)
 	assert_int_equal(n, 0);
 }
 
+static void
+private_networks(void **state)
+{
+	static const char *const good[][2] = { { "10.88.0.0/24", "10.88.0.1/24" },
+		{ "10.88.0.7/24", "10.88.0.7/24" }, { "192.168.1.8/29", "192.168.1.9/29" },
+		{ "10.0.0.0/8", "10.0.0.1/8" } };
+	static const char *const bad[] = { "", "10.88.0.0", "10.88.0.0/30", "10.0.0.0/7",
+		"10.88.0.255/24", "fd00::/64", "10.88.0.0/24;", "10.88.0/24" };
+	struct err e = { 0 };
+	char out[64];
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(nat_address(good[i][0], out, sizeof(out), &e), 0);
+		assert_string_equal(out, good[i][1]);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(nat_address(bad[i], out, sizeof(out), &e), -EINVAL);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),
 		cmocka_unit_test(bridge_names),
+		cmocka_unit_test(private_networks),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(tag_life),
 		cmocka_unit_test(tag_failures),
