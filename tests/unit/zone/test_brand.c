@@ -15,29 +15,19 @@
 #include "base/checked.h"
 #include "zone/brand.h"
 
-static struct zconf *conf;
+#include "brand_zone.h"
+
 static struct image image;
 
 static int
 setup(void **state)
 {
-	conf = zconf_new("web1");
-	assert_non_null(conf);
-	conf->brand = strdup("bhyve");
-	conf->did = 7;
-	(void)snprintf(conf->uuid, sizeof(conf->uuid), "c8b7b6a4-9d3e-4a53-9f6c-3a1f0f2d4e11");
-	assert_int_equal(zconf_attr_set(conf, "ram", ZATTR_STRING, "1024"), 0);
-	assert_int_equal(zconf_attr_set(conf, "vcpus", ZATTR_STRING, "2"), 0);
+	zone_setup();
+	attr("ram", "1024");
+	attr("vcpus", "2");
 	image = (struct image){ .kernel = "/zones/images/i.kernel",
 		.initrd = "/zones/images/i.initrd",
 		.cmdline = "root=/dev/vda1" };
-	return (0);
-}
-
-static int
-teardown(void **state)
-{
-	zconf_free(conf);
 	return (0);
 }
 

@@ -14,15 +14,10 @@
 #include "base/checked.h"
 #include "zone/brand.h"
 
-static struct zconf *conf;
+#include "brand_zone.h"
+
 static struct image image;
 static struct start_options start;
-
-static void
-set(const char *name, const char *value)
-{
-	assert_int_equal(zconf_attr_set(conf, name, ZATTR_STRING, value), 0);
-}
 
 static void
 disk(const char *path, const char *model, const char *media, bool boot)
@@ -41,10 +36,7 @@ setup(void **state)
 {
 	struct znet *n;
 
-	conf = zconf_new("web1");
-	conf->brand = strdup("bhyve");
-	conf->did = 7;
-	(void)snprintf(conf->uuid, sizeof(conf->uuid), "c8b7b6a4-9d3e-4a53-9f6c-3a1f0f2d4e11");
+	zone_setup();
 	disk("/cd.iso", "ahci", "cdrom", false);
 	disk("/data", "nvme", "disk", false);
 	disk("/root", "virtio", "disk", true);
@@ -54,13 +46,6 @@ setup(void **state)
 	(void)zprop_set(&n->prop, &n->nprop, "primary", "true");
 	image = (struct image){ .size = 1 };
 	start = (struct start_options){ .ndrive = 0 };
-	return (0);
-}
-
-static int
-teardown(void **state)
-{
-	zconf_free(conf);
 	return (0);
 }
 
@@ -144,34 +129,34 @@ roms(void **state)
 	assert_null(strstr(line(false), "bootindex"));
 	(void)snprintf(image.bootrom, sizeof(image.bootrom), "bios");
 	has(line(false), "-l bootrom,fd:5 -s");
-	set("bootrom", "uefi");
+	attr("bootrom", "uefi");
 	has(line(false), "-l bootrom,fd:5,fd:6 ");
-	set("bootrom", "/opt/rom.fd");
+	attr("bootrom", "/opt/rom.fd");
 	has(line(false), "-l bootrom,fd:5 -s");
-	set("bootrom", "coreboot");
+	attr("bootrom", "coreboot");
 	refused("bootrom 'coreboot' is neither");
 }
 
 static void
 contradictions(void **state)
 {
-	set("kernel", "/k");
-	set("bootrom", "bios");
+	attr("kernel", "/k");
+	attr("bootrom", "bios");
 	refused("attrs kernel and bootrom exclude each other");
-	set("kernel", NULL);
-	set("bootargs", "quiet");
+	attr("kernel", NULL);
+	attr("bootargs", "quiet");
 	refused("there is a bootrom: clear them, or clear bootrom");
-	set("bootrom", NULL);
+	attr("bootrom", NULL);
 	refused("there is none: clear them, or set kernel");
-	set("bootargs", NULL);
-	set("boot", "order=cd");
-	set("bootorder", "disk");
+	attr("bootargs", NULL);
+	attr("boot", "order=cd");
+	attr("bootorder", "disk");
 	refused("attrs boot and bootorder");
-	set("boot", NULL);
-	set("bootorder", "floppy");
+	attr("boot", NULL);
+	attr("bootorder", "floppy");
 	refused("attr bootorder: boot order: 'floppy'");
-	set("bootorder", NULL);
-	set("kernel", "/k");
+	attr("bootorder", NULL);
+	attr("kernel", "/k");
 	assert_int_equal(start_options_add(&start, "order=d", NULL), 0);
 	refused("order=: this zone's kernel is started directly");
 }
@@ -182,12 +167,12 @@ order(void **state)
 	struct zdevice *d = &conf->device[0];
 
 	indexes(false, "4213");
-	set("bootorder", "net,disk");
+	attr("bootorder", "net,disk");
 	indexes(false, "1320");
-	set("bootorder", NULL);
-	set("boot", "order=dc");
+	attr("bootorder", NULL);
+	attr("boot", "order=dc");
 	indexes(false, "0321");
-	set("boot", "order=cn,once=d");
+	attr("boot", "order=cn,once=d");
 	indexes(false, "0001");
 	indexes(true, "3210");
 	/* What one start asks for replaces it, for all of that start or until the guest's reset. */
@@ -199,7 +184,7 @@ order(void **state)
 	indexes(false, "2001");
 	indexes(true, "3210");
 	start = (struct start_options){ .ndrive = 0 };
-	set("boot", NULL);
+	attr("boot", NULL);
 	/* A cdrom that is the boot disk. */
 	(void)zprop_set(&conf->device[2].prop, &conf->device[2].nprop, "boot", NULL);
 	(void)zprop_set(&d->prop, &d->nprop, "boot", "true");
@@ -213,9 +198,9 @@ netboot(void **state)
 	struct brand_plan *p;
 	struct err e = { 0 };
 
-	set("bootrom", "bios");
+	attr("bootrom", "bios");
 	assert_null(strstr(line(false), "rom=fd:"));
-	set("bootorder", "disk,cdrom");
+	attr("bootorder", "disk,cdrom");
 	assert_null(strstr(line(false), "rom=fd:"));
 	assert_int_equal(start_options_add(&start, "order=d,once=n", NULL), 0);
 	has(line(false), "viona,fd:9,mac=02:08:20:00:00:01,rom=fd:10,bootindex=1 ");
@@ -224,7 +209,7 @@ netboot(void **state)
 	assert_int_equal(p->fd[7].kind, BRAND_FD_NIC_ROM);
 	assert_string_equal(p->nic_rom, "/usr/lib/ipxe/qemu/pxe-virtio.rom");
 	brand_plan_free(p);
-	set("bootrom", "uefi");
+	attr("bootrom", "uefi");
 	assert_null(strstr(line(false), "rom=fd:"));
 }
 
@@ -270,7 +255,7 @@ drives(void **state)
 	brand_plan_free(p);
 	/* They are no devices of the ROM alone. */
 	start.order.n = 0;
-	set("kernel", "/k");
+	attr("kernel", "/k");
 	has(line(false), "-s 3:1,ahci-cd,fd:9 ");
 }
 

@@ -14,31 +14,15 @@
 #include "base/checked.h"
 #include "zone/brand.h"
 
-static struct zconf *conf;
-static struct image image = { .kernel = "/zones/images/i.kernel" };
+#include "brand_zone.h"
 
-static void
-attr(const char *name, const char *value)
-{
-	assert_int_equal(zconf_attr_set(conf, name, ZATTR_STRING, value), 0);
-}
+static struct image image = { .kernel = "/zones/images/i.kernel" };
 
 static int
 setup(void **state)
 {
-	conf = zconf_new("web1");
-	assert_non_null(conf);
-	conf->brand = strdup("bhyve");
-	conf->did = 7;
-	(void)snprintf(conf->uuid, sizeof(conf->uuid), "c8b7b6a4-9d3e-4a53-9f6c-3a1f0f2d4e11");
+	zone_setup();
 	attr("ram", "512");
-	return (0);
-}
-
-static int
-teardown(void **state)
-{
-	zconf_free(conf);
 	return (0);
 }
 

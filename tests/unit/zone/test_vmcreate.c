@@ -18,17 +18,7 @@
 #include "zone/vmvalidate.h"
 
 #include "quoted.h"
-#include "vm_images.h"
-
-static char warnings[512];
-
-static void
-warn(const char *property, const char *what)
-{
-	size_t n = strlen(warnings);
-
-	(void)snprintf(warnings + n, sizeof(warnings) - n, "%s;", property);
-}
+#include "vm_fixture.h"
 
 /* The prepared payload; the brand is added. */
 static json_t *

@@ -18,7 +18,7 @@
 #include "zone/vmvalidate.h"
 
 #include "quoted.h"
-#include "vm_images.h"
+#include "vm_fixture.h"
 
 #define VM                                                                                \
 	"{'brand': 'bhyve', 'uuid': 'aaaaaaaa-0000-4000-8000-000000000001', 'ram': 1024," \
@@ -26,16 +26,6 @@
 	" 'disks': [{'path': '/zones/a/disk0.raw', 'size': 10240},"                       \
 	"           {'path': '/zones/a/disk1.raw', 'size': 1024}],"                       \
 	" 'nics': [{'mac': '02:00:00:00:00:01', 'ips': ['10.0.0.5/24']}]}"
-
-static char warnings[512];
-
-static void
-warn(const char *property, const char *what)
-{
-	size_t n = strlen(warnings);
-
-	(void)snprintf(warnings + n, sizeof(warnings) - n, "%s;", property);
-}
 
 static int
 prepare(const char *text, const char *change, json_t **out, struct err *e)

@@ -15,7 +15,7 @@
 #include "zone/vmvalidate.h"
 
 #include "quoted.h"
-#include "vm_images.h"
+#include "vm_fixture.h"
 
 /* "values|properties|missing", each with commas; "" when valid. */
 static const char *

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Images for tests of payloads, in place of image_get: two of 2,048 MiB, the second of which wants
- * UEFI, and one that is no disk. Header only.
+ * For tests of payloads: images, in place of image_get (two of 2,048 MiB, the second of which wants
+ * UEFI, and one that is no disk), and the properties that are warned of. Header only.
  */
-#ifndef ZHYVE_TESTS_VM_IMAGES_H
-#define ZHYVE_TESTS_VM_IMAGES_H
+#ifndef ZHYVE_TESTS_VM_FIXTURE_H
+#define ZHYVE_TESTS_VM_FIXTURE_H
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,6 +30,18 @@ fake_image(const char *uuid, struct image *out, struct err *e)
 	if (uefi)
 		(void)snprintf(out->bootrom, sizeof(out->bootrom), "uefi");
 	return (0);
+}
+
+/* The properties that were warned of so far, each followed by a semicolon. */
+static char warnings[512] __attribute__((unused));
+
+static inline void
+warn(const char *property, const char *what)
+{
+	size_t n = strlen(warnings);
+
+	(void)what;
+	(void)snprintf(warnings + n, sizeof(warnings) - n, "%s;", property);
 }
 
 #endif
