@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/parse.h"
+#include "zone/brand.h"
 #include "zone/codec.h"
 #include "zone/vmobj.h"
 #include "zone/vmprop.h"
@@ -252,6 +253,40 @@ update_nics(const json_t *nics, struct zconf *c)
 	return (0);
 }
 
+/*
+ * The disks that the VM is to have, all of which have a path. Those that it has keep what vmadm knows
+ * nothing of, and their place.
+ */
+static int
+update_disks(const json_t *disks, struct zconf *c)
+{
+	const json_t *disk;
+	struct zdevice *d;
+	size_t i, k;
+	int rc;
+
+	for (i = c->ndevice; i-- > 0;) {
+		bool kept = brand_is_passthru(&c->device[i]);
+
+		json_array_foreach (disks, k, disk)
+			kept = kept ||
+			    find_disk(c, json_string_value(json_object_get(disk, "path"))) ==
+				&c->device[i];
+		if (!kept)
+			zconf_device_remove(c, i);
+	}
+	json_array_foreach (disks, k, disk) {
+		d = find_disk(c, json_string_value(json_object_get(disk, "path")));
+		if (d == NULL)
+			rc = add_disk(disk, c);
+		else
+			rc = set_resource("disks", disk, zdevice_fields, d, &d->prop, &d->nprop);
+		if (rc < 0)
+			return (rc);
+	}
+	return (0);
+}
+
 int
 vmobj_update(const json_t *payload, struct zconf *c, struct err *e)
 {
@@ -271,6 +306,9 @@ vmobj_update(const json_t *payload, struct zconf *c, struct err *e)
 	o = json_object_get(payload, "nics");
 	if (o != NULL && (rc = update_nics(o, c)) < 0)
 		return (err_set(e, -rc, "cannot store the nics"));
+	o = json_object_get(payload, "disks");
+	if (o != NULL && (rc = update_disks(o, c)) < 0)
+		return (err_set(e, -rc, "cannot store the disks"));
 	json_array_foreach (json_object_get(payload, "update_disks"), i, o)
 		if ((rc = update_disk(o, c)) < 0)
 			return (err_set(e, -rc, "cannot store disk '%s'",

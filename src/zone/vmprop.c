@@ -237,14 +237,14 @@ const struct vmprop vmprops[] = {
 	{ "zpool", NULL, VMP_POOL, CR|COL, .dflt = "\"zones\"", .header = "ZPOOL", .width = 12 },
 
 	/* Changes of a payload for update (create knows but two of them). */
-	{ "add_disks", NULL, VMP_ARRAY, U|NO },
+	{ "add_disks", NULL, VMP_ARRAY, U },
 	{ "add_nics", NULL, VMP_ARRAY, U },
 	{ "add_pci_devices", NULL, VMP_ARRAY, CUR|NO },
 	{ "update_disks", NULL, VMP_ARRAY, U|LIVE },
 	{ "update_nics", NULL, VMP_ARRAY, U|LIVE },
 	{ "update_pci_devices", NULL, VMP_ARRAY, U|NO },
 	{ "remove_customer_metadata", NULL, VMP_LIST, U|LIVE },
-	{ "remove_disks", NULL, VMP_LIST, U|NO },
+	{ "remove_disks", NULL, VMP_LIST, U },
 	{ "remove_filesystems", NULL, VMP_LIST, U },
 	{ "remove_internal_metadata", NULL, VMP_LIST, U|LIVE },
 	{ "remove_nics", NULL, VMP_LIST, U },

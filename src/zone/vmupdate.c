@@ -99,93 +99,6 @@ set_memory(json_t *payload, const json_t *vm, struct err *e)
 	return (0);
 }
 
-/* ---- disks ---- */
-
-static const json_t *
-find_disk(const json_t *vm, const char *path)
-{
-	const json_t *disk;
-	size_t i;
-
-	json_array_foreach (json_object_get(vm, "disks"), i, disk) {
-		const char *p = json_string_value(json_object_get(disk, "path"));
-
-		if (p != NULL && strcmp(p, path) == 0)
-			return (disk);
-	}
-	return (NULL);
-}
-
-/* Of a disk its size can be changed, for now. */
-static int
-check_disk(const json_t *disk, const json_t *vm, struct err *e)
-{
-	const char *path = json_string_value(json_object_get(disk, "path"));
-
-	if (path == NULL)
-		return (err_say(e, EINVAL, "Disk object needs a .path property to update."));
-	if (find_disk(vm, path) == NULL)
-		return (err_say(e, ENOENT, "There is no existing disk with that path: %s", path));
-	for (size_t i = 0; i < nvmprops; i++) {
-		const struct vmprop *p = &vmprops[i];
-
-		if (p->of == NULL || strcmp(p->of, "disks") != 0 || p->store != VMS_PROPERTY ||
-		    strcmp(p->name, "size") == 0)
-			continue;
-		if (json_object_get(disk, p->name) != NULL)
-			return (err_say(e, ENOTSUP,
-			    "property 'update_disks.*.%s' is not supported by this version of "
-			    "zhyve; leave it out",
-			    p->name));
-	}
-	if (number(disk, "size") == 0)
-		return (err_say(e, EINVAL, "Invalid value(s) for: disks.*.size"));
-	return (0);
-}
-
-/* All disks together against flexible_disk_size, with the sizes that they will have. */
-static int
-check_space(const json_t *payload, const json_t *vm, struct err *e)
-{
-	int64_t limit = future(payload, vm, "flexible_disk_size"), sum = 0, n;
-	const json_t *updates = json_object_get(payload, "update_disks"), *disk, *update;
-	size_t i, k;
-
-	if (limit == ABSENT)
-		return (0);
-	json_array_foreach (json_object_get(vm, "disks"), i, disk) {
-		const json_t *path = json_object_get(disk, "path");
-
-		n = number(disk, "size");
-		json_array_foreach (updates, k, update) {
-			if (json_equal(path, json_object_get(update, "path")) &&
-			    number(update, "size") != ABSENT)
-				n = number(update, "size");
-		}
-		sum += n != ABSENT ? n : 0;
-	}
-	if (sum > limit)
-		return (err_say(e, ENOSPC,
-		    "the disks would have %lld MiB together, more than flexible_disk_size (%lld)",
-		    (long long)sum, (long long)limit));
-	return (0);
-}
-
-static int
-check_disks(const json_t *payload, const json_t *vm, struct err *e)
-{
-	const json_t *updates = json_object_get(payload, "update_disks"), *disk;
-	size_t i;
-	int rc;
-
-	json_array_foreach (updates, i, disk)
-		if ((rc = check_disk(disk, vm, e)) < 0)
-			return (rc);
-	if (json_array_size(updates) == 0 && json_object_get(payload, "flexible_disk_size") == NULL)
-		return (0);
-	return (check_space(payload, vm, e));
-}
-
 /* ---- routes ---- */
 
 static int
@@ -220,7 +133,7 @@ vmupdate_prepare(json_t *payload, const json_t *vm, vm_image_get *images,
 	if (number(payload, "cpu_shares") > CPU_SHARES_MAX)
 		set_number(payload, "cpu_shares", CPU_SHARES_MAX);
 	if ((rc = set_memory(payload, vm, e)) < 0 || (rc = vmdevice_check(payload, vm, e)) < 0 ||
-	    (rc = check_disks(payload, vm, e)) < 0 || (rc = check_routes(payload, vm, e)) < 0)
+	    (rc = vmupdate_disks(payload, vm, e)) < 0 || (rc = check_routes(payload, vm, e)) < 0)
 		return (rc);
 	return (vmpayload_rest(payload, e));
 }

@@ -63,6 +63,13 @@ int vmdisk_prepare(json_t *payload, struct err *e);
 int vmupdate_nics(json_t *payload, const json_t *vm,
     void (*warn)(const char *property, const char *what), struct err *e);
 /*
+ * add_disks, update_disks and remove_disks (vmupdate_disk.c): when more than sizes change, the disks that
+ * the VM will have become the payload's "disks"; those without a path are to be made.
+ */
+int vmupdate_disks(json_t *payload, const json_t *vm, struct err *e);
+/* Does update_disks ask for what only a stopped VM can be given? */
+bool vmupdate_disks_stopped(const json_t *payload);
+/*
  * Rules between balloon, ram, vsock and their kin, of what a VM (its object; NULL: a new one) will
  * be with the payload.
  */

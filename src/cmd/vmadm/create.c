@@ -23,8 +23,6 @@
 #include "zone/vmvalidate.h"
 #include "zone/volume.h"
 
-#define MIB_SHIFT 20
-
 /* What create has made so far, to be undone. */
 struct making {
 	json_t *payload;
@@ -170,45 +168,6 @@ store_whole(const struct making *m, struct err *e)
 
 /* ---- volumes ---- */
 
-static uint64_t
-mib_of(const json_t *disk, const char *name)
-{
-	int64_t n;
-
-	if (vmprop_integer(json_object_get(disk, name), &n) < 0 || n < 0 ||
-	    n > INT64_MAX >> MIB_SHIFT)
-		return (0);
-	return ((uint64_t)n << MIB_SHIFT);
-}
-
-static int
-make_volume(struct making *m, size_t i, json_t *disk, struct err *e)
-{
-	struct volume_spec spec = {
-		.zone = m->name,
-		.index = (unsigned)i,
-		.size = mib_of(disk, "size"),
-		.image_uuid = json_string_value(json_object_get(disk, "image_uuid")),
-	};
-	char path[PATH_MAX];
-	int rc;
-
-	if (json_object_get(disk, "path") != NULL)
-		return (0); /* a cdrom, or nocreate */
-	if (spec.size == 0)
-		spec.size = mib_of(disk, "image_size");
-	if (spec.size == 0)
-		return (err_say(e, EINVAL, "disk %zu: size must be at least 1 MiB", i));
-	if ((rc = volume_create(&spec, path, e)) < 0)
-		return (rc);
-	if ((m->volumes[i] = strdup(path)) == NULL ||
-	    json_object_set_new(disk, "path", json_string(path)) < 0) {
-		(void)volume_destroy(path, NULL);
-		return (err_set(e, ENOMEM, "cannot make disk %zu", i));
-	}
-	return (0);
-}
-
 static int
 make_volumes(struct making *m, struct err *e)
 {
@@ -220,7 +179,8 @@ make_volumes(struct making *m, struct err *e)
 	if ((m->volumes = calloc(m->nvolumes + 1, sizeof(*m->volumes))) == NULL)
 		return (err_set(e, ENOMEM, "cannot make the disks of %s", m->name));
 	json_array_foreach (disks, i, disk)
-		if ((rc = make_volume(m, i, disk, e)) < 0 || (rc = check_interrupt(e)) < 0)
+		if ((rc = vm_disk_make(m->name, (unsigned)i, disk, &m->volumes[i], e)) < 0 ||
+		    (rc = check_interrupt(e)) < 0)
 			return (rc);
 	return (0);
 }

@@ -18,13 +18,12 @@
 #include "zone/vmconfig.h"
 #include "zone/vmobj.h"
 #include "zone/vmvalidate.h"
-#include "zone/volume.h"
 
 struct updating {
 	struct vm vm;
 	json_t *payload;
 	json_t *object; /* the VM as it was */
-	bool grown;     /* a disk of it has another size */
+	struct vm_disks disks;
 };
 
 static void
@@ -82,76 +81,6 @@ check_others(const struct updating *u, struct err *e)
 	return (rc);
 }
 
-/* ---- disks ---- */
-
-static const struct zdevice *
-find_disk(const struct zconf *c, const char *path)
-{
-	for (size_t i = 0; i < c->ndevice; i++) {
-		if (c->device[i].match != NULL && strcmp(c->device[i].match, path) == 0)
-			return (&c->device[i]);
-	}
-	return (NULL);
-}
-
-static int
-check_shrink(
-    const struct updating *u, const json_t *disk, uint64_t now, uint64_t size, struct err *e)
-{
-	if (!vmprop_truth(json_object_get(disk, "dangerous_allow_shrink")))
-		return (err_say(e, EINVAL,
-		    "cannot resize disk: new size must be greater than current size. (%llu > %llu)",
-		    (unsigned long long)(now / MIB), (unsigned long long)(size / MIB)));
-	if (u->vm.st.state != ZONE_STATE_INSTALLED)
-		return (err_say(e, EBUSY,
-		    "at least one specified update to disks is only allowed when state is "
-		    "\"stopped\", currently: %s (%s)",
-		    vm_state(&u->vm), zone_state_name(u->vm.st.state)));
-	return (0);
-}
-
-static int
-resize_disk(
-    struct updating *u, const struct zconf *c, const json_t *disk, bool really, struct err *e)
-{
-	const char *path = json_string_value(json_object_get(disk, "path"));
-	const struct zdevice *d = find_disk(c, path);
-	uint64_t now, size;
-	int64_t mib;
-	int rc;
-
-	if (vmprop_integer(json_object_get(disk, "size"), &mib) < 0)
-		return (0);
-	if (d == NULL || !vm_owns_disk(c, d))
-		return (err_say(e, EINVAL, "failed to identify device to resize: %s", path));
-	if ((rc = volume_stat(path, &now, e)) < 0)
-		return (rc);
-	size = (uint64_t)mib * MIB;
-	if (size < now && (rc = check_shrink(u, disk, now, size, e)) < 0)
-		return (rc);
-	if (!really || size == now)
-		return (0);
-	if ((rc = volume_resize(path, size, e)) < 0)
-		return (err_ctx(e, "cannot resize disk"));
-	u->grown = true;
-	return (0);
-}
-
-/* All are looked at before the first is changed. */
-static int
-resize_disks(struct updating *u, const struct zconf *c, struct err *e)
-{
-	const json_t *updates = json_object_get(u->payload, "update_disks"), *disk;
-	size_t i;
-	int rc;
-
-	for (int really = 0; really < 2; really++)
-		json_array_foreach (updates, i, disk)
-			if ((rc = resize_disk(u, c, disk, really != 0, e)) < 0)
-				return (rc);
-	return (0);
-}
-
 /* ---- the change ---- */
 
 static int
@@ -184,9 +113,14 @@ store(struct updating *u, struct err *e)
 	if ((rc = zconf_lock(e)) < 0)
 		return (rc);
 	if ((rc = check_others(u, e)) == 0 && (rc = zconf_load(u->vm.c->name, &c, e)) == 0 &&
+	    (rc = vm_disks_make(&u->vm, c, u->payload, &u->disks, e)) == 0 &&
 	    (rc = vmobj_update(u->payload, c, e)) == 0 && (rc = zconf_verify(c, e)) == 0 &&
-	    (rc = resize_disks(u, c, e)) == 0)
+	    (rc = vm_disks_resize(&u->vm, c, u->payload, &u->disks, e)) == 0)
 		rc = zconf_store(c, e);
+	vm_disks_free(&u->disks, rc != 0);
+	/* What nothing refers to any more. */
+	if (rc == 0)
+		rc = vm_disks_remove(u->vm.c, u->payload, e);
 	zconf_free(c);
 	zconf_unlock();
 	if (rc == 0 && changes_config(u->payload))
@@ -293,10 +227,11 @@ change_running(const struct updating *u, struct err *e)
 		return (0);
 	json_object_foreach (u->payload, name, v) {
 		p = vmprop_find(NULL, name);
-		if (p != NULL && (p->flags & VMF_LIVE) == 0 && strcmp(name, "nics") != 0)
+		if (p != NULL && (p->flags & VMF_LIVE) == 0 && strcmp(name, "nics") != 0 &&
+		    strcmp(name, "disks") != 0)
 			log_info("property '%s' has effect from the next boot on", name);
 	}
-	if (u->grown && (rc = zone_refresh_disks(zone, e)) < 0)
+	if (u->disks.grown && (rc = zone_refresh_disks(zone, e)) < 0)
 		return (err_ctx(e, "the disks are changed, but the guest was not told"));
 	if ((rc = apply_nics(u, e)) < 0 || (rc = apply_limits(u, e)) < 0)
 		return (rc);
@@ -319,7 +254,7 @@ update(struct updating *u, struct err *e)
 static int
 update_run(int argc, char **argv)
 {
-	struct updating u = { .grown = false };
+	struct updating u = { 0 };
 	const char *file = NULL, *uuid;
 	struct err e = { 0 };
 	int opt, rc;

@@ -80,6 +80,32 @@ bool vm_owns_disk(const struct zconf *c, const struct zdevice *d);
 /* Print JSON on stdout, indented by two. */
 int print_json(const json_t *v);
 
+/* ---- volumes of disks (disks.c) ---- */
+
+/*
+ * Make the volume of a disk that has no path, give it one, and *made a copy of it (to be freed); nothing
+ * for one that has.
+ */
+int vm_disk_make(const char *zone, unsigned index, json_t *disk, char **made, struct err *e);
+
+/* What an update has done with a VM's volumes. Zero-initialised: nothing. */
+struct vm_disks {
+	char **made;
+	size_t nmade;
+	bool grown; /* one has another size */
+};
+/*
+ * In this order, with the store locked: check the state that the update needs and make what
+ * payload.disks has without a path; resize; and, when the new configuration is stored, remove what
+ * remove_disks names, of the configuration as it was. Free: the volumes that were made go with `undo`.
+ */
+int vm_disks_make(const struct vm *vm, const struct zconf *c, const json_t *payload,
+    struct vm_disks *d, struct err *e);
+int vm_disks_resize(const struct vm *vm, const struct zconf *c, const json_t *payload,
+    struct vm_disks *d, struct err *e);
+int vm_disks_remove(const struct zconf *c, const json_t *payload, struct err *e);
+void vm_disks_free(struct vm_disks *d, bool undo);
+
 /* ---- payloads (payload.c) ---- */
 
 /*

@@ -188,7 +188,7 @@ test_disks(void **state)
 	refused(DISK("'size': 99999999999"), "Invalid value(s) for: disks.*.size\n");
 	refused(DISK("'size': 4000000000"), "cannot resize disk: ");
 	assert_non_null(strstr(tool_err, "are free"));
-	refused(DISK("'model': 'nvme'"), "property 'update_disks.*.model' is not supported");
+	refused(DISK("'media': 'cdrom'"), "property 'update_disks.*.media' cannot be changed");
 	assert_int_equal(size_of(disk), 5 << 20);
 	shows("disks.1.size", "5\n");
 	updated("{'flexible_disk_size': 8}");
@@ -214,6 +214,80 @@ test_disks(void **state)
 	refused(text, "cannot resize disk: new size must be greater");
 	assert_int_equal(size_of(disk), 6 << 20);
 #undef DISK
+}
+
+/* Disks that come and go; this VM is nobody else's. */
+static void
+test_more_disks(void **state)
+{
+	static const char uuid[] = "aaaaaaaa-0000-4000-8000-000000000003";
+	char text[512], path[256];
+#define LIST(fields, want)                                     \
+	assert_int_equal(RUN("list", "-p", "-H", "-o", fields, \
+			     "uuid=aaaaaaaa-0000-4000-"        \
+			     "8000-000000000003"),             \
+	    0);                                                \
+	assert_string_equal(tool_out, want)
+#define SLOT(slot)                             \
+	assert_int_equal(RUN("get", uuid), 0); \
+	assert_non_null(strstr(tool_out, "\"pci_slot\": \"" slot "\""))
+#define UPDATE(status, ...)                               \
+	((void)snprintf(text, sizeof(text), __VA_ARGS__), \
+	    assert_int_equal(RUN("update", uuid, "-f", file(text)), status))
+
+	assert_int_equal(
+	    RUN("create", "-f",
+		file("{'brand': 'bhyve', 'uuid': 'aaaaaaaa-0000-4000-8000-000000000003',"
+		     " 'autoboot': false, 'disks': [{'size': 2, 'model': 'virtio', 'boot': "
+		     "true}]}")),
+	    0);
+	UPDATE(0, "{'add_disks': [{'size': 3, 'model': 'nvme'}, {'size': 4}]}");
+	LIST("disks.0.size,disks.1.size,disks.2.size,disks.1.model,disks.2.model",
+	    "2:3:4:nvme:virtio\n");
+	SLOT("0:4:1");
+	SLOT("0:4:2");
+	(void)snprintf(path, sizeof(path), "%s",
+	    sandbox_path("zones/aaaaaaaa-0000-4000-8000-000000000003/disk1.raw"));
+	assert_int_equal(size_of(path), 3 << 20);
+	assert_int_equal(RUN("create-snapshot", uuid, "all"), 0);
+	/* One goes, its snapshots with it; its number is taken again. */
+	UPDATE(1, "{'remove_disks': ['/none']}");
+	assert_string_equal(tool_err, "There is no existing disk with that path: /none\n");
+	UPDATE(0, "{'remove_disks': ['%s']}", path);
+	assert_int_equal(access(path, F_OK), -1);
+	LIST("disks.0.size,disks.1.size", "2:4\n");
+	UPDATE(0, "{'add_disks': [{'size': 5, 'model': 'ahci', 'pci_slot': '0:7:1'}]}");
+	assert_int_equal(size_of(path), 5 << 20);
+	LIST("disks.2.size", "5\n");
+	SLOT("0:7:1");
+	/* The rules of new ones. */
+	UPDATE(1, "{'add_disks': [{'size': 5, 'model': 'ide'}]}");
+	assert_non_null(strstr(tool_err, "is not a valid disk model for bhyve brand"));
+	UPDATE(1, "{'add_disks': [{'size': 5, 'model': 'nvme', 'pci_slot': '0:7:1'}]}");
+	assert_non_null(strstr(tool_err, "VM has multiple disks in pci_slot \"0:7:1\""));
+	UPDATE(1, "{'add_disks': [{'size': 5, 'boot': true}]}");
+	assert_non_null(strstr(tool_err, "multiple boot disks"));
+	UPDATE(1, "{'add_disks': [{'model': 'nvme'}]}");
+	assert_string_equal(tool_err, "Missing required properties: add_disks.0.size\n");
+	UPDATE(1, "{'add_disks': [{'size': 5}], 'flexible_disk_size': 15}");
+	assert_non_null(strstr(tool_err, "16 MiB together"));
+	UPDATE(1, "{'add_disks': [{'size': 1}, {'size': 4000000000}]}");
+	assert_non_null(strstr(tool_err, "are free"));
+	assert_int_equal(
+	    access(sandbox_path("zones/aaaaaaaa-0000-4000-8000-000000000003/disk3.raw"), F_OK), -1);
+	/* What is a disk's own. */
+	UPDATE(0,
+	    "{'update_disks': [{'path': '%s', 'model': 'virtio', 'pci_slot': '0:8:0', 'size': 6}]}",
+	    path);
+	LIST("disks.2.size,disks.2.model", "6:virtio\n");
+	SLOT("0:8:0");
+	UPDATE(1, "{'update_disks': [{'path': '%s', 'model': 'ide'}]}", path);
+	UPDATE(1, "{'update_disks': [{'size': 7}]}");
+	assert_string_equal(tool_err, "Disk object needs a .path property to update.\n");
+	assert_int_equal(RUN("delete", uuid), 0);
+#undef LIST
+#undef SLOT
+#undef UPDATE
 }
 
 /* Rules between properties hold at create as at update. */
@@ -362,6 +436,7 @@ main(void)
 		cmocka_unit_test(test_operands),
 		cmocka_unit_test(test_metadata),
 		cmocka_unit_test(test_disks),
+		cmocka_unit_test(test_more_disks),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_conflict),
 		cmocka_unit_test(test_snapshots),

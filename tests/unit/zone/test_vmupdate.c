@@ -102,10 +102,6 @@ test_left_out(void **state)
 {
 	becomes("{'alias': 'a', 'uuid': 'x', 'tags': {}, 'disks': []}", "{'alias': 'a'}");
 	assert_string_equal(warnings, "uuid;tags;disks;");
-	refused("{'add_disks': [{'size': 1024}]}",
-	    "property 'add_disks' is not supported by this version of zhyve; leave it out");
-	refused("{'remove_disks': ['/zones/a/disk1.raw']}",
-	    "property 'remove_disks' is not supported by this version of zhyve; leave it out");
 	becomes("{'remove_disks': []}", "{'remove_disks': []}");
 	refused("{'update_disks': 5}", "Invalid value(s) for: update_disks");
 }
@@ -175,9 +171,13 @@ test_disks(void **state)
 	    "{'update_disks': [{'size': 2048}]}", "Disk object needs a .path property to update.");
 	refused("{'update_disks': [{'path': '/zones/b/disk1.raw', 'size': 2048}]}",
 	    "There is no existing disk with that path: /zones/b/disk1.raw");
-	refused("{'update_disks': [{'path': '/zones/a/disk1.raw', 'model': 'nvme'}]}",
-	    "property 'update_disks.*.model' is not supported by this version of zhyve; leave it "
-	    "out");
+	refused("{'update_disks': [{'path': '/zones/a/disk1.raw', 'media': 'cdrom'}]}",
+	    "property 'update_disks.*.media' cannot be changed: it is a disk's for life");
+	refused("{'remove_disks': ['/zones/b/disk1.raw']}",
+	    "There is no existing disk with that path: /zones/b/disk1.raw");
+	refused("{'remove_disks': ['/zones/a/disk1.raw'], 'update_disks': [{'path': "
+		"'/zones/a/disk1.raw', 'size': 9999}]}",
+	    "There is no existing disk with that path: /zones/a/disk1.raw");
 	refused("{'update_disks': [{'path': '/zones/a/disk1.raw', 'size': 0}]}",
 	    "Invalid value(s) for: disks.*.size");
 	becomes("{'update_disks': [{'path': '/zones/a/disk1.raw', 'block_size': 512}]}",
