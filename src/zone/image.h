@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Images: manifests and raw content below /zones/images. A manifest is SmartOS's: v, uuid, name,
- * version, os, type (zvol only), image_size (MiB), files (sha1, size, compression none), tags;
+ * version, os, type (zvol only), image_size (MiB), files (sha1, size, compression), tags;
  * members we do not know are kept. For booting a kernel directly there are tags of our own:
  * org.zhyve:kernel and org.zhyve:initrd (names of files beside the manifest, taken along by an
  * import) and org.zhyve:cmdline. requirements.bootrom says which boot ROM it wants. Tools and zoneadmd, root.
@@ -40,7 +40,8 @@ int image_list(struct image **out, size_t *n, struct err *e);
 int image_manifest_text(const char *uuid, char **out, struct err *e);
 
 /*
- * Import `file_path`, raw or qcow2, by the manifest at `manifest_path`. qcow2 is converted by
+ * Import `file_path` ("-": standard input), raw or qcow2, perhaps packed by gzip, xz or zstd, by the
+ * manifest at `manifest_path`. It is unpacked, and qcow2 is converted by
  * qemu-img in a process without privileges; a file that refers to other files is refused. Size and
  * sha1 are those the manifest says, or it fails. An import shows up whole or not at all, and
  * clears away what interrupted ones left. *out (may be NULL): what was imported, or what is there

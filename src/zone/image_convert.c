@@ -1,215 +1,48 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Conversion by a jailed qemu-img: see image_convert.h. qemu-img is told both formats, so it never
- * guesses one from content, and writes into a file that is there already. The code between fork
- * and exec only makes system calls. Tools, root; the child runs without privilege.
+ * Conversion by a jailed qemu-img, unpacking by a jailed gzip, xz or zstd: see image_convert.h. qemu-img is
+ * told both formats, so it never guesses one from content, and writes into a file that is there already;
+ * what the others unpack comes through a pipe, and is counted. Tools, root.
  */
 #include "zone/image_convert.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/landlock.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/checked.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
+#include "zone/image_job.h"
+#include "zone/sparse.h"
 
-#define QEMU_IMG "/usr/bin/qemu-img"
-/* A uid that no account and no range of subordinate uids has. */
-#define CONVERT_UID 2053636096u
-
-/* Descriptors in the child. */
-#define CHILD_IN   3
-#define CHILD_OUT  4
-
-#define FILE_READ  LANDLOCK_ACCESS_FS_READ_FILE
-#define FILE_WRITE LANDLOCK_ACCESS_FS_WRITE_FILE
-#define FILE_EXEC  LANDLOCK_ACCESS_FS_EXECUTE
-#define DIR_READ   LANDLOCK_ACCESS_FS_READ_DIR
-
-/* All it may reach by path: itself, its libraries and modules, and its own descriptors. */
-static const struct {
-	const char *path;
-	uint64_t access;
-} reachable[] = {
-	{ "/usr", FILE_READ | FILE_EXEC | DIR_READ },
-	{ "/lib", FILE_READ | FILE_EXEC | DIR_READ },
-	{ "/lib64", FILE_READ | FILE_EXEC | DIR_READ },
-	{ "/etc/ld.so.cache", FILE_READ },
-	{ "/proc", FILE_READ | DIR_READ },
-	{ "/dev/null", FILE_READ | FILE_WRITE },
-	{ "/dev/urandom", FILE_READ },
-};
+#define COPY_CHUNK (1u * 1024u * 1024u)
 
 static int
-allow(int ruleset, int fd, uint64_t access)
+convert(int in, int out, uint64_t size, struct err *e)
 {
-	struct landlock_path_beneath_attr rule = { .allowed_access = access, .parent_fd = fd };
-
-	return ((int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0));
-}
-
-/*
- * Landlock's first version: every kernel that has it at all knows these. 0, also where there is
- * none.
- */
-static int
-restrict_files(void)
-{
-	struct landlock_ruleset_attr attr = {
-		.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_SYM * 2 - 1, /* all of the first 13 */
-	};
-	int ruleset, fd, rc = 0;
-	size_t i;
-
-	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
-	if (ruleset < 0)
-		return (errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -1);
-	for (i = 0; i < NITEMS(reachable) && rc == 0; i++) {
-		if ((fd = open(reachable[i].path, O_PATH | O_CLOEXEC)) < 0)
-			continue;
-		rc = allow(ruleset, fd, reachable[i].access);
-		(void)close(fd);
-	}
-	if (rc != 0 || allow(ruleset, CHILD_IN, FILE_READ) != 0 ||
-	    allow(ruleset, CHILD_OUT, FILE_READ | FILE_WRITE) != 0 ||
-	    syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
-		return (-1);
-	(void)close(ruleset);
-	return (0);
-}
-
-static int
-limit(uint64_t size)
-{
-	const struct {
-		int what;
-		rlim_t value;
-	} limits[] = {
-		{ RLIMIT_CORE, 0 },
-		{ RLIMIT_NOFILE, 64 },
-		{ RLIMIT_FSIZE, size },
-		{ RLIMIT_AS, 4 * GIB }, /* address space: thread stacks are most of it */
-		{ RLIMIT_CPU, 3600 },
-	};
-	size_t i;
-
-	for (i = 0; i < NITEMS(limits); i++) {
-		struct rlimit r = { limits[i].value, limits[i].value };
-		if (setrlimit((__rlimit_resource_t)limits[i].what, &r) != 0)
-			return (-1);
-	}
-	return (0);
-}
-
-/* Without root there is nothing to give up but the way back. */
-static int
-drop_privilege(void)
-{
-	if (geteuid() == 0 &&
-	    (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS) != 0 ||
-		setgroups(0, NULL) != 0 || setresgid(CONVERT_UID, CONVERT_UID, CONVERT_UID) != 0 ||
-		setresuid(CONVERT_UID, CONVERT_UID, CONVERT_UID) != 0))
-		return (-1);
-	return (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-}
-
-static void child(int in, int out, int err, uint64_t size) __attribute__((noreturn));
-
-static void
-child(int in, int out, int err, uint64_t size)
-{
-	static const char failed[] = "cannot set up its jail";
 	char src[] = "/proc/self/fd/3", dst[] = "/proc/self/fd/4";
 	char arg0[] = "qemu-img", cmd[] = "convert", n[] = "-n", zero[] = "--target-is-zero",
 	     f[] = "-f", o[] = "-O", qcow2[] = "qcow2", raw[] = "raw";
 	char *argv[] = { arg0, cmd, n, zero, f, qcow2, o, raw, src, dst, NULL };
-	char *envp[] = { NULL };
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct image_job job = {
+		.what = "convert qcow2",
+		.program = "/usr/bin/qemu-img",
+		.package = "qemu-utils",
+		.argv = argv,
+		.in = in,
+		.out = out,
+		.by_path = true,
+		.size = size,
+	};
+	int rc = image_job_start(&job, e);
 
-	/* First out of the way of the numbers they get. */
-	if (null < 0 || (in = fcntl(in, F_DUPFD_CLOEXEC, 10)) < 0 ||
-	    (out = fcntl(out, F_DUPFD_CLOEXEC, 10)) < 0 ||
-	    (err = fcntl(err, F_DUPFD_CLOEXEC, 10)) < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-	    dup2(err, 2) < 0 || dup2(in, CHILD_IN) < 0 || dup2(out, CHILD_OUT) < 0 ||
-	    close_range(CHILD_OUT + 1, ~0u, 0) != 0)
-		_exit(127);
-	/* The death signal comes after the change of uid, which would clear it. */
-	if (limit(size) != 0 || drop_privilege() != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
-	    restrict_files() != 0) {
-		(void)!write(2, failed, sizeof(failed) - 1);
-		_exit(127);
-	}
-	(void)execve(QEMU_IMG, argv, envp);
-	_exit(errno == ENOENT ? 126 : 127);
-}
-
-/* What it says on stderr, first line; the rest is read and dropped. */
-static void
-read_words(int fd, pid_t from, char *out, size_t size)
-{
-	char scrap[256];
-	size_t len = 0;
-	ssize_t n;
-
-	while ((n = len + 1 < size ? read(fd, out + len, size - 1 - len)
-				   : read(fd, scrap, sizeof(scrap))) != 0) {
-		if (n < 0 && errno != EINTR)
-			break;
-		if (n < 0 && interrupt_pending() != 0)
-			(void)kill(from, SIGKILL);
-		if (n > 0 && len + 1 < size)
-			len += (size_t)n;
-	}
-	out[len] = '\0';
-	out[strcspn(out, "\n")] = '\0';
-}
-
-static int
-run(int in, int out, uint64_t size, struct err *e)
-{
-	int p[2], status;
-	char words[512];
-	pid_t pid;
-
-	if (pipe2(p, O_CLOEXEC) != 0)
-		return (err_set(e, errno, "cannot run qemu-img"));
-	if ((pid = fork()) == 0)
-		child(in, out, p[1], size);
-	(void)close(p[1]);
-	if (pid < 0) {
-		(void)close(p[0]);
-		return (err_set(e, errno, "cannot run qemu-img"));
-	}
-	read_words(p[0], pid, words, sizeof(words));
-	(void)close(p[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		continue;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return (0);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 126)
-		return (err_say(e, ENOENT,
-		    "cannot convert qcow2: there is no %s (Debian package qemu-utils)", QEMU_IMG));
-	if (WIFSIGNALED(status))
-		return (
-		    err_say(e, EIO, "cannot convert qcow2: qemu-img was killed by signal %d%s%s",
-			WTERMSIG(status), words[0] != '\0' ? ": " : "", words));
-	return (err_say(e, strstr(words, strerror(ENOSPC)) != NULL ? ENOSPC : EIO,
-	    "cannot convert qcow2: %s",
-	    words[0] != '\0' ? words : "qemu-img failed without a word"));
+	return (rc != 0 ? rc : image_job_end(&job, e));
 }
 
 int
@@ -222,11 +55,114 @@ image_convert(int in, int out, uint64_t size, struct err *e)
 		return (err_set(e, errno, "cannot convert qcow2: no file of %llu bytes",
 		    (unsigned long long)size));
 	if (root &&
-	    (fchown(in, CONVERT_UID, CONVERT_UID) != 0 ||
-		fchown(out, CONVERT_UID, CONVERT_UID) != 0))
+	    (fchown(in, IMAGE_JOB_UID, IMAGE_JOB_UID) != 0 ||
+		fchown(out, IMAGE_JOB_UID, IMAGE_JOB_UID) != 0))
 		return (err_set(e, errno, "cannot convert qcow2: cannot hand the files over"));
-	rc = run(in, out, size, e);
+	rc = convert(in, out, size, e);
 	if (root && rc == 0 && (fchown(in, 0, 0) != 0 || fchown(out, 0, 0) != 0))
 		rc = err_set(e, errno, "cannot convert qcow2: cannot take the files back");
 	return (rc);
+}
+
+/* ---- unpacking ---- */
+
+static const struct {
+	const char *name, *suffix, *program, *package;
+} packers[] = {
+	[IMAGE_GZIP] = { "gzip", ".gz", "/usr/bin/gzip", "gzip" },
+	[IMAGE_XZ] = { "xz", ".xz", "/usr/bin/xz", "xz-utils" },
+	[IMAGE_ZSTD] = { "zstd", ".zst", "/usr/bin/zstd", "zstd" },
+};
+
+int
+image_packed_by_name(const char *compression, enum image_packed *out)
+{
+	*out = IMAGE_PLAIN;
+	if (compression[0] == '\0' || strcmp(compression, "none") == 0)
+		return (0);
+	for (size_t i = IMAGE_GZIP; i < NITEMS(packers); i++) {
+		if (strcmp(compression, packers[i].name) == 0) {
+			*out = (enum image_packed)i;
+			return (0);
+		}
+	}
+	return (-EINVAL);
+}
+
+enum image_packed
+image_packed_by_suffix(const char *path)
+{
+	size_t n = strlen(path), len;
+
+	for (size_t i = IMAGE_GZIP; i < NITEMS(packers); i++) {
+		len = strlen(packers[i].suffix);
+		if (n > len && strcmp(path + n - len, packers[i].suffix) == 0)
+			return ((enum image_packed)i);
+	}
+	return (IMAGE_PLAIN);
+}
+
+int
+image_stream(int in, int out, uint64_t max, uint64_t *size)
+{
+	CLEANUP_FREE uint8_t *buf = malloc(COPY_CHUNK);
+	ssize_t n;
+	int rc;
+
+	*size = 0;
+	if (buf == NULL)
+		return (-ENOMEM);
+	for (;;) {
+		if (interrupt_pending() != 0)
+			return (-EINTR);
+		if ((n = read(in, buf, COPY_CHUNK)) < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		if ((uint64_t)n > max - *size)
+			return (-EFBIG);
+		if ((rc = sparse_write(out, buf, (size_t)n, *size)) != 0)
+			return (rc);
+		*size += (uint64_t)n;
+	}
+	return (n < 0 || ftruncate(out, (off_t)*size) != 0 ? -errno : 0);
+}
+
+int
+image_unpack(int in, enum image_packed how, int out, uint64_t max, uint64_t *size, struct err *e)
+{
+	char arg0[8], opts[] = "-dc";
+	char *argv[] = { arg0, opts, NULL };
+	struct image_job job = {
+		.what = "unpack",
+		.program = packers[how].program,
+		.package = packers[how].package,
+		.argv = argv,
+		.in = in,
+	};
+	CLEANUP_FD int from = -1;
+	struct err end = { 0 };
+	int p[2], rc, ended;
+
+	(void)strcpy(arg0, packers[how].name);
+	if (lseek(in, 0, SEEK_SET) < 0 || pipe2(p, O_CLOEXEC) != 0)
+		return (err_set(e, errno, "cannot unpack"));
+	from = p[0];
+	job.out = p[1];
+	rc = image_job_start(&job, e);
+	(void)close(p[1]);
+	if (rc != 0)
+		return (rc);
+	if ((rc = image_stream(from, out, max, size)) != 0)
+		(void)kill(job.pid, SIGKILL);
+	ended = image_job_end(&job, &end);
+	if (rc == -EFBIG)
+		return (err_say(e, EINVAL, "it unpacks to more than the %llu MiB that are possible",
+		    (unsigned long long)(max / MIB)));
+	if (rc != 0)
+		return (err_set(e, -rc, "cannot unpack"));
+	if (ended != 0)
+		/* What it finds wrong is wrong with the file. */
+		return (err_say(e, ended == -EIO ? EINVAL : -ended, "%s", end.text));
+	return (0);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Conversion of a qcow2 file to raw by qemu-img, in a process of its own: own uid, no capability,
- * no network, resource limits, and (Landlock, where the kernel has it) no file but the two
- * descriptors and the system's libraries. Used by imports only; tools, root.
+ * Conversion of a qcow2 file to raw by qemu-img, and unpacking by gzip, xz and zstd, each in a process of
+ * its own without privilege (image_job.h). Used by imports only; tools, root.
  */
 #ifndef ZHYVE_ZONE_IMAGE_CONVERT_H
 #define ZHYVE_ZONE_IMAGE_CONVERT_H
@@ -17,5 +16,24 @@
  * while the process runs. 0, or -errno with qemu-img's own words.
  */
 int image_convert(int in, int out, uint64_t size, struct err *e);
+
+enum image_packed {
+	IMAGE_PLAIN,
+	IMAGE_GZIP,
+	IMAGE_XZ,
+	IMAGE_ZSTD
+};
+/* As a manifest names it: "", "none", "gzip", "xz", "zstd"; else -EINVAL. By a file's name. */
+int image_packed_by_name(const char *compression, enum image_packed *out);
+enum image_packed image_packed_by_suffix(const char *path);
+
+/*
+ * Copy what comes from `in`, a pipe or a file, to `out`, an empty file, where blocks of zeroes become
+ * holes. *size: bytes. 0 or -errno (-EFBIG: more than max; -EINTR when interrupt_pending).
+ */
+int image_stream(int in, int out, uint64_t max, uint64_t *size);
+/* The same with what the file `in` unpacks to. -EINVAL: more than max. */
+int image_unpack(
+    int in, enum image_packed how, int out, uint64_t max, uint64_t *size, struct err *e);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Import of an image. The file is first copied into the store, and everything after (sha1, format,
- * conversion) looks at that copy, so that nobody can change it between the check and the use. All
+ * unpacking, conversion) looks at that copy, so that nobody can change it between the check and the use. All
  * is built under hidden names and renamed when whole, the manifest last. Formats: qcow2 by its
- * magic number, else raw; a stream of zfs send, which is what SmartOS's own zvol images are, is
+ * magic number, else raw; packed when the manifest, or, where that says nothing, the name says so; a stream of zfs send, which is what SmartOS's own zvol images are, is
  * refused. Tools, root.
  */
 #include <errno.h>
@@ -33,14 +33,16 @@
 
 /* Names in the store; hidden until the import is whole. */
 enum part {
-	PART_STAGE, /* the file as given; gone in the end */
+	PART_STAGE,    /* the file as given; gone in the end */
+	PART_UNPACKED, /* what that was packed of; gone too */
 	PART_RAW,
 	PART_KERNEL,
 	PART_INITRD,
 	PART_JSON, /* last: it makes the image exist */
 	PARTS
 };
-static const char *const part_suffix[PARTS] = { "stage", "raw", "kernel", "initrd", "json" };
+static const char *const part_suffix[PARTS] = { "stage", "unpacked", "raw", "kernel", "initrd",
+	"json" };
 
 struct import {
 	int dir; /* the store, locked */
@@ -85,6 +87,36 @@ open_input(const char *path, int flags, int *fd, uint64_t *size, struct err *e)
 		return (err_say(e, EINVAL, "cannot read '%s': %s", path,
 		    S_ISREG(st.st_mode) ? "it is empty" : "not a regular file"));
 	*size = (uint64_t)st.st_size;
+	return (0);
+}
+
+/* A disk of the manifest's size cannot be larger in any of the formats. */
+static uint64_t
+file_max(const struct import *im)
+{
+	return (im->m.image.size + im->m.image.size / 8 + 64 * MIB);
+}
+
+/* What comes from standard input, into the store. */
+static int
+stage_stream(const struct import *im, int *out, uint64_t *size, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	int rc;
+
+	if (isatty(STDIN_FILENO))
+		return (err_say(e, EINVAL, "will not import from stdin when stdin is a tty"));
+	if ((rc = make_part(im, PART_STAGE, &fd, e)) != 0)
+		return (rc);
+	if ((rc = image_stream(STDIN_FILENO, fd, file_max(im), size)) != 0)
+		return (rc == -EFBIG
+			? err_say(e, EINVAL,
+			      "standard input is larger than a disk of %llu MiB can be",
+			      (unsigned long long)(im->m.image.size / MIB))
+			: err_set(e, -rc, "cannot copy standard input to the store"));
+	if (*size == 0)
+		return (err_say(e, EINVAL, "standard input is empty"));
+	*out = fd_steal(&fd);
 	return (0);
 }
 
@@ -238,8 +270,8 @@ from_qcow2(const struct import *im, int in, const void *head, size_t len, struct
 }
 
 static int
-from_raw(
-    const struct import *im, int in, const uint8_t *head, size_t len, uint64_t size, struct err *e)
+from_raw(const struct import *im, int in, enum part p, const uint8_t *head, size_t len,
+    uint64_t size, struct err *e)
 {
 	char from[PART_NAME_MAX], to[PART_NAME_MAX];
 	int rc;
@@ -251,7 +283,7 @@ from_raw(
 		    im->file_path));
 	if ((rc = check_disk_size(im, size, e)) != 0)
 		return (rc);
-	hidden_name(im, PART_STAGE, from);
+	hidden_name(im, p, from);
 	hidden_name(im, PART_RAW, to);
 	if (ftruncate(in, (off_t)im->m.image.size) != 0 || fsync(in) != 0 ||
 	    renameat(im->dir, from, im->dir, to) != 0)
@@ -259,24 +291,51 @@ from_raw(
 	return (0);
 }
 
+/* Unpack *fd, which becomes what it was packed of. */
+static int
+unpack(const struct import *im, enum image_packed how, int *fd, uint64_t *size, struct err *e)
+{
+	char name[PART_NAME_MAX];
+	int out = -1, rc;
+
+	if ((rc = make_part(im, PART_UNPACKED, &out, e)) != 0)
+		return (rc);
+	if ((rc = image_unpack(*fd, how, out, file_max(im), size, e)) == 0 && *size == 0)
+		rc = err_say(e, EINVAL, "nothing is in it");
+	fd_close(fd);
+	*fd = out;
+	hidden_name(im, PART_STAGE, name);
+	(void)unlinkat(im->dir, name, 0); /* its room may be wanted */
+	return (rc == 0 ? 0 : err_ctx(e, "'%s'", im->file_path));
+}
+
 static int
 import_disk(const struct import *im, struct err *e)
 {
 	CLEANUP_FREE uint8_t *head = NULL;
 	CLEANUP_FD int fd = -1;
+	enum image_packed how;
 	uint64_t size;
 	size_t len;
 	int rc;
 
-	if ((rc = stage(im, im->file_path, PART_STAGE, INT64_MAX, &fd, &size, e)) != 0 ||
+	if ((rc = strcmp(im->file_path, "-") == 0
+		    ? stage_stream(im, &fd, &size, e)
+		    : stage(im, im->file_path, PART_STAGE, INT64_MAX, &fd, &size, e)) != 0 ||
 	    (rc = check_file(im, fd, size, e)) != 0)
+		return (rc);
+	(void)image_packed_by_name(im->m.compression, &how); /* the manifest has been checked */
+	if (im->m.compression[0] == '\0')
+		how = image_packed_by_suffix(im->file_path);
+	if (how != IMAGE_PLAIN && (rc = unpack(im, how, &fd, &size, e)) != 0)
 		return (rc);
 	len = (size_t)MIN(size, QCOW2_HEAD_MAX);
 	if ((head = malloc(len)) == NULL || (rc = fd_pread_full(fd, head, len, 0)) != 0)
 		return (err_set(e, head == NULL ? ENOMEM : -rc, "cannot read '%s'", im->file_path));
 	if (qcow2_is(head, len))
 		return (from_qcow2(im, fd, head, len, e));
-	return (from_raw(im, fd, head, len, size, e));
+	return (
+	    from_raw(im, fd, how != IMAGE_PLAIN ? PART_UNPACKED : PART_STAGE, head, len, size, e));
 }
 
 /* A kernel or initrd, `name` beside the manifest. */

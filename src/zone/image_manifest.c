@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Manifests of images: see image_manifest.h. Pure. Tools and zoneadmd. */
 #include "zone/image_manifest.h"
+#include "zone/image_convert.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -118,7 +119,7 @@ static void
 take_files(const json_t *root, struct image_manifest *out, struct faults *f)
 {
 	const json_t *files = json_object_get(root, "files"), *file, *size;
-	char compression[16];
+	enum image_packed how;
 
 	if (files == NULL)
 		return;
@@ -133,12 +134,10 @@ take_files(const json_t *root, struct image_manifest *out, struct faults *f)
 		fault(f, "files.0.size (not a number of bytes)");
 	else
 		out->file_size = (uint64_t)json_integer_value(size);
-	take_string(file, "compression", true, compression, sizeof(compression), f);
-	if (compression[0] != '\0' && strcmp(compression, "none") != 0)
-		fault(f,
-		    "files.0.compression (\"%s\" is not supported: decompress the file, say "
-		    "\"none\")",
-		    compression);
+	take_string(file, "compression", true, out->compression, sizeof(out->compression), f);
+	if (image_packed_by_name(out->compression, &how) != 0)
+		fault(f, "files.0.compression (\"%s\" is none of none, gzip, xz, zstd)",
+		    out->compression);
 }
 
 /* The name of a file beside the manifest: of one part and not hidden. */

@@ -14,6 +14,7 @@ struct image_manifest {
 	struct image image;           /* path empty; kernel, initrd: the names in the tags */
 	uint64_t file_size;           /* files[0].size, 0: not said */
 	char sha1[SHA1_TEXT_LEN + 1]; /* files[0].sha1, lower case, "": not said */
+	char compression[16];         /* files[0].compression: gzip, xz, zstd, none, or "" */
 };
 
 /*

@@ -26,9 +26,8 @@ is_zero(const uint8_t *p, size_t len)
 	return (len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0));
 }
 
-/* Write what is not zero of it. */
-static int
-write_sparse(int out, const uint8_t *buf, size_t len, uint64_t off)
+int
+sparse_write(int out, const uint8_t *buf, size_t len, uint64_t off)
 {
 	size_t from = 0, to, n;
 	int rc;
@@ -71,7 +70,7 @@ copy_by_hand(int in, int out, uint64_t off, uint64_t end)
 			return (-errno);
 		if (n == 0)
 			break;
-		if ((rc = write_sparse(out, buf, (size_t)n, off)) != 0)
+		if ((rc = sparse_write(out, buf, (size_t)n, off)) != 0)
 			return (rc);
 		off += (uint64_t)n;
 	}

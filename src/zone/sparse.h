@@ -5,6 +5,7 @@
 #ifndef ZHYVE_ZONE_SPARSE_H
 #define ZHYVE_ZONE_SPARSE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -21,6 +22,9 @@ int file_share(int in, int out);
  * or -errno (-ENOSPC; -EINTR when interrupt_pending).
  */
 int sparse_copy(int in, int out, uint64_t size);
+
+/* Write to `out` at `off` what is not zero of `buf`, by blocks of 4 KiB. 0 or -errno. */
+int sparse_write(int out, const uint8_t *buf, size_t len, uint64_t off);
 
 /* Bytes that the file really occupies. */
 int sparse_allocated(int fd, uint64_t *bytes);

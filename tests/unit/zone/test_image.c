@@ -136,8 +136,8 @@ manifest_faults(void **state)
 		    "files (not a list of one file)" },
 		{ "{\"uuid\":\"" UUID1 "\"," BASIC ",\"files\":[{\"sha1\":\"12\"}]}",
 		    "files.0.sha1" },
-		{ "{\"uuid\":\"" UUID1 "\"," BASIC ",\"files\":[{\"compression\":\"gzip\"}]}",
-		    "files.0.compression (\"gzip\"" },
+		{ "{\"uuid\":\"" UUID1 "\"," BASIC ",\"files\":[{\"compression\":\"bzip2\"}]}",
+		    "files.0.compression (\"bzip2\"" },
 		{ "{\"uuid\":\"" UUID1 "\"," BASIC
 		  ",\"tags\":{\"org.zhyve:kernel\":\"../../etc/shadow\"}}",
 		    "tags.org.zhyve:kernel" },
@@ -232,6 +232,93 @@ import_faults(void **state)
 	    image_import(sandbox_path("m.json"), sandbox_path("nosuch"), NULL, &e), -ENOENT);
 	assert_int_equal(image_import(sandbox_path("m.json"), "/dev/null", NULL, &e), -EINVAL);
 	assert_int_equal(count_files("zones/images"), 0);
+}
+
+/* Run a program over "disk" in the sandbox; false when the system has none. */
+static bool
+pack(const char *program, const char *options)
+{
+	char cmd[256];
+
+	(void)snprintf(cmd, sizeof(cmd), "/usr/bin/%s", program);
+	if (access(cmd, X_OK) != 0)
+		return (false);
+	(void)snprintf(
+	    cmd, sizeof(cmd), "/usr/bin/%s %s %s", program, options, sandbox_path("disk"));
+	return (system(cmd) == 0);
+}
+
+static void
+imported(const char *file, bool is)
+{
+	const char *path = strcmp(file, "-") == 0 ? "-" : sandbox_path(file);
+	struct image img;
+	struct stat st;
+
+	if (!is) {
+		assert_int_equal(image_import(sandbox_path("m.json"), path, NULL, &e), -EINVAL);
+		assert_int_equal(count_files("zones/images"), 0);
+		return;
+	}
+	if (image_import(sandbox_path("m.json"), path, &img, &e) != 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(img.size, 2 * MIB);
+	assert_int_equal(stat(img.path, &st), 0);
+	assert_int_equal(st.st_size, 2 * MIB);
+	assert_true((uint64_t)st.st_blocks * 512 < MIB); /* the zeroes are holes */
+	assert_int_equal(count_files("zones/images"), 2);
+	assert_int_equal(image_delete(UUID2, &e), 0);
+}
+
+/* Packed files, by their names and by what the manifest says; and what is none, or too much. */
+static void
+import_packed(void **state)
+{
+	write_disk("disk", 2);
+	write_file("m.json", "{\"uuid\":\"" UUID2 "\"," BASIC "}");
+	assert_true(pack("gzip", "-kf"));
+	imported("disk.gz", true);
+	if (pack("xz", "-kf0"))
+		imported("disk.xz", true);
+	if (pack("zstd", "-qkf"))
+		imported("disk.zst", true);
+	write_file(
+	    "m.json", "{\"uuid\":\"" UUID2 "\"," BASIC ",\"files\":[{\"compression\":\"gzip\"}]}");
+	imported("disk", false);
+	assert_non_null(strstr(e.text, "cannot unpack: "));
+	assert_int_equal(rename(sandbox_path("disk.gz"), sandbox_path("other")), 0);
+	imported("other", true);
+	write_file(
+	    "m.json", "{\"uuid\":\"" UUID2 "\"," BASIC ",\"files\":[{\"compression\":\"none\"}]}");
+	imported("other", false);
+	write_file("m.json", "{\"uuid\":\"" UUID2 "\"," BASIC "}");
+	assert_int_equal(truncate(sandbox_path("disk"), 80 * MIB), 0);
+	assert_true(pack("gzip", "-f1"));
+	imported("disk.gz", false);
+	assert_non_null(strstr(e.text, "it unpacks to more than the"));
+}
+
+static void
+import_stdin(void **state)
+{
+	int was = dup(STDIN_FILENO), fd;
+
+	write_disk("disk", 2);
+	write_file("m.json", "{\"uuid\":\"" UUID2 "\"," BASIC "}");
+	fd = open(sandbox_path("disk"), O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0 && dup2(fd, STDIN_FILENO) == STDIN_FILENO);
+	imported("-", true);
+	imported("-", false); /* at its end */
+	assert_non_null(strstr(e.text, "standard input is empty"));
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(truncate(sandbox_path("disk"), 80 * MIB), 0);
+	imported("-", false);
+	assert_non_null(strstr(e.text, "standard input is larger than"));
+	(void)close(fd);
+	if (was >= 0) {
+		(void)dup2(was, STDIN_FILENO);
+		(void)close(was);
+	}
 }
 
 static void
@@ -459,6 +546,8 @@ main(void)
 		cmocka_unit_test(manifest_faults),
 		cmocka_unit_test(import_raw),
 		cmocka_unit_test(import_faults),
+		cmocka_unit_test(import_packed),
+		cmocka_unit_test(import_stdin),
 		cmocka_unit_test(sha1_checked),
 		cmocka_unit_test(sha1_of_sparse),
 		cmocka_unit_test(interrupted_import),
