@@ -244,6 +244,8 @@ void zone_limits_init(struct zone_limits *l);
 void zone_limits_watch(struct zoneadmd *z);
 void zone_limits_look(struct zoneadmd *z);
 void zone_limits_close(struct zoneadmd *z);
+/* The limits of I/O in a configuration, into the cgroup that stands. 0 or -errno. */
+int zone_limits_io(struct zoneadmd *z, const struct zconf *c, struct err *e);
 /*
  * Read the stored configuration and set its limits in the live zone. *out is {"later": [...]}, the
  * rctls that have effect from the next boot on. 0 or -errno.

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "zone/cgroup.h"
+#include "zone/cgroup_io.h"
 #include "zone/zoneadmd.h"
 
 void
@@ -129,6 +130,16 @@ take_over(struct zconf *running, const struct zconf *c, bool memory)
 }
 
 int
+zone_limits_io(struct zoneadmd *z, const struct zconf *c, struct err *e)
+{
+	struct cgroup_io io[CGROUP_IO_MAX];
+	size_t n;
+	int rc = cgroup_io_get("/sys", c, io, &n, e);
+
+	return (rc != 0 ? rc : cgroup_io_set(z->res.cgroup, io, n, e));
+}
+
+int
 zone_limits_apply(struct zoneadmd *z, json_t **out, struct err *e)
 {
 	struct zone_resources *r = &z->res;
@@ -144,7 +155,7 @@ zone_limits_apply(struct zoneadmd *z, json_t **out, struct err *e)
 	rc = cgroup_limits_get(c, 0, &lim, e);
 	kept = rc == 0 && keep_memory(z, &lim);
 	if (rc == 0 && (rc = cgroup_limits_set(r->cgroup, &lim, e)) == 0 &&
-	    take_over(r->conf, c, !kept) != 0)
+	    (rc = zone_limits_io(z, c, e)) == 0 && take_over(r->conf, c, !kept) != 0)
 		rc = err_set(e, ENOMEM, "the limits are set, but cannot be remembered");
 	zconf_free(c);
 	if (rc != 0)

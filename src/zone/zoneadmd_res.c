@@ -113,7 +113,7 @@ make_cgroup(struct zoneadmd *z, struct err *e)
 	    (rc = ledger_add(z->ledger, "cgroup", r->cgroup, e)) != 0)
 		return (rc);
 	if ((rc = cgroup_create(r->cgroup, &lim, &r->cgroup_fd, e)) != 0 ||
-	    (rc = take_cpus(r, e)) != 0)
+	    (rc = zone_limits_io(z, r->conf, e)) != 0 || (rc = take_cpus(r, e)) != 0)
 		return (rc);
 	zone_limits_watch(z);
 	return (0);

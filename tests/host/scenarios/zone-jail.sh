@@ -144,6 +144,23 @@ if [ -z "$limits" ]; then
 	t_like "with what to do" "$t_err" 'is less than the guest.s memory .*raise the cap or lower ram'
 	t_run "and back" 0 zonecfg -z $z "select rctl name=zone.max-physical-memory; remove value
 		(priv=privileged,limit=33554432,action=deny); add value (priv=privileged,limit=268435456,action=deny); end"
+	# Limits of I/O, on a disk of the host.
+	truncate -s 8M "$T/disk"
+	if grep -qw io "$v2/cgroup.controllers" && loop=$(losetup -f --show "$T/disk"); then
+		t_atexit "losetup -d $loop"
+		wait_for 5 daemon_gone
+		t_run "a disk with limits" 0 zonecfg -z $z "add device; set match=$loop; add property (name=model,value=virtio);
+			add property (name=read-bps,value=1M); add property (name=write-iops,value=70); end"
+		t_run "ready" 0 zoneadm -z $z ready
+		number=$(lsblk -dno MAJ:MIN "$loop" | tr -d ' ')
+		t_is "io.max" "$(cat "$cg/io.max")" "$number rbps=1048576 wbps=max riops=max wiops=70"
+		t_run "without" 0 zonecfg -z $z "remove device match=$loop"
+		t_run "apply" 0 zoneadm -z $z apply
+		t_is "io.max" "$(cat "$cg/io.max")" ""
+		t_run "halt" 0 zoneadm -z $z halt
+	else
+		t_skip "limits of I/O" "no io controller, or no loop device"
+	fi
 	# CPUs of its own; `other` stands for a zone that runs beside it.
 	all=$(cat /sys/devices/system/cpu/online)
 	if grep -qw cpuset "$v2/cgroup.controllers" && [ "$all" != 0 ]; then
