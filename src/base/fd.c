@@ -435,7 +435,15 @@ fd_recv_msg(int sock, void *buf, size_t len, int *fds, size_t *nfds)
 int
 memfd_sealed(const char *name, uint64_t size)
 {
-	CLEANUP_FD int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return (memfd_sealed_huge(name, size, 0));
+}
+
+int
+memfd_sealed_huge(const char *name, uint64_t size, uint64_t page)
+{
+	unsigned huge =
+	    page == 0 ? 0 : MFD_HUGETLB | (unsigned)__builtin_ctzll(page) << MAP_HUGE_SHIFT;
+	CLEANUP_FD int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | huge);
 
 	if (fd < 0 || ftruncate(fd, (off_t)size) != 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)

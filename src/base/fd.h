@@ -91,5 +91,7 @@ ssize_t fd_recv_msg(int sock, void *buf, size_t len, int *fds, size_t *nfds);
 
 /* A memfd of `size` bytes that can be neither shrunk, grown nor resealed. fd or -errno. */
 int memfd_sealed(const char *name, uint64_t size);
+/* The same of huge pages of `page` bytes (a power of two; 0: as usual), from the host's pool of them. */
+int memfd_sealed_huge(const char *name, uint64_t size, uint64_t page);
 
 #endif

@@ -21,24 +21,43 @@ add_range(struct gmem *gm, uint64_t gpa, uint64_t len, uint64_t offset, uint8_t 
 	    (struct gmem_range){ .gpa = gpa, .len = len, .offset = offset, .hva = base + offset };
 }
 
+static int
+no_huge_pages(int errnum, uint64_t size, uint64_t page, struct err *e)
+{
+	return (err_set(e, errnum,
+	    "Unable to set up memory of %llu MiB in huge pages: the host has not so many free (see "
+	    "/sys/kernel/mm/hugepages/hugepages-%llukB/nr_hugepages)",
+	    (unsigned long long)(size / MIB), (unsigned long long)(page / KIB)));
+}
+
 int
 gmem_create(struct gmem *gm, uint64_t size, struct err *e)
 {
+	return (gmem_create_huge(gm, size, 0, e));
+}
+
+int
+gmem_create_huge(struct gmem *gm, uint64_t size, uint64_t page, struct err *e)
+{
+	/* Huge pages are reserved: a guest that finds them gone would end zhyve by a bus error. */
+	int flags = page == 0 ? MAP_SHARED | MAP_NORESERVE : MAP_SHARED;
 	CLEANUP_FD int fd = -1;
 	uint64_t low = MIN(size, GMEM_LOW_MAX);
 	void *base;
 
 	*gm = (struct gmem){ .fd = -1 };
-	if (size == 0 || size % PAGE != 0)
-		return (err_say(e, EINVAL, "guest memory of %llu bytes is not a multiple of %u",
-		    (unsigned long long)size, PAGE));
-	if ((fd = memfd_sealed("guest-ram", size)) < 0)
-		return (err_set(e, -fd, "Unable to set up memory of %llu MiB",
-		    (unsigned long long)(size / MIB)));
-	base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (size == 0 || size % MAX(page, PAGE) != 0)
+		return (err_say(e, EINVAL, "guest memory of %llu bytes is not a multiple of %llu",
+		    (unsigned long long)size, (unsigned long long)MAX(page, PAGE)));
+	if ((fd = memfd_sealed_huge("guest-ram", size, page)) < 0)
+		return (page != 0 ? no_huge_pages(-fd, size, page, e)
+				  : err_set(e, -fd, "Unable to set up memory of %llu MiB",
+					(unsigned long long)(size / MIB)));
+	base = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
 	if (base == MAP_FAILED)
-		return (err_set(e, errno, "Unable to map guest memory of %llu MiB",
-		    (unsigned long long)(size / MIB)));
+		return (page != 0 ? no_huge_pages(errno, size, page, e)
+				  : err_set(e, errno, "Unable to map guest memory of %llu MiB",
+					(unsigned long long)(size / MIB)));
 	/*
 	 * A core file of zhyve is for our own state; the guest's secrets stay out of it (bhyve's -C
 	 * brings them in).

@@ -45,6 +45,11 @@ struct gmem {
  */
 int gmem_create(struct gmem *gm, uint64_t size, struct err *e);
 /*
+ * The same of huge pages of `page` bytes (0: as the kernel likes), all of which are reserved now.
+ * -EINVAL when `size` is no multiple of it, -ENOMEM when the host has not so many.
+ */
+int gmem_create_huge(struct gmem *gm, uint64_t size, uint64_t page, struct err *e);
+/*
  * In a device process: no RAM yet; then piece by piece as another describes it. gmem_map_piece maps
  * `len` bytes of `fd` from `offset` on (all page aligned) as RAM at `gpa`: 0, -EINVAL (unaligned, overlaps,
  * beyond the file's end), -ENOSPC, -errno. The descriptor stays the caller's. gmem_destroy unmaps.

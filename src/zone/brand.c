@@ -179,6 +179,7 @@ add_board(struct maker *m)
 {
 	const char *bridge = zconf_attr(m->c, "hostbridge");
 	const char *vcpus = zconf_attr(m->c, "vcpus");
+	const char *huge = zconf_attr(m->c, "hugepages");
 
 	if (bridge == NULL || strcmp(bridge, "none") != 0) {
 		brand_arg(m, "-s");
@@ -201,6 +202,12 @@ add_board(struct maker *m)
 		m->rc = brand_ram(m->c, &m->p->ram, m->e);
 	brand_arg(m, "-m");
 	brand_arg(m, "%lluM", (unsigned long long)(m->p->ram / MIB));
+	if (huge == NULL)
+		return;
+	if (strcmp(huge, "2M") != 0 && strcmp(huge, "1G") != 0)
+		brand_fail(m, EINVAL, "attr hugepages: '%s' is neither 2M nor 1G", huge);
+	brand_arg(m, "-o");
+	brand_arg(m, "memory.hugepages=%s", huge);
 }
 
 /* The vnic of a net resource; checked here so that nothing is made for a net that cannot work. */

@@ -66,9 +66,10 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 	if ((rc = config_bool(m->config, "memory.wired", false, &wired, e)) != 0 ||
 	    (rc = config_bool(cfg, "reporting", true, &reporting, e)) != 0)
 		return (rc);
-	if (wired)
-		return (err_say(
-		    e, EINVAL, "memory that is wired (-S) cannot be given back: leave one out"));
+	if (wired || config_text(m->config, "memory.hugepages", "")[0] != '\0')
+		return (err_say(e, EINVAL,
+		    "memory that is wired (-S) or in huge pages (memory.hugepages) cannot be given "
+		    "back: leave one out"));
 	if (m->balloon != NULL)
 		return (err_say(e, EEXIST, "there is a balloon already"));
 	if ((rc = virtio_balloon_init(&b->balloon, &m->gm, backend_discard, &m->gm)) != 0)

@@ -265,13 +265,21 @@ create_pci(struct machine *m, struct err *e)
 static int
 create_memory(struct machine *m, struct err *e)
 {
-	uint64_t size = m->gm.size;
+	const char *huge = config_text(m->config, "memory.hugepages", "");
+	uint64_t size = m->gm.size, page = 0;
 	bool wired, in_core;
 	int rc;
 
+	if (strcmp(huge, "2M") == 0)
+		page = 2 * MIB;
+	else if (strcmp(huge, "1G") == 0)
+		page = GIB;
+	else if (huge[0] != '\0')
+		return (err_say(e, EINVAL, "memory.hugepages '%s' is neither 2M nor 1G", huge));
+
 	if ((rc = config_bool(m->config, "memory.wired", false, &wired, e)) != 0 ||
 	    (rc = config_bool(m->config, "memory.guest_in_core", false, &in_core, e)) != 0 ||
-	    (rc = gmem_create(&m->gm, size, e)) != 0)
+	    (rc = gmem_create_huge(&m->gm, size, page, e)) != 0)
 		return (rc);
 	if (in_core)
 		(void)madvise(m->gm.range[0].hva, size, MADV_DODUMP);

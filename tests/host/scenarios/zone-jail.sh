@@ -93,6 +93,20 @@ if [ -w /dev/kvm ]; then
 	t_like "no core file" "$(cat "$T/limits")" '^Max core file size +0 +0'
 	t_like "bounded threads" "$(cat "$T/limits")" '^Max processes +66 +66'
 	t_run "halt" 0 zoneadm -z $z halt
+	if [ -n "${ZHYVE_IN_HOST:-}" ]; then # its memory is its own
+		pool() { awk '/HugePages_Total/ { t = $2 } /HugePages_Free/ { f = $2 } /HugePages_Rsvd/ { r = $2 } END { print t - f + r }' /proc/meminfo; }
+		wait_for 5 daemon_gone
+		t_run "huge pages" 0 zonecfg -z $z "add attr; set name=hugepages; set type=string; set value=2M; end"
+		t_run "boot where there are none" 1 env ZHYVE_BIN="$zhyve" zoneadm -z $z boot
+		t_like "says so" "$t_err" 'memory of 64 MiB in huge pages: the host has not so many free'
+		echo 34 >/proc/sys/vm/nr_hugepages
+		t_run "boot" 0 env ZHYVE_BIN="$zhyve" zoneadm -z $z boot
+		t_is "its memory is made of them" "$(pool)" 32
+		t_run "halt" 0 zoneadm -z $z halt
+		t_is "they are given back" "$(pool)" 0
+		echo 0 >/proc/sys/vm/nr_hugepages
+		t_run "and back" 0 zonecfg -z $z "remove -F attr name=hugepages"
+	fi
 else
 	t_skip "zhyve in its jail" "no access to /dev/kvm"
 fi

@@ -122,6 +122,27 @@ test_iov(void **state)
 	assert_int_equal(c[0], 'Q');
 }
 
+/* The pool may be empty here: then it says so, and nothing is left half made. */
+static void
+test_pool_of_huge_pages(void **state)
+{
+	struct err e = { 0 };
+	struct gmem gm;
+	int rc;
+
+	assert_int_equal(gmem_create_huge(&gm, 2 * MIB + 4096, 2 * MIB, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "not a multiple of 2097152"));
+	rc = gmem_create_huge(&gm, 2 * MIB, 2 * MIB, &e);
+	if (rc == 0) {
+		assert_int_equal(gmem_write(&gm, 2 * MIB - 1, "x", 1), 0);
+		gmem_destroy(&gm);
+		return;
+	}
+	assert_int_equal(rc, -ENOMEM);
+	assert_non_null(strstr(e.text, "hugepages-2048kB/nr_hugepages"));
+	assert_int_equal(gm.fd, -1);
+}
+
 int
 main(void)
 {
@@ -131,6 +152,7 @@ main(void)
 		cmocka_unit_test(test_huge_pages),
 		cmocka_unit_test(test_ring_words),
 		cmocka_unit_test(test_iov),
+		cmocka_unit_test(test_pool_of_huge_pages),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

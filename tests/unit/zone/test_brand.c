@@ -356,6 +356,20 @@ guards(void **state)
 }
 
 static void
+huge_pages(void **state)
+{
+	struct brand_plan *p;
+	struct err e = { 0 };
+
+	(void)zconf_attr_set(conf, "hugepages", ZATTR_STRING, "2M");
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_non_null(strstr(line(p), " -o memory.hugepages=2M "));
+	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "hugepages", ZATTR_STRING, "4K");
+	refused("attr hugepages: '4K' is neither 2M nor 1G");
+}
+
+static void
 pins(void **state)
 {
 	struct brand_plan *p;
@@ -406,6 +420,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(net_faults, setup, teardown),
 		cmocka_unit_test_setup_teardown(board, setup, teardown),
 		cmocka_unit_test_setup_teardown(guards, setup, teardown),
+		cmocka_unit_test_setup_teardown(huge_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(pins, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_many, setup, teardown),
 	};
