@@ -423,6 +423,18 @@ cgroup_daemon_leave(void)
 		(void)rmdir(top);
 }
 
+void
+cgroup_tidy(void)
+{
+	char path[PATH_MAX], top[PATH_MAX];
+
+	if (cgroup_path(CGROUP_DAEMONS, path, NULL) != 0)
+		return;
+	parent_of(path, top);
+	if (rmdir(path) == 0 || errno == ENOENT)
+		(void)rmdir(top);
+}
+
 pid_t
 cgroup_daemon_fork(void)
 {

@@ -112,5 +112,7 @@ void cgroup_daemon_leave(void);
  * all processors of the host, which takes it ten milliseconds. The child is to execute a program.
  */
 pid_t cgroup_daemon_fork(void);
+/* Remove what is left of zhyve/.daemons and zhyve/ when no zone and no daemon is in them. */
+void cgroup_tidy(void);
 
 #endif

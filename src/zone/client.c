@@ -208,7 +208,12 @@ zone_status_get(const char *name, struct zone_status *st, struct err *e)
 	if (st->state != ZONE_STATE_INSTALLED)
 		return (0);
 	read_last_exit(name, st);
-	rc = call_running(name, "GetStatus", NULL, &reply, e);
+	for (int i = 0; i < CALL_TRIES; i++) {
+		rc = call_running(name, "GetStatus", NULL, &reply, e);
+		/* One that lives may have failed to take this connection. */
+		if (rc != -ECONNRESET)
+			break;
+	}
 	if (rc == -ENOTCONN || rc == -ECONNRESET) {
 		if (geteuid() != 0 || (rc = zone_reconcile(name, NULL, e)) == -EBUSY)
 			rc = 0; /* it is just starting or ending: not live */

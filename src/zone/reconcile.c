@@ -101,5 +101,6 @@ zone_reconcile_all(struct err *e)
 		}
 	}
 	(void)closedir(d);
+	cgroup_tidy(); /* of a daemon killed after its ledger was gone, too */
 	return (first);
 }
