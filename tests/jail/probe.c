@@ -290,7 +290,8 @@ main(int argc, char **argv, char **envp)
 	    wire_recv(wire_fd, &m) != 1 || m.type != WIRE_RUN)
 		return (4);
 	m = (struct wire_msg){ .type = WIRE_RUNNING };
-	(void)wire_send(wire_fd, &m);
+	if (wire_send(wire_fd, &m) != 0)
+		return (4);
 	if (strstr(cmdline, "loop") != NULL)
 		stop(WIRE_STOP_RESET, "told to loop");
 	if (strstr(cmdline, "quiet") == NULL)

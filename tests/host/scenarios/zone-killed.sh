@@ -3,13 +3,13 @@
 # host: group=zone time=180 kernel=any
 #
 # zoneadmd, zhyve and the tools killed at a system call, or one of their calls made to fail, in each operation of a zone's life: whatever stood at that
-# moment, the next `zoneadm list` leaves nothing of it (tests/host/kill). Here 10 points of each operation, always the same; all of them:
+# moment, the next `zoneadm list` leaves nothing of it (tests/host/kill). Here 6 points or so of each operation, always the same; all of them:
 # tests/host/slow/kill-all.sh.
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-"$top/tests/host/kill" -b "${BUILD:-$top/build}" -n "${POINTS:-10}" >"$T/said" || true
+"$top/tests/host/kill" -b "${BUILD:-$top/build}" -n "${POINTS:-6}" >"$T/said" || true
 grep '^#' "$T/said" || true
 while read -r line; do
 	case $line in
