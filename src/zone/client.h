@@ -108,6 +108,7 @@ int zone_uninstall(const char *name, struct err *e);
  */
 int zone_detach(const char *name, bool dry_run, char **text, struct err *e);
 int zone_attach(const char *name, bool force, struct err *e);
+int zone_detached_adopt(struct zconf *c, const char *name, struct err *e); /* of any origin */
 int zone_detached_read(const char *path, const char *name, struct zconf **out, struct err *e);
 
 /*

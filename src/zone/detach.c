@@ -47,8 +47,8 @@ relocate(char **value, const char *from, const char *to)
 }
 
 /* The configuration becomes one of a zone of this name, which is not installed. */
-static int
-rename_zone(struct zconf *c, const char *name, struct err *e)
+int
+zone_detached_adopt(struct zconf *c, const char *name, struct err *e)
 {
 	const struct zfield *zonepath = zfield_find(zconf_fields, "zonepath");
 	char to[PATH_MAX];
@@ -85,7 +85,7 @@ zone_detached_read(const char *path, const char *name, struct zconf **out, struc
 		return (rc);
 	if ((rc = zconf_json_parse(text, len, out, e)) != 0)
 		return (err_ctx(e, "'%s' describes no zone", file));
-	if ((rc = rename_zone(*out, name, e)) != 0) {
+	if ((rc = zone_detached_adopt(*out, name, e)) != 0) {
 		zconf_free(*out);
 		*out = NULL;
 	}

@@ -218,5 +218,8 @@ void zconf_device_remove(struct zconf *c, size_t i);
  * fault.
  */
 int zconf_verify(const struct zconf *c, struct err *e);
+/* The same, and every fault is told; their number. */
+size_t zconf_verify_all(
+    const struct zconf *c, void (*tell)(void *arg, const char *text), void *arg);
 
 #endif

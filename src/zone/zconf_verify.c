@@ -182,7 +182,7 @@ check_fields(const char *what, const struct zfield *table, const void *base, str
 }
 
 static int
-check_texts(const struct zconf *c, struct err *e)
+check_texts(const struct zconf *c, size_t which, struct err *e)
 {
 	int rc = check_fields("", zconf_fields, c, e);
 
@@ -253,36 +253,32 @@ check_net_pair(const struct znet *a, const struct znet *b, struct err *e)
 }
 
 static int
-check_nets(const struct zconf *c, struct err *e)
+check_nets(const struct zconf *c, size_t i, struct err *e)
 {
 	bool exclusive = c->ip_type != NULL && strcmp(c->ip_type, "exclusive") == 0;
 	int rc;
 
-	for (size_t i = 0; i < c->nnet; i++) {
-		if ((rc = check_net(&c->net[i], exclusive, e)) != 0) {
-			if (is_set(c->net[i].physical))
-				(void)err_ctx(e, "net '%s'", c->net[i].physical);
+	if ((rc = check_net(&c->net[i], exclusive, e)) != 0)
+		return (
+		    is_set(c->net[i].physical) ? err_ctx(e, "net '%s'", c->net[i].physical) : rc);
+	for (size_t j = 0; j < i; j++) {
+		if (is_set(c->net[j].physical) &&
+		    (rc = check_net_pair(&c->net[j], &c->net[i], e)) != 0)
 			return (rc);
-		}
-		for (size_t j = 0; j < i; j++) {
-			if ((rc = check_net_pair(&c->net[j], &c->net[i], e)) != 0)
-				return (rc);
-		}
 	}
 	return (0);
 }
 
 static int
-check_devices(const struct zconf *c, struct err *e)
+check_devices(const struct zconf *c, size_t i, struct err *e)
 {
-	for (size_t i = 0; i < c->ndevice; i++) {
-		if (!is_set(c->device[i].match))
-			return (missing(e, "device", "match"));
-		for (size_t j = 0; j < i; j++) {
-			if (strcmp(c->device[j].match, c->device[i].match) == 0)
-				return (err_say(e, EINVAL, "device: match '%s' is set twice",
-				    c->device[i].match));
-		}
+	if (!is_set(c->device[i].match))
+		return (missing(e, "device", "match"));
+	for (size_t j = 0; j < i; j++) {
+		if (is_set(c->device[j].match) &&
+		    strcmp(c->device[j].match, c->device[i].match) == 0)
+			return (err_say(
+			    e, EINVAL, "device: match '%s' is set twice", c->device[i].match));
 	}
 	return (0);
 }
@@ -332,35 +328,32 @@ check_attr(const struct zattr *a, struct err *e)
 }
 
 static int
-check_attrs(const struct zconf *c, struct err *e)
+check_attrs(const struct zconf *c, size_t i, struct err *e)
 {
-	for (size_t i = 0; i < c->nattr; i++) {
-		if (check_attr(&c->attr[i], e) != 0)
-			return (-EINVAL);
+	return (check_attr(&c->attr[i], e));
+}
+
+static int
+check_rctls(const struct zconf *c, size_t i, struct err *e)
+{
+	const struct zrctl *r = &c->rctl[i];
+
+	if (zrctl_check_name(r->name, e) != 0)
+		return (-EINVAL);
+	if (r->nvalue == 0)
+		return (err_say(e, EINVAL, "rctl '%s': required value is missing", r->name));
+	for (size_t j = 0; j < r->nvalue; j++) {
+		if (zrctl_check_value(&r->value[j], e) != 0)
+			return (err_ctx(e, "rctl '%s'", r->name));
 	}
 	return (0);
 }
 
 static int
-check_rctls(const struct zconf *c, struct err *e)
+check_memory(const struct zconf *c, size_t i, struct err *e)
 {
 	uint64_t physical, locked;
 
-	for (size_t i = 0; i < c->nrctl; i++) {
-		const struct zrctl *r = &c->rctl[i];
-
-		if (zrctl_check_name(r->name, e) != 0)
-			return (-EINVAL);
-		if (r->nvalue == 0)
-			return (
-			    err_say(e, EINVAL, "rctl '%s': required value is missing", r->name));
-		for (size_t j = 0; j < r->nvalue; j++) {
-			if (zrctl_check_value(&r->value[j], e) != 0) {
-				(void)err_ctx(e, "rctl '%s'", r->name);
-				return (-EINVAL);
-			}
-		}
-	}
 	if (zconf_rctl_get(c, "zone.max-physical-memory", &physical) == 0 &&
 	    zconf_rctl_get(c, "zone.max-locked-memory", &locked) == 0 && locked > physical)
 		return (err_say(e, EINVAL, "capped-memory: locked must not be more than physical"));
@@ -387,7 +380,7 @@ zconf_dedicated_get(const struct zconf *c, unsigned *min, unsigned *max, struct 
 }
 
 static int
-check_dedicated(const struct zconf *c, struct err *e)
+check_dedicated(const struct zconf *c, size_t which, struct err *e)
 {
 	static const char *const others[] = { "zone.cpu-shares", "zone.cpu-cap" };
 	unsigned min, max;
@@ -410,19 +403,84 @@ check_dedicated(const struct zconf *c, struct err *e)
 	return (0);
 }
 
+static int
+check_kept(const struct zconf *c, size_t i, struct err *e)
+{
+	return (zconf_kept_check(c, e));
+}
+
+static int
+check_globals(const struct zconf *c, size_t i, struct err *e)
+{
+	switch (i) {
+	case 0:
+		return (zconf_name_check(c->name, e));
+	case 1:
+		return (check_zonepath(c->zonepath, e));
+	case 2:
+		return (check_brand(c, e));
+	case 3:
+		return (check_hostid(c->hostid, e));
+	case 4:
+		return (check_words("limitpriv", c->limitpriv, "zone", e));
+	default:
+		return (check_words("fs-allowed", c->fs_allowed, NULL, e));
+	}
+}
+
+/* All rules, each asked of every element of its kind. */
+static const struct rule {
+	int (*check)(const struct zconf *c, size_t i, struct err *e);
+	size_t times;  /* so often, or */
+	size_t number; /* as often as this member of the configuration says */
+} rules[] = {
+	{ check_texts, 1, 0 },
+	{ check_globals, 6, 0 },
+	{ check_nets, 0, offsetof(struct zconf, nnet) },
+	{ check_devices, 0, offsetof(struct zconf, ndevice) },
+	{ check_attrs, 0, offsetof(struct zconf, nattr) },
+	{ check_rctls, 0, offsetof(struct zconf, nrctl) },
+	{ check_memory, 1, 0 },
+	{ check_dedicated, 1, 0 },
+	{ check_kept, 1, 0 },
+};
+
+static size_t
+times(const struct rule *r, const struct zconf *c)
+{
+	size_t n = r->times;
+
+	if (n == 0)
+		memcpy(&n, (const char *)c + r->number, sizeof(n));
+	return (n);
+}
+
 int
 zconf_verify(const struct zconf *c, struct err *e)
 {
-	int rc;
+	int rc = 0;
 
-	if ((rc = zconf_name_check(c->name, e)) != 0 || (rc = check_texts(c, e)) != 0 ||
-	    (rc = check_zonepath(c->zonepath, e)) != 0 || (rc = check_brand(c, e)) != 0 ||
-	    (rc = check_hostid(c->hostid, e)) != 0 ||
-	    (rc = check_words("limitpriv", c->limitpriv, "zone", e)) != 0 ||
-	    (rc = check_words("fs-allowed", c->fs_allowed, NULL, e)) != 0 ||
-	    (rc = check_nets(c, e)) != 0 || (rc = check_devices(c, e)) != 0 ||
-	    (rc = check_attrs(c, e)) != 0 || (rc = check_rctls(c, e)) != 0 ||
-	    (rc = check_dedicated(c, e)) != 0 || (rc = zconf_kept_check(c, e)) != 0)
-		return (rc);
-	return (0);
+	for (size_t k = 0; k < NITEMS(rules) && rc == 0; k++) {
+		for (size_t i = 0; i < times(&rules[k], c) && rc == 0; i++)
+			rc = rules[k].check(c, i, e);
+	}
+	return (rc);
+}
+
+size_t
+zconf_verify_all(const struct zconf *c, void (*tell)(void *arg, const char *text), void *arg)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < NITEMS(rules); k++) {
+		for (size_t i = 0; i < times(&rules[k], c); i++) {
+			struct err e = { 0 };
+
+			if (rules[k].check(c, i, &e) == 0)
+				continue;
+			tell(arg, e.text);
+			n++;
+		}
+	}
+	return (n);
 }

@@ -17,7 +17,7 @@ const struct zc_command zc_commands[] = {
 	    "verify the configuration and store it" },
 	{ "create", ZC_CHANGES, zc_do_create, NULL, "create [-F] [-b | -t TEMPLATE | -a PATH]",
 	    "begin a configuration: blank (-b), from SYSbhyve (default), from another zone (-t), "
-	    "from a detached zone's folder (-a); -F: in place of the present one" },
+	    "from a detached zone's folder or an XML file (-a); -F: in place of the present one" },
 	{ "delete", ZC_NEEDS_ZONE | ZC_CHANGES, zc_do_delete, NULL, "delete [-F]",
 	    "remove the configuration from the store, at once" },
 	{ "end", ZC_NEEDS_ZONE | ZC_CHANGES, NULL, zc_do_end, "end",

@@ -6,7 +6,10 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/fd.h"
+#include "cmd/zonecfg/xml.h"
 #include "cmd/zonecfg/zonecfg.h"
 #include "zone/client.h"
 #include "zone/zconf_field.h"
@@ -183,6 +186,30 @@ from_template(struct zc_session *z, const char *name, struct zconf **out, struct
 	return (CMD_OK);
 }
 
+/* What a detached zone's folder describes, or a SmartOS zone's XML file. */
+static int
+from_elsewhere(struct zc_session *z, const char *path, struct zconf **out, struct err *e)
+{
+	CLEANUP_FREE char *text = NULL;
+	struct stat st;
+	size_t len;
+
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+		return (zone_detached_read(path, z->name, out, e) != 0 ? CMD_ERROR : CMD_OK);
+	if (file_read(path, ZC_XML_MAX, &text, &len, e) != 0)
+		return (CMD_ERROR);
+	if (text[strspn(text, " \t\r\n")] != '<')
+		return (zone_detached_read(path, z->name, out, e) != 0 ? CMD_ERROR : CMD_OK);
+	if (zc_xml_parse(text, len, out, e) != 0) {
+		(void)err_ctx(e, "'%s'", path);
+		return (CMD_ERROR);
+	}
+	if (zone_detached_adopt(*out, z->name, e) == 0)
+		return (CMD_OK);
+	zconf_free(*out);
+	return (CMD_ERROR);
+}
+
 int
 zc_do_create(struct zc_session *z, const struct zc_stmt *s, struct err *e)
 {
@@ -204,10 +231,13 @@ zc_do_create(struct zc_session *z, const struct zc_stmt *s, struct err *e)
 			return (status);
 	}
 	if (o.flag['a']) {
-		if (zone_detached_read(o.value['a'], z->name, &c, e) != 0)
-			return (CMD_ERROR);
-		if (z->saved != NULL)
+		if ((status = from_elsewhere(z, o.value['a'], &c, e)) != CMD_OK)
+			return (status);
+		if (z->saved != NULL) {
 			c->did = z->saved->did;
+			if (c->uuid[0] == '\0')
+				(void)strcpy(c->uuid, z->saved->uuid);
+		}
 		adopt(z, c, false);
 		return (CMD_OK);
 	}

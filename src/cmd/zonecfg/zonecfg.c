@@ -220,13 +220,35 @@ run_arguments(struct zc_session *z, char **argv)
 	return (status != CMD_OK ? status : finish(z));
 }
 
+/* For libedit's callbacks, which take no argument: the prompt's session, and the word's place. */
+static const struct zc_session *prompt_session;
+static size_t prompt_start;
+
+static char *
+next_candidate(const char *text, int state)
+{
+	static unsigned n;
+
+	n = state == 0 ? 0 : n + 1;
+	return (zc_candidate(prompt_session, rl_line_buffer, prompt_start, text, n));
+}
+
+static char **
+complete(const char *text, int start, int end)
+{
+	prompt_start = (size_t)start;
+	rl_attempted_completion_over = 1; /* never the names of files */
+	return (rl_completion_matches(text, next_candidate));
+}
+
 static int
 run_prompt(struct zc_session *z)
 {
 	char prompt[ZONENAME_MAX + 64], *line;
 
 	using_history();
-	(void)rl_bind_key('\t', rl_insert); /* not the names of files */
+	prompt_session = z;
+	rl_attempted_completion_function = complete;
 	if (z->work == NULL)
 		(void)printf("%s: No such zone configured\n"
 			     "Use 'create' to begin configuring a new zone.\n",

@@ -125,6 +125,13 @@ int zc_do_info(struct zc_session *z, const struct zc_stmt *s, struct err *e);
 int zc_res_info(struct zc_session *z, const struct zc_stmt *s, struct err *e);
 int zc_do_export(struct zc_session *z, const struct zc_stmt *s, struct err *e);
 
+/*
+ * complete.c: the n-th of what can stand at `start` of the line and begins with `text`, malloc'ed;
+ * NULL: there are not so many.
+ */
+char *zc_candidate(
+    const struct zc_session *z, const char *line, size_t start, const char *text, unsigned n);
+
 /* help.c */
 int zc_do_help(struct zc_session *z, const struct zc_stmt *s, struct err *e);
 void zc_print_usage(FILE *f);

@@ -648,6 +648,8 @@ turn(int tty, const char *prompt, const char *typed)
 	assert_int_equal(fd_write_full(tty, typed, strlen(typed)), 0);
 }
 
+static const char *terminal = "dumb";
+
 static pid_t
 at_terminal(int *tty, const char *const args[])
 {
@@ -658,11 +660,71 @@ at_terminal(int *tty, const char *const args[])
 	assert_true(*tty >= 0 && grantpt(*tty) == 0 && unlockpt(*tty) == 0);
 	slave = open(ptsname(*tty), O_RDWR | O_NOCTTY | O_CLOEXEC);
 	assert_true(slave >= 0);
-	(void)setenv("TERM", "dumb", 1);
+	(void)setenv("TERM", terminal, 1);
 	if ((pid = fork()) == 0)
 		child(args, slave, slave, slave);
 	(void)close(slave);
 	return (pid);
+}
+
+/* The tabulator completes, by what has been typed before and the scope; the arrow brings back. */
+static void
+test_completion(void **state)
+{
+	int tty, status;
+	struct zconf *c;
+	pid_t pid;
+
+	terminal = "vt100";
+	pid = at_terminal(&tty, (const char *const[]){ "-z", "z1", NULL });
+	turn(tty, "zonecfg:z1> ", "cr\t\n");
+	turn(tty, "zonecfg:z1> ", "set zonep\t/zones/z1\n");
+	turn(tty, "zonecfg:z1> ", "set auto\ttrue; set boota\tx\n");
+	turn(tty, "zonecfg:z1> ", "add ne\t\n");
+	turn(tty, "zonecfg:z1:net> ", "set phys\tnet0; set mac\t02:08:20:00:00:01\n");
+	turn(tty, "zonecfg:z1:net> ", "add prop\t(name=a,value=b)\n");
+	turn(tty, "zonecfg:z1:net> ", "end\n");
+	turn(tty, "zonecfg:z1> ", "sel\tnet phys\tnet0\n");
+	turn(tty, "zonecfg:z1:net> ", "can\t\n");
+	turn(tty, "zonecfg:z1> ", "set pool=first\n");
+	turn(tty, "zonecfg:z1> ", "clear pool\n");
+	turn(tty, "zonecfg:z1> ", "\033[A\033[A\n"); /* twice up: set pool */
+	turn(tty, "zonecfg:z1> ", "exit\n");
+	turn(tty, "exit", "");
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	(void)close(tty);
+	terminal = "dumb";
+	c = load("z1");
+	assert_non_null(c);
+	assert_true(c->autoboot);
+	assert_string_equal(c->bootargs, "x");
+	assert_string_equal(c->pool, "first");
+	assert_int_equal(c->nnet, 1);
+	assert_string_equal(c->net[0].mac_addr, "02:08:20:00:00:01");
+	assert_string_equal(zprop_get(c->net[0].prop, c->net[0].nprop, "a"), "b");
+	zconf_free(c);
+}
+
+static void
+test_import(void **state)
+{
+	static const char xml[] = "<?xml version=\"1.0\"?>\n"
+				  "<zone name=\"a\" zonepath=\"/zones/a\" brand=\"bhyve\" "
+				  "ip-type=\"exclusive\"><device match=\"/zones/a/d0\"/>"
+				  "<device match=\"/dev/zvol/rdsk/zones/a\"/></zone>\n";
+	char command[192];
+	struct zconf *c;
+
+	(void)snprintf(command, sizeof(command), "create -a %s", script_file(xml));
+	expect(run("-z", "z1", command), 0, "");
+	c = load("z1");
+	assert_non_null(strstr(c->zonepath, "/zones/z1"));
+	assert_non_null(strstr(c->device[0].match, "/zones/z1/d0"));
+	assert_string_equal(c->device[1].match, "/dev/zvol/rdsk/zones/a");
+	zconf_free(c);
+	(void)snprintf(command, sizeof(command), "create -F -a %s", script_file("<zone/>"));
+	expect(run("-z", "z1", command), 1, "script.cfg': line 1: the zone's name");
 }
 
 static void
@@ -723,6 +785,8 @@ main(void)
 		TEST(test_no_space),
 		TEST(test_export_to_file),
 		TEST(test_prompt),
+		TEST(test_completion),
+		TEST(test_import),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -292,10 +292,52 @@ test_alias_and_rctl(void **state)
 	zconf_free(c);
 }
 
+static void
+count_fault(void *arg, const char *text)
+{
+	char *all = arg;
+
+	assert_true(strlen(all) + strlen(text) + 2 < 1024);
+	(void)strcat(strcat(all, text), "\n");
+}
+
+/* Each of several faults is told, also when their kinds are the same. */
+static void
+test_all_faults(void **state)
+{
+	static const char *const says[] = { "absolute path", "brand 'lx'", "hostid 'x'",
+		"net: required property 'physical'", "vlan-id '4095'",
+		"net: physical 'net1' is set twice", "device: required property 'match'",
+		"'/a' is set twice", "attr 'n'", "attr name '-'" };
+	struct zconf *c = minimal();
+	char all[1024] = "";
+
+	assert_int_equal(zconf_verify_all(c, count_fault, all), 0);
+	set(zconf_fields, c, "zonepath", "relative");
+	set(zconf_fields, c, "brand", "lx");
+	set(zconf_fields, c, "hostid", "x");
+	(void)zconf_net_add(c);
+	set(znet_fields, zconf_net_add(c), "physical", "net1");
+	set(znet_fields, &c->net[1], "vlan-id", "4095");
+	set(znet_fields, zconf_net_add(c), "physical", "net1");
+	(void)zconf_device_add(c);
+	set(zdevice_fields, zconf_device_add(c), "match", "/a");
+	set(zdevice_fields, zconf_device_add(c), "match", "/a");
+	assert_int_equal(zconf_attr_set(c, "n", ZATTR_INT, "x"), 0);
+	assert_int_equal(zconf_attr_set(c, "-", ZATTR_INT, "1"), 0);
+	assert_int_equal(zconf_verify_all(c, count_fault, all), sizeof(says) / sizeof(says[0]));
+	for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++) {
+		if (strstr(all, says[i]) == NULL)
+			fail_msg("'%s' is not among '%s'", says[i], all);
+	}
+	zconf_free(c);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all_faults),
 		cmocka_unit_test(test_global_rules),
 		cmocka_unit_test(test_net_rules),
 		cmocka_unit_test(test_device_and_attr_rules),
