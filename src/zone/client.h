@@ -100,6 +100,12 @@ int zone_console_connect(const char *name, unsigned flags, struct err *e);
 int zone_install(const char *name, struct err *e);
 int zone_uninstall(const char *name, struct err *e);
 /*
+ * Install a configured zone with copies of another's disks (as they are, or as they were at a
+ * snapshot; NULL: none), which must be installed and not live: its devices that name disks of the
+ * source, or disks of its own that the source has under the same name.
+ */
+int zone_clone(const char *name, const char *source, const char *snapshot, struct err *e);
+/*
  * Detach: the zone path describes itself (detached.json), state configured. *text is the
  * description, the caller's; dry_run: nothing else happens. / Attach: such a zone path, brought to
  * /zones/NAME, is installed; unless forced it must be the zone's own (by its uuid) and have its

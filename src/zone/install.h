@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What install, uninstall, detach and attach share of the zone path. Used by install.c and detach.c
+ * What install, uninstall, detach and attach share of the zone path. Used by install.c, clone.c and detach.c
  * only. Tools, root.
  */
 #ifndef ZHYVE_ZONE_INSTALL_H

@@ -20,6 +20,8 @@ enum zone_command {
 	ZCMD_NMI,
 	ZCMD_INSTALL,
 	ZCMD_UNINSTALL,
+	ZCMD_CLONE,      /* the zone that is made */
+	ZCMD_CLONE_FROM, /* the one that it is made of */
 	ZCMD_DETACH,
 	ZCMD_ATTACH,
 	ZCMD_ATTACH_FORCED,

@@ -13,7 +13,7 @@ static const struct list_entry global = {
 };
 
 struct options {
-	bool verbose, parsable;
+	bool verbose, parsable, no_global;
 	enum zone_state least;
 	bool header_done;
 };
@@ -84,7 +84,8 @@ show_all(struct options *o)
 		(void)fprintf(stderr, "zoneadm: %s\n", e.text);
 		return (EXIT_FAILED);
 	}
-	show(o, &global);
+	if (!o->no_global)
+		show(o, &global);
 	for (size_t i = 0; i < n; i++) {
 		if (show_zone(o, names[i]) != EXIT_DONE)
 			rc = EXIT_FAILED;
@@ -101,11 +102,13 @@ cmd_list(const struct subcommand *sc, const char *zone, int argc, char **argv)
 	int c;
 
 	optind = 1;
-	while ((c = getopt(argc, argv, "cipv")) != -1) {
+	while ((c = getopt(argc, argv, "cinpv")) != -1) {
 		if (c == 'v')
 			o.verbose = true;
 		else if (c == 'p')
 			o.parsable = true;
+		else if (c == 'n')
+			o.no_global = true;
 		else if (c == 'i' || c == 'c')
 			wider = true;
 		else

@@ -30,6 +30,9 @@ const struct subcommand subcommands[] = {
 	    cmd_attach, false, false },
 	{ "boot", "[-X] [-- boot_arguments]",
 	    "Start the zone's machine; makes the zone ready first.", cmd_boot, false, false },
+	{ "clone", "[-m copy] [-s snapshot] source",
+	    "Install the zone with copies of another's disks, as they are or were at a snapshot.",
+	    cmd_clone, false, false },
 	{ "detach", "[-n]",
 	    "Leave the zone path with a description of the zone, to be attached elsewhere; -n: "
 	    "only print it.",
@@ -45,9 +48,9 @@ const struct subcommand subcommands[] = {
 	    true, true },
 	{ "install", "[-x nodataset] [brand options]", "Make the zone path of a configured zone.",
 	    cmd_install, false, false },
-	{ "list", "[-cipv]",
-	    "List running zones; -i: installed ones too; -c: all configured; -v: with details; -p: "
-	    "for programs.",
+	{ "list", "[-cinpv]",
+	    "List running zones; -i: installed ones too; -c: all configured; -n: not the host; "
+	    "-v: with details; -p: for programs.",
 	    cmd_list, true, true },
 	{ "mark", "incomplete", "Mark the zone incomplete, so that it can only be uninstalled.",
 	    cmd_mark, false, false },
@@ -76,7 +79,7 @@ static int
 usage(void)
 {
 	(void)fprintf(
-	    stderr, "usage:\tzoneadm help\n\tzoneadm [-z <zone> | -u <uuid>] list [-cipv]\n");
+	    stderr, "usage:\tzoneadm help\n\tzoneadm [-z <zone> | -u <uuid>] list [-cinpv]\n");
 	for (size_t i = 0; i < nsubcommands; i++) {
 		if (!subcommands[i].no_zone)
 			(void)fprintf(stderr, "\tzoneadm {-z <zone> | -u <uuid>} %s %s\n",

@@ -35,6 +35,7 @@ int cmd_apply(const struct subcommand *sc, const char *zone, int argc, char **ar
 int cmd_autoboot(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_attach(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_boot(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_clone(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_detach(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_events(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_halt(const struct subcommand *sc, const char *zone, int argc, char **argv);

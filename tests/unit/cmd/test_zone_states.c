@@ -81,8 +81,9 @@ test_documented(void **state)
 static void
 test_whole(void **state)
 {
-	static const enum zone_command not_live[] = { ZCMD_INSTALL, ZCMD_UNINSTALL, ZCMD_DETACH,
-		ZCMD_ATTACH, ZCMD_ATTACH_FORCED, ZCMD_MARK, ZCMD_DELETE };
+	static const enum zone_command not_live[] = { ZCMD_INSTALL, ZCMD_UNINSTALL, ZCMD_CLONE,
+		ZCMD_CLONE_FROM, ZCMD_DETACH, ZCMD_ATTACH, ZCMD_ATTACH_FORCED, ZCMD_MARK,
+		ZCMD_DELETE };
 
 	for (size_t c = 0; c < ZONE_COMMANDS; c++) {
 		size_t allowed = 0;
@@ -114,6 +115,8 @@ static const struct {
 	[ZCMD_REBOOT] = { ZONEADM, { "-z", "z1", "reboot" } },
 	[ZCMD_INSTALL] = { ZONEADM, { "-z", "z1", "install" } },
 	[ZCMD_UNINSTALL] = { ZONEADM, { "-z", "z1", "uninstall", "-F" } },
+	[ZCMD_CLONE] = { ZONEADM, { "-z", "z1", "clone", "z2" } },
+	[ZCMD_CLONE_FROM] = { ZONEADM, { "-z", "z2", "clone", "z1" } },
 	[ZCMD_DETACH] = { ZONEADM, { "-z", "z1", "detach" } },
 	[ZCMD_ATTACH] = { ZONEADM, { "-z", "z1", "attach" } },
 	[ZCMD_ATTACH_FORCED] = { ZONEADM, { "-z", "z1", "attach", "-F" } },
@@ -126,16 +129,15 @@ static const struct {
 };
 
 static void
-configure(enum zone_state s)
+configure(const char *name)
 {
-	struct zconf *c = zconf_new("z1");
+	struct zconf *c = zconf_new(name);
 
 	assert_int_equal(zfield_set(zfield_find(zconf_fields, "zonepath"), c, "/zones/z1") |
 		zfield_set(zfield_find(zconf_fields, "brand"), c, "bhyve") |
 		zfield_set(zfield_find(zconf_fields, "ip-type"), c, "exclusive"),
 	    0);
 	assert_int_equal(zconf_store(c, NULL), 0);
-	assert_int_equal(zconf_set_state("z1", s, NULL), 0);
 	zconf_free(c);
 }
 
@@ -147,7 +149,8 @@ test_refused(void **state)
 
 	if (geteuid() != 0)
 		skip(); /* the tools look at that first */
-	configure(ZONE_STATE_CONFIGURED);
+	configure("z1");
+	configure("z2");
 	for (size_t s = 0; s <= ZONE_STATE_INSTALLED; s++) {
 		assert_int_equal(zconf_set_state("z1", (enum zone_state)s, NULL), 0);
 		for (size_t c = 0; c < ZONE_COMMANDS; c++) {
