@@ -65,7 +65,8 @@ try_description(const char *zone, const char *path)
 	struct zconf *c;
 	int rc;
 
-	if ((rc = zone_detached_read(path, zone, &c, &e)) == 0) {
+	if ((rc = zconf_name_check(zone, &e)) == 0 &&
+	    (rc = zone_detached_read(path, zone, &c, &e)) == 0) {
 		rc = zconf_verify(c, &e);
 		zconf_free(c);
 	}
@@ -93,5 +94,7 @@ cmd_attach(const struct subcommand *sc, const char *zone, int argc, char **argv)
 		return (usage_of(sc));
 	if (path != NULL)
 		return (try_description(zone, path));
+	if (exists(zone) != 0)
+		return (EXIT_FAILED);
 	return (zone_attach(zone, force, &e) == 0 ? EXIT_DONE : zone_fails(zone, &e));
 }

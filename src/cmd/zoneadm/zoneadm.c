@@ -27,7 +27,7 @@ const struct subcommand subcommands[] = {
 	{ "attach", "[-F] | -n path",
 	    "Install a detached zone's folder that was brought to the zone path; -F: whatever it "
 	    "is; -n: only say whether path describes a zone that can be one here.",
-	    cmd_attach, false, false },
+	    cmd_attach, false, false, .looks_itself = true },
 	{ "boot", "[-X] [-- boot_arguments]",
 	    "Start the zone's machine; makes the zone ready first.", cmd_boot, false, false },
 	{ "clone", "[-m copy] [-s snapshot] source",
@@ -155,7 +155,7 @@ check(const struct subcommand *sc, const char *zone)
 }
 
 /* The zone must be in the store. */
-static int
+int
 exists(const char *zone)
 {
 	struct err e = { 0 };
@@ -221,7 +221,7 @@ main(int argc, char **argv)
 			return (rc);
 		zone = name;
 	}
-	if ((rc = check(sc, zone)) != 0 || (rc = exists(zone)) != 0)
+	if ((rc = check(sc, zone)) != 0 || (!sc->looks_itself && (rc = exists(zone)) != 0))
 		return (rc);
 	rc = sc->run(sc, zone, argc, argv);
 	if ((fflush(stdout) != 0 || ferror(stdout)) && rc == EXIT_DONE) {

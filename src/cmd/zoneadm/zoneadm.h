@@ -27,6 +27,7 @@ struct subcommand {
 	int (*run)(const struct subcommand *sc, const char *zone, int argc, char **argv);
 	bool no_zone;      /* -z is not needed */
 	bool unprivileged; /* anybody may */
+	bool looks_itself; /* whether the zone is configured */
 };
 extern const struct subcommand subcommands[];
 extern const size_t nsubcommands;
@@ -53,6 +54,8 @@ int cmd_verify(const struct subcommand *sc, const char *zone, int argc, char **a
 
 /* The subcommand's usage on standard error; EXIT_USAGE. */
 int usage_of(const struct subcommand *sc);
+/* Whether the zone is configured: EXIT_DONE, or EXIT_FAILED after saying that it is not. */
+int exists(const char *zone);
 /* "zoneadm: zone 'Z': text" on standard error; EXIT_FAILED. */
 int zone_fails(const char *zone, const struct err *e);
 

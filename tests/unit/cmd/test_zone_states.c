@@ -175,6 +175,32 @@ test_refused(void **state)
 	assert_true(n >= 20);
 }
 
+/* attach -n: of a zone that is not configured, and of a name that is none. */
+static void
+test_attach_dry_run(void **state)
+{
+	char path[128], name[300];
+	const char *const argv[] = { ZONEADM, "-z", "z9", "attach", "-n", path, NULL },
+			  *const real[] = { ZONEADM, "-z", "z9", "attach", NULL },
+			  *const bad[] = { ZONEADM, "-z", name, "attach", "-n", path, NULL };
+
+	if (geteuid() != 0)
+		skip();
+	configure("z1");
+	(void)snprintf(path, sizeof(path), "%s/etc/zones/z1.json", sandbox_root);
+	assert_int_equal(tool_run(ZONEADM, argv), 0);
+	assert_string_equal(tool_err, "");
+	assert_int_equal(tool_run(ZONEADM, real), 1);
+	assert_string_equal(tool_err, "zoneadm: z9: No such zone configured\n");
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	assert_int_equal(tool_run(ZONEADM, bad), 1);
+	assert_non_null(strstr(tool_err, "invalid zone name"));
+	(void)snprintf(path, sizeof(path), "%s/nothing", sandbox_root);
+	assert_int_equal(tool_run(ZONEADM, argv), 1);
+	assert_non_null(strstr(tool_err, "No such file"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -182,6 +208,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_documented),
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test_setup_teardown(test_refused, sandbox_make, sandbox_remove),
+		cmocka_unit_test_setup_teardown(test_attach_dry_run, sandbox_make, sandbox_remove),
 	};
 
 	if (argc == 2 && strcmp(argv[1], "--table") == 0) {

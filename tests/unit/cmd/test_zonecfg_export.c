@@ -23,7 +23,7 @@
 #include "../zone/sandbox.h"
 #include "tool.h"
 
-#define ROUNDS 60
+#define ROUNDS 30
 
 static uint32_t seed = 20261122;
 
