@@ -225,6 +225,28 @@ erase(const char *zone, const json_t *record, struct err *e)
 	return (0);
 }
 
+/* Records that were being written when their writer was killed (file_replace's own names). */
+static void
+sweep(const char *zone)
+{
+	size_t fix = strlen(SUFFIX);
+	char path[PATH_MAX];
+	struct dirent *de;
+	DIR *d;
+
+	if ((d = opendir(path_zones(path, "%s/snapshots", zone))) == NULL)
+		return;
+	while ((de = readdir(d)) != NULL) {
+		const char *end = strrchr(de->d_name, '.');
+
+		if (end != NULL && strlen(end) == 7 && (size_t)(end - de->d_name) > fix &&
+		    strncmp(end - fix, SUFFIX, fix) == 0 &&
+		    strncmp(de->d_name, PREFIX, strlen(PREFIX)) == 0)
+			(void)unlinkat(dirfd(d), de->d_name, 0);
+	}
+	(void)closedir(d);
+}
+
 /* The folder, made when it is missing, locked until *fd is closed; and its records. */
 static int
 begin(const char *zone, int *fd, json_t **records, struct err *e)
@@ -239,6 +261,7 @@ begin(const char *zone, int *fd, json_t **records, struct err *e)
 	*fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (*fd < 0 || flock(*fd, LOCK_EX) != 0)
 		return (err_set(e, errno, "cannot lock '%s'", path));
+	sweep(zone);
 	if ((rc = records_load(zone, records, e)) != 0)
 		return (rc);
 	json_array_foreach (*records, i, one) {

@@ -38,6 +38,9 @@ struct virtio {
 	uint16_t avail, used;
 };
 
+/* Where virtio_start puts the BAR of the device; for a second one, change it before. */
+static uint64_t virtio_bar __attribute__((unused)) = 0xd0000000;
+
 /* Put the BAR which holds the device's windows at `bar`, and let it decode memory and master the bus. */
 static inline void
 virtio_place(unsigned bdf, uint64_t bar)
@@ -102,7 +105,7 @@ virtio_msix(unsigned bdf, uint64_t bar, uint8_t vector)
 static inline void
 virtio_start_msix(struct virtio *v, unsigned bdf, struct vring *ring, uint32_t low, uint8_t vector)
 {
-	const uint64_t bar = 0xd0000000;
+	const uint64_t bar = virtio_bar;
 
 	*v = (struct virtio){ .bdf = bdf, .ring = ring };
 	CHECK((pci_read(bdf, 0) & 0xffff) == 0x1af4, pci_read(bdf, 0));
