@@ -90,6 +90,7 @@ struct volume_pool {
 	const char *driver;
 	uint64_t size, free; /* bytes */
 	bool instant;        /* clones and snapshots share blocks, and need no time */
+	bool readonly;
 };
 /* The pool that new volumes are made in. */
 int volume_pool_get(struct volume_pool *out, struct err *e);

@@ -330,6 +330,7 @@ file_pool(struct volume_pool *out, struct err *e)
 		.size = (uint64_t)fs.f_blocks * fs.f_frsize,
 		.free = (uint64_t)fs.f_bavail * fs.f_frsize,
 		.instant = shares_blocks(path),
+		.readonly = (fs.f_flag & ST_RDONLY) != 0,
 	};
 	return (0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * imgadm: the images of this host. SmartOS's command, of which it has what needs no image server:
- * import (of a file with its manifest), list, get, show, delete. Errors are "imgadm SUBCOMMAND:
+ * import (of a file with its manifest), list, get, show, delete, and pool. Errors are "imgadm SUBCOMMAND:
  * error (CODE): TEXT" on stderr, with exit status 1, or 3 for an image that is not installed. Runs
  * as root.
  */
@@ -26,6 +26,7 @@ static const struct subcommand commands[] = {
 	{ "show", imgadm_show, "show UUID", "Show an image's manifest." },
 	{ "delete", imgadm_delete, "delete [-P POOL] UUID", "Delete an image." },
 	{ "destroy", imgadm_delete, NULL, NULL },
+	{ "pool", imgadm_pool, "pool list [-H | -p]", "Show the pool: driver, room, health." },
 };
 
 static const char *subcommand; /* for messages */

@@ -71,6 +71,20 @@ absent(void **state)
 }
 
 static void
+pool(void **state)
+{
+	assert_int_equal(RUN("pool"), 1);
+	assert_int_equal(RUN("pool", "make"), 1);
+	assert_int_equal(RUN("pool", "list", "-x"), 1);
+	assert_int_equal(RUN("pool", "list", "more"), 1);
+	assert_int_equal(RUN("pool", "list"), 0);
+	assert_int_equal(strncmp(tool_out, "NAME        DRIVER ", 19), 0);
+	assert_int_equal(RUN("pool", "list", "-p"), 0);
+	assert_int_equal(strncmp(tool_out, "zones:file:", 11), 0);
+	assert_non_null(strstr(tool_out, ":ok\n"));
+}
+
+static void
 life(void **state)
 {
 	write_inputs();
@@ -172,6 +186,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(arguments),
 		cmocka_unit_test(absent),
+		cmocka_unit_test(pool),
 		cmocka_unit_test(life),
 		cmocka_unit_test(in_use),
 		cmocka_unit_test(hostile),
