@@ -361,12 +361,16 @@ nothing_left "missing programs"
 # A running zone, zoneadmd killed, and nobody asking at that moment.
 attr bootargs quiet
 t_run "boot" 0 zoneadm -z $z boot
+type_until "remember this" typed "heard 'remember this'"
 victim=$(zhyve_pid)
 kill -9 "$(daemon)"
 t_run "zhyve ends with its zoneadmd" 0 wait_for 5 sh -c "! kill -0 $victim"
 t_is "the ledger says what is left" "$(grep -c '"make"' "$root/run/zones/$z/ledger.jsonl")" 4
 t_like "the next list cleans up" "$(zoneadm list -cp)" ":$z:installed:"
 nothing_left "kill -9 of zoneadmd"
+(wait_for 20 grep -q "heard 'remember this'" "$T/view5" || true; printf '~.') | timeout 60 zlogin -C $z >"$T/view5"
+t_like "what the console had is still there" "$(cat "$T/view5")" "heard 'remember this'"
+nothing_left "a look at it"
 
 # --- zoneadmd killed at any moment ---
 # By the clock; zone-killed.sh does it by system call.
