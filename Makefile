@@ -72,6 +72,8 @@ bench: deps-build-host-bench
 	@ninja -C $(BUILD)
 	@tests/bench/run
 	@tests/bench/zones
+	@$(BUILD)/tests/bench/links 1000
+	@$(BUILD)/tests/bench/links 0
 	@tests/bench/disk
 
 host-shell: deps-build-host
