@@ -100,10 +100,14 @@ if [ -w /dev/kvm ]; then
 		t_run "boot where there are none" 1 env ZHYVE_BIN="$zhyve" zoneadm -z $z boot
 		t_like "says so" "$t_err" 'memory of 64 MiB in huge pages: the host has not so many free'
 		echo 34 >/proc/sys/vm/nr_hugepages
-		t_run "boot" 0 env ZHYVE_BIN="$zhyve" zoneadm -z $z boot
-		t_is "its memory is made of them" "$(pool)" 32
-		t_run "halt" 0 zoneadm -z $z halt
-		t_is "they are given back" "$(pool)" 0
+		if [ "$(cat /proc/sys/vm/nr_hugepages)" -eq 34 ]; then
+			t_run "boot" 0 env ZHYVE_BIN="$zhyve" zoneadm -z $z boot
+			t_is "its memory is made of them" "$(pool)" 32
+			t_run "halt" 0 zoneadm -z $z halt
+			t_is "they are given back" "$(pool)" 0
+		else
+			t_skip "a guest of huge pages" "the host's memory is in too many pieces for them"
+		fi
 		echo 0 >/proc/sys/vm/nr_hugepages
 		t_run "and back" 0 zonecfg -z $z "remove -F attr name=hugepages"
 	fi
