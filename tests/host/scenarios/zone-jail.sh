@@ -163,8 +163,8 @@ if [ -z "$limits" ]; then
 	t_run "and back" 0 zonecfg -z $z "select rctl name=zone.max-physical-memory; remove value
 		(priv=privileged,limit=33554432,action=deny); add value (priv=privileged,limit=268435456,action=deny); end"
 	# Limits of I/O, on a disk of the host.
-	truncate -s 8M "$T/disk"
-	if grep -qw io "$v2/cgroup.controllers" && loop=$(losetup -f --show "$T/disk"); then
+	truncate -s 8M "$T/io"
+	if grep -qw io "$v2/cgroup.controllers" && loop=$(losetup -f --show "$T/io"); then
 		t_atexit "losetup -d $loop"
 		wait_for 5 daemon_gone
 		t_run "a disk with limits" 0 zonecfg -z $z "add device; set match=$loop; add property (name=model,value=virtio);
