@@ -83,12 +83,13 @@ int
 zone_reconcile_all(struct err *e)
 {
 	char path[PATH_MAX];
-	DIR *d = opendir(path_run(path, "%s", ""));
 	struct err one = { 0 };
 	struct dirent *de;
 	int first = 0, rc;
+	DIR *d;
 
-	if (d == NULL)
+	zconf_sweep();
+	if ((d = opendir(path_run(path, "%s", ""))) == NULL)
 		return (errno == ENOENT ? 0 : err_set(e, errno, "cannot read '%s'", path));
 	while ((de = readdir(d)) != NULL) {
 		if (de->d_name[0] == '.' || zconf_name_check(de->d_name, NULL) != 0)

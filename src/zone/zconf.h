@@ -164,6 +164,8 @@ int zconf_store(struct zconf *c, struct err *e);
 /* Change only the stored state: load, change, store under the lock. */
 int zconf_set_state(const char *name, enum zone_state s, struct err *e);
 int zconf_delete(const char *name, struct err *e);
+/* Remove what writers that were killed left beside the stored configurations. */
+void zconf_sweep(void);
 /*
  * Who loads, changes and stores holds this from before the load until after the store, so that
  * concurrent writers do not lose each other's changes: flock(2) of /etc/zones/.lock, waited for. It

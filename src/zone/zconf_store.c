@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,25 +201,52 @@ zconf_list_free(char **names, size_t n)
 	free(names);
 }
 
-/*
- * Remove temporary files of this zone which a killed writer left. Under the lock nobody else writes
- * one.
- */
-static void
-sweep(const char *name)
+/* A temporary file that was to become a zone's configuration; of any zone where name is NULL. */
+static bool
+is_temporary(const char *file, const char *name)
 {
-	char path[PATH_MAX], prefix[ZONENAME_MAX + sizeof(SUFFIX) + 1];
+	const char *dot = strrchr(file, '.');
+	CLEANUP_FREE char *zone = NULL;
+	char stored[NAME_MAX + 1];
+
+	if (dot == NULL || strlen(dot + 1) != TEMPORARY_LEN)
+		return (false);
+	(void)snprintf(stored, sizeof(stored), "%.*s", (int)(dot - file), file);
+	zone = name_of_file(stored);
+	return (zone != NULL && (name == NULL || strcmp(zone, name) == 0));
+}
+
+/*
+ * Remove temporary files of this zone (NULL: of all) which a killed writer left; how many there
+ * were. Under the lock nobody else writes one. Not for good: only count them.
+ */
+static unsigned
+sweep(const char *name, bool for_good)
+{
+	char path[PATH_MAX];
 	DIR *dir = opendir(path_etc(path, "%s", ""));
 	struct dirent *d;
-	int len = snprintf(prefix, sizeof(prefix), "%s" SUFFIX ".", name);
+	unsigned n = 0;
 
 	while (dir != NULL && (d = readdir(dir)) != NULL) {
-		if (strncmp(d->d_name, prefix, (size_t)len) == 0 &&
-		    strlen(d->d_name) == (size_t)len + TEMPORARY_LEN)
+		if (!is_temporary(d->d_name, name))
+			continue;
+		n++;
+		if (for_good)
 			(void)unlinkat(dirfd(dir), d->d_name, 0);
 	}
 	if (dir != NULL)
 		(void)closedir(dir);
+	return (n);
+}
+
+void
+zconf_sweep(void)
+{
+	if (sweep(NULL, false) == 0 || zconf_lock(NULL) != 0)
+		return;
+	(void)sweep(NULL, true);
+	zconf_unlock();
 }
 
 /*
@@ -292,7 +320,7 @@ write_file(const struct zconf *c, struct err *e)
 	if (len > ZCONF_FILE_MAX)
 		return (err_say(e, EFBIG, "configuration of zone '%s' is %zu bytes, at most %llu",
 		    c->name, len, ZCONF_FILE_MAX));
-	sweep(c->name);
+	(void)sweep(c->name, true);
 	return (file_replace(path_etc(path, "%s" SUFFIX, c->name), text, len, 0600, e));
 }
 
@@ -363,7 +391,7 @@ zconf_delete(const char *name, struct err *e)
 		return (not_configured(name, e));
 	if ((rc = zconf_lock(e)) != 0)
 		return (rc);
-	sweep(name);
+	(void)sweep(name, true);
 	if (unlink(path_etc(path, "%s" SUFFIX, name)) != 0)
 		rc = errno == ENOENT ? not_configured(name, e)
 				     : err_set(e, errno, "cannot delete '%s'", path);
