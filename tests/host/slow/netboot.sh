@@ -32,7 +32,7 @@ jq -n '{brand: "bhyve", alias: "netboot", ram: 1024, vcpus: 1, autoboot: false, 
 t_run "a machine with an empty disk" 0 vmadm create -f "$T/vm.json"
 uuid=${t_err##* }
 t_atexit vmadm delete "$uuid"
-t_run "started from the network, once" 0 vmadm start "$uuid" order=d,once=n
+t_run "started from the network, once" 0 vmadm start "$uuid" order=c,once=n
 mkfifo "$T/keys"
 exec 8<>"$T/keys"
 vmadm console "$uuid" <"$T/keys" >"$T/console" 2>&1 &
