@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Debian installed into a zone by its network installer, to the end, as README's "An installer" says it: the network with its NAT, the
-# machine, the installer's kernel and initrd with examples/preseed.cfg in it, the answers' power-off; then the disk by its own GRUB to
+# Debian installed into a zone by its network installer, to the end, as README's "An installer" says it but for the network (an etherstub, NAT by nft,
+# a fixed address): the machine, the installer's kernel and initrd with examples/preseed.cfg in it, the answers' power-off; then the disk by its own GRUB to
 # login:, and a log-in on the serial console. By hand:
 #
 #   tests/host/run --net --zones 6G,xfs -t 5400 -- bash tests/host/slow/installation.sh
@@ -27,6 +27,10 @@ for f in "$di/linux" "$di/initrd.gz" /usr/sbin/nft; do
 		t_done
 	}
 done
+ip route show default | grep -q . || {
+	t_skip "an installation" "there is no way out (tests/host/run --net)"
+	t_done
+}
 stamp() { while IFS= read -r line; do echo "# $SECONDS $line"; done; }
 
 t_run "a network" 0 nictagadm add -l -p ip=10.88.0.1/24 demo0
@@ -61,12 +65,18 @@ ends() {
 
 if [ -z "${INSTALLER_DISK:-}" ]; then
 	mkdir "$T/i"
-	# Beyond README's: this mirror; fewer packages and no waiting for the disk, which spares an emulated machine half an hour; the log.
+	# Beyond README's: this network and mirror; fewer packages and no waiting for the disk, which spares an emulated machine half an hour; the log.
 	{
 		cat "$top/examples/preseed.cfg"
 		cat <<-END
 			d-i mirror/http/hostname string ${mirror%%/*}
 			d-i mirror/http/directory string /${mirror#*/}
+			d-i netcfg/disable_autoconfig boolean true
+			d-i netcfg/get_ipaddress string 10.88.0.20
+			d-i netcfg/get_netmask string 255.255.255.0
+			d-i netcfg/get_gateway string 10.88.0.1
+			d-i netcfg/get_nameservers string 10.0.2.3
+			d-i netcfg/confirm_static boolean true
 			d-i debian-installer/language string C
 			d-i debian-installer/country string US
 			d-i debian-installer/locale string C
