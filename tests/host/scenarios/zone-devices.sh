@@ -60,7 +60,13 @@ await 20 bigger
 echo "guest: sizes $(size vda) $(size nvme0n1)"
 await 20 inflated
 echo "guest: balloon $(awk '/^balloon_inflate / { print $2 }' /proc/vmstat)"
-while :; do sleep 1; done
+# Numbers, each to one disk and then to the other: what is of one instant has two that are equal, or one that is ahead by one.
+n=0
+while :; do
+	n=$((n + 1))
+	for d in vda nvme0n1; do echo $n | dd of=/dev/$d bs=512 conv=sync oflag=direct 2>/dev/null; done
+	[ $n != 3 ] || echo "guest: counts"
+done
 SH
 
 jq -n '{brand: "bhyve", alias: "devices", ram: 256, autoboot: false, tpm: true, balloon: true, virtio_ports: ["org.zhyve.test"],
@@ -160,6 +166,21 @@ t_run "no target" 0 vmadm update "$uuid" balloon_target=
 all_back() { [ "$(vmadm info "$uuid" balloon | jq .balloon.actual)" = $((256 << 20)) ]; }
 t_run "gives the guest all of its memory back" 0 wait_for 20 all_back
 
+# --- snapshots ---
+number() { head -c 512 "$1" | tr -d '\0'; }
+t_run "the guest writes to both disks" 0 wait_for 25 has counts
+said=
+for s in one two three; do
+	t_run "snapshot $s of the running VM" 0 vmadm create-snapshot -v "$uuid" $s
+	said+=" $(sed -n 's/.*held for \(.* ms\)/\1/p' <<<"$t_err"),"
+	a=$(number "$z/snapshots/disk0@vmsnap-$s") b=$(number "$z/snapshots/disk1@vmsnap-$s")
+	t_like "has both disks of one instant" "$a $b $((a - b))" '^[0-9]+ [0-9]+ [01]$'
+done
+echo "# the guest was held for$said"
+t_is "get shows them" "$(vmadm get "$uuid" | jq -r '[.snapshots[].name] | join(" ")')" "three two one"
+ahead() { [ "$(number $z/disk1.raw)" -gt "$b" ]; }
+t_run "the guest goes on" 0 wait_for 20 ahead
+
 # --- losing the TPM; what lasts ---
 kill -9 "$pid"
 t_run "swtpm killed: it is told" 0 wait_for 10 grep -q tpm-lost "$z/logs/events.jsonl"
@@ -168,7 +189,9 @@ t_run "update for the next boot" 0 vmadm update "$uuid" balloon=false vsock_cid=
 from=$(stat -c %s "$log")
 t_run "stop" 0 vmadm stop "$uuid" -F
 t_is "nothing of it runs" "$(pgrep -x swtpm || true)$(ls -A "$run" 2>/dev/null)" ""
-t_run "start" 0 vmadm start "$uuid"
+t_run "rollback, which starts it" 0 vmadm rollback-snapshot "$uuid" two
+for d in disk0 disk1; do t_run "$d is what it was" 0 cmp "$z/$d.raw" "$z/snapshots/$d@vmsnap-two"; done
+t_is "the newer snapshot is gone" "$(vmadm get "$uuid" | jq -r '[.snapshots[].name] | join(" ")')" "two one"
 t_run "the guest comes up" 0 wait_for 60 has ready
 t_like "with a TPM that remembers" "$(said nv)" "$remember"
 t_is "its disks have their new sizes" "$(said sizes)" "25165824 33554432"
