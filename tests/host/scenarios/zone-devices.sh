@@ -148,7 +148,7 @@ t_is "by SmartOS's message" "$t_err" \
 	'at least one specified update to disks is only allowed when state is "stopped", currently: running (running)'
 
 # --- limits ---
-cg=$(awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts | sort | head -n 1)/zhyve/$z
+cg=$(awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts | sort | head -n 1)/zhyve/$uuid
 cgroup() { cat "$cg/cpu.max" "$cg/cpu.weight" "$cg/pids.max" | paste -sd ' '; }
 t_run "update limits a running VM" 0 vmadm update "$uuid" cpu_cap=50 cpu_shares=70 max_lwps=900
 t_is "at once" "$(cgroup)" "50000 100000 70 900"
