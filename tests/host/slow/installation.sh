@@ -81,7 +81,7 @@ if [ -z "${INSTALLER_DISK:-}" ]; then
 			d-i debian-installer/country string US
 			d-i debian-installer/locale string C
 			d-i base-installer/debootstrap_variant string minbase
-			d-i base-installer/includes string init udev kmod ifupdown iproute2 netbase
+			d-i base-installer/includes string init udev kmod ifupdown iproute2 netbase debconf-i18n
 			d-i base-installer/initramfs-tools/driver-policy select dep
 			d-i pkgsel/include string
 			d-i preseed/early_command string f=/lib/partman/finish.d/99unsafe; mkdir -p /lib/partman/finish.d; echo '#!/bin/sh' >\$f; \\
