@@ -4,18 +4,19 @@
 #
 # A zone whose disk is a process of its own (attr disk-process): what it is in, that it is killed over and over under a guest
 # which writes without a pause and notices nothing, and that nothing of it is left. The guest is tests/guest/replay. It runs until it is told on
-# its console that it is enough, and each process is killed when it has written something: nothing here depends on time.
+# its console that it is enough, and each process is killed when it has written something: nothing here depends on time. `make check` runs it on
+# the machine's own KVM (tests/guest/disk-process.sh).
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-root=${ZHYVE_ROOT:-}
-export ZHYVE_BIN=${ZHYVE:-$top/build/src/procs/zhyve/zhyve} ZHYVE_BLK_BIN=${ZHYVE_BLK:-$top/build/src/procs/blk/zhyve-blk}
+root=${ZHYVE_ROOT:-} build=${BUILD:-$top/build}
+export ZHYVE_BIN=$build/src/procs/zhyve/zhyve ZHYVE_BLK_BIN=$build/src/procs/blk/zhyve-blk
 z=diskproc
 v2=$(awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts | sort | head -n 1)
 cg=$v2/zhyve/$z
 mkdir -p "$root/etc/zones" "$root/zones" "$root/run/zones"
-cp "$top/build/tests/guest/replay.elf" "$T/kernel"
+cp "$build/tests/guest/replay.elf" "$T/kernel"
 truncate -s 1M "$root/zones/$z.raw"
 t_atexit rm -f "$root/zones/$z.raw"
 t_atexit "zoneadm -z $z halt; zoneadm -z $z uninstall -F; zonecfg -z $z delete -F"
