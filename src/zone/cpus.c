@@ -361,7 +361,7 @@ lock_all(struct err *e)
 	int fd;
 
 	(void)dir_make(path_run(path, "%s", ""), 0755, NULL);
-	fd = open(path_run(path, "%s", ".cpus"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(path_run(path, "%s", ".cpus.lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX) != 0) {
 		int rc = err_set(e, errno, "cannot lock '%s'", path);
 

@@ -35,7 +35,7 @@ bad() { # TEXT STATUS REGEX COMMAND...: fails so, saying that, without steering 
 
 # All that must be as before: configurations, zones, volumes, images, cgroups, links, mounts, processes.
 left() {
-	find "$root/etc/zones" "$root/zones" "$root/run/zones" -mindepth 1 ! -name .lock ! -path "$root/zones/images" | sort
+	find "$root/etc/zones" "$root/zones" "$root/run/zones" -mindepth 1 ! -name '*.lock' ! -path "$root/zones/images" | sort
 	find /sys/fs/cgroup -type d -name '*zhyve*' ! -path '*/zhyve' 2>/dev/null | sort
 	ip -br link | awk '{ print $1 }' | sort
 	grep -c . /proc/self/mounts

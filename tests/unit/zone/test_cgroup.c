@@ -15,6 +15,8 @@
 #include "base/checked.h"
 #include "zone/cgroup.h"
 
+#include "fake_cgroup.h"
+
 static const struct cgroup_setting *
 setting(const struct cgroup_limits *lim, const char *file)
 {
@@ -109,20 +111,6 @@ edges(void **state)
 
 /* ---- a folder in the place of a cgroup ---- */
 
-static char dir[] = "/tmp/zhyve-cgroup.XXXXXX";
-
-static void
-put_file(const char *name, const char *text)
-{
-	char path[96];
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	assert_non_null(f = fopen(path, "w"));
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-}
-
 static const char *
 get_file(const char *name)
 {
@@ -138,32 +126,17 @@ get_file(const char *name)
 	return (text);
 }
 
-static int
-make_dir(void **state)
-{
-	return (mkdtemp(dir) != NULL ? 0 : -1);
-}
-
-static int
-remove_dir(void **state)
-{
-	char command[64];
-
-	(void)snprintf(command, sizeof(command), "rm -r %s", dir);
-	return (system(command));
-}
-
 static void
 set_live(void **state)
 {
 	struct cgroup_limits lim = { .cpu_cap = 50, .lwps = 70, .io_priority = 10 };
 	struct err e = { 0 };
 
-	put_file("cgroup.controllers", "cpuset cpu memory\n");
+	(void)put("cgroup.controllers", "cpuset cpu memory\n");
 	for (const char *const *f = (const char *const[]){ "cpu.max", "cpu.weight", "memory.max",
 		 "memory.oom.group", NULL };
 	     *f != NULL; f++)
-		put_file(*f, "");
+		(void)put(*f, "");
 	/* "pids" is missing, and asked for; swap has no file here. */
 	assert_int_equal(cgroup_limits_set(dir, &lim, &e), -ENOTSUP);
 	assert_non_null(strstr(e.text, "no pids controller"));
@@ -174,12 +147,13 @@ set_live(void **state)
 	assert_string_equal(get_file("memory.oom.group"), "1");
 	assert_null(get_file("io.weight"));
 	/* The controller is there, but it knows only BFQ's weights. */
-	put_file("cgroup.controllers", "cpu io memory");
-	put_file("io.bfq.weight", "");
+	(void)put("cgroup.controllers", "cpu io memory");
+	(void)put("io.bfq.weight", "");
 	assert_int_equal(cgroup_limits_set(dir, &lim, &e), 0);
 	assert_string_equal(get_file("io.bfq.weight"), "10");
 	/* What the guest has written to cannot be taken from it; what is cached could. */
-	put_file("memory.stat", "anon 1048576\nfile 999999999\nkernel_stack 4096\nshmem 2097152\n");
+	(void)put(
+	    "memory.stat", "anon 1048576\nfile 999999999\nkernel_stack 4096\nshmem 2097152\n");
 	lim.memory = 3 * MIB;
 	assert_int_equal(cgroup_limits_set(dir, &lim, &e), -EBUSY);
 	assert_non_null(strstr(e.text, "3149824"));
@@ -195,18 +169,18 @@ numbers(void **state)
 	struct cgroup_hits h;
 	uint64_t v;
 
-	put_file("memory.events", "low 0\nhigh 0\nmax 7\noom 2\noom_kill 3\noom_group_kill 1\n");
+	(void)put("memory.events", "low 0\nhigh 0\nmax 7\noom 2\noom_kill 3\noom_group_kill 1\n");
 	cgroup_hits(dir, &h);
 	assert_int_equal(h.oom, 2);
 	assert_int_equal(h.oom_kill, 3);
 	assert_int_equal(h.lwps, 0);
-	put_file("pids.events", "max 4\n");
+	(void)put("pids.events", "max 4\n");
 	cgroup_hits(dir, &h);
 	assert_int_equal(h.lwps, 4);
-	put_file("memory.current", "123\n");
+	(void)put("memory.current", "123\n");
 	assert_int_equal(cgroup_read_number(dir, "memory.current", &v), 0);
 	assert_int_equal(v, 123);
-	put_file("memory.current", "max\n");
+	(void)put("memory.current", "max\n");
 	assert_int_equal(cgroup_read_number(dir, "memory.current", &v), 0);
 	assert_true(v == UINT64_MAX);
 	assert_int_equal(cgroup_read_number(dir, "nothing", &v), -ENOENT);

@@ -19,36 +19,7 @@
 #include "zone/cgroup_io.h"
 #include "zone/zconf_field.h"
 
-static char dir[] = "/tmp/zhyve-cgroup-io.XXXXXX";
-
-static char *
-put(const char *name, const char *text)
-{
-	static char path[256];
-	char folder[256];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	(void)snprintf(folder, sizeof(folder), "%s", path);
-	*strrchr(folder, '/') = '\0';
-	assert_int_equal(dir_make(folder, 0755, NULL), 0);
-	assert_int_equal(file_replace(path, text, strlen(text), 0644, NULL), 0);
-	return (path);
-}
-
-static int
-make_dir(void **state)
-{
-	return (mkdtemp(dir) != NULL ? 0 : -1);
-}
-
-static int
-remove_dir(void **state)
-{
-	char command[64];
-
-	(void)snprintf(command, sizeof(command), "rm -r %s", dir);
-	return (system(command));
-}
+#include "fake_cgroup.h"
 
 static void
 lines(void **state)

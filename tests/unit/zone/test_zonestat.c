@@ -16,31 +16,7 @@
 #include "base/fd.h"
 #include "zone/zonestat.h"
 
-static char dir[] = "/tmp/zhyve-zonestat.XXXXXX";
-
-static void
-put(const char *name, const char *text)
-{
-	char path[128];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	assert_int_equal(file_replace(path, text, strlen(text), 0644, NULL), 0);
-}
-
-static int
-make_dir(void **state)
-{
-	return (mkdtemp(dir) != NULL ? 0 : -1);
-}
-
-static int
-remove_dir(void **state)
-{
-	char command[64];
-
-	(void)snprintf(command, sizeof(command), "rm -r %s", dir);
-	return (system(command));
-}
+#include "fake_cgroup.h"
 
 static void
 cgroup(void **state)
@@ -51,13 +27,13 @@ cgroup(void **state)
 	zonestat_cgroup(dir, &s);
 	assert_true(s.cpu_us == ZONESTAT_NONE && s.memory == ZONESTAT_NONE &&
 	    s.io_read == ZONESTAT_NONE && s.threads == ZONESTAT_NONE);
-	put("cpu.stat", "usage_usec 300\nuser_usec 200\nsystem_usec 100\nthrottled_usec 7\n");
-	put("memory.current", "4096\n");
-	put("memory.max", "max\n");
-	put("pids.current", "5\n");
-	put("pids.max", "40\n");
-	put("memory.events", "oom 1\noom_kill 2\n");
-	put("io.stat",
+	(void)put("cpu.stat", "usage_usec 300\nuser_usec 200\nsystem_usec 100\nthrottled_usec 7\n");
+	(void)put("memory.current", "4096\n");
+	(void)put("memory.max", "max\n");
+	(void)put("pids.current", "5\n");
+	(void)put("pids.max", "40\n");
+	(void)put("memory.events", "oom 1\noom_kill 2\n");
+	(void)put("io.stat",
 	    "254:0 rbytes=100 wbytes=20 rios=3 wios=4 dbytes=9 dios=9\n"
 	    "8:16 rbytes=1 wbytes=2 rios=3 wios=4 cost.usage=5\n");
 	zonestat_cgroup(dir, &s);
@@ -73,7 +49,7 @@ cgroup(void **state)
 	assert_int_equal(s.io_written, 22);
 	assert_int_equal(s.io_reads, 6);
 	assert_int_equal(s.io_writes, 8);
-	put("io.stat", "");
+	(void)put("io.stat", "");
 	zonestat_cgroup(dir, &s);
 	assert_int_equal(s.io_read, 0);
 }
@@ -114,10 +90,10 @@ kvm(void **state)
 		(void)snprintf(path, sizeof(path), "%s/%s", dir, *name);
 		assert_int_equal(mkdir(path, 0755), 0);
 	}
-	put("123-4/exits", "1\n");
-	put("12-3/exits", "77\n");
-	put("12-3/io_exits", "70\n");
-	put("12-3/halt_exits", "5\n");
+	(void)put("123-4/exits", "1\n");
+	(void)put("12-3/exits", "77\n");
+	(void)put("12-3/io_exits", "70\n");
+	(void)put("12-3/halt_exits", "5\n");
 	zonestat_kvm(dir, 1, &s);
 	assert_true(s.exits == ZONESTAT_NONE);
 	zonestat_kvm(dir, 12, &s);
