@@ -19,6 +19,7 @@ enum verdict {
 	CONFIGURED,
 	LIVE,
 	NO_LOGIN,
+	NOTHING_RUNS,
 	KEPT, /* there is something that belongs to the configuration */
 };
 
@@ -62,6 +63,9 @@ static const struct row {
 	[ZCMD_EVENTS] = { "zoneadm events", "it can be watched",
 	    { UNINSTALLED, UNINSTALLED, OK, OK, OK, OK, OK, OK } },
 	[ZCMD_CONSOLE] = { "zlogin -C", "login", { NO_LOGIN, NO_LOGIN, OK, OK, OK, OK, OK, OK } },
+	[ZCMD_LOGIN] = { "zlogin", "login",
+	    { NO_LOGIN, NO_LOGIN, NOTHING_RUNS, NOTHING_RUNS, NOTHING_RUNS, OK, NOTHING_RUNS,
+		NOTHING_RUNS } },
 	[ZCMD_DELETE] = { "zonecfg delete", "delete",
 	    { OK, KEPT, KEPT, KEPT, KEPT, KEPT, KEPT, KEPT } },
 };
@@ -106,6 +110,8 @@ zone_state_check(enum zone_command cmd, enum zone_state s, struct err *e)
 	case NO_LOGIN:
 		return (
 		    err_say(e, EINVAL, "cannot login to a zone which is '%s'", zone_state_name(s)));
+	case NOTHING_RUNS:
+		return (err_say(e, EINVAL, "login allowed only to running zones"));
 	case KEPT:
 		return (err_say(e, EBUSY, "zone is %s; %s not allowed: uninstall it first",
 		    zone_state_name(s), r->what));

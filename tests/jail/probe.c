@@ -5,7 +5,7 @@
  * succeed on COM1, one line each: "probe NAME: DONE", at last "probe end: N tried". Then it obeys lines
  * read from COM1: reset, power-off, halt, triple-fault, error, panic, crash, wire-garbage,
  * wire-order, silent (closes the wire), flood N (bytes on COM1), fork N, eat N (MiB),
- * ask REQUEST (on COM2), exit N, and echoes any other. The power button (WIRE_POWER_BUTTON) ends it as power-off unless "deaf" was said. With the
+ * ask REQUEST (on COM2), peers (reaches for every other process that it can name), exit N, and echoes any other. The power button (WIRE_POWER_BUTTON) ends it as power-off unless "deaf" was said. With the
  * kernel command line "fail" it refuses to come up, with "hang" it never does, with "die" it is
  * killed by its own signal.
  *
@@ -13,18 +13,25 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/parse.h"
 #include "hostile.h"
 #include "wire/wire.h"
+
+#define PEERS_MAX 1000
 
 static int com1 = -1, com2 = -1, wire_fd = -1, kvm_fd = -1;
 static const char *cmdline = "";
@@ -169,6 +176,40 @@ ask(const char *request)
 	say("answer: %s", answer);
 }
 
+/*
+ * What this process, the init of the zone, can do to others in its pid namespace: to an operator's command
+ * (zlogin ZONE COMMAND), which is there as root. "met": they are there.
+ */
+static void
+peers(void)
+{
+	char byte;
+	struct iovec mine = { .iov_base = &byte, .iov_len = 1 },
+		     theirs = { .iov_base = (void *)(uintptr_t)&byte, .iov_len = 1 };
+	struct rlimit limit;
+	unsigned met = 0, done = 0;
+
+	for (pid_t pid = 2; pid < PEERS_MAX; pid++) {
+		int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+		if (fd < 0)
+			continue;
+		met++;
+		done += kill(pid, SIGCONT) == 0;
+		done += syscall(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0) == 0;
+		done += syscall(SYS_pidfd_getfd, fd, 0, 0) >= 0;
+		done += ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0;
+		done += process_vm_readv(pid, &mine, 1, &theirs, 1, 0) >= 0;
+		done += process_vm_writev(pid, &mine, 1, &theirs, 1, 0) >= 0;
+		done += syscall(SYS_kcmp, pid, getpid(), 0 /* KCMP_FILE */, 0, 0) >= 0;
+		done += setns(fd, CLONE_NEWNS) == 0;
+		done += prlimit(pid, RLIMIT_NOFILE, NULL, &limit) == 0;
+		done += setpriority(PRIO_PROCESS, (id_t)pid, 19) == 0;
+		(void)close(fd);
+	}
+	say("peers: %s met, %u done", met == 0 ? "none" : "some", done);
+}
+
 static void
 become_deaf(void)
 {
@@ -205,6 +246,8 @@ obey(char *line)
 		eat(strtoul(line + 4, NULL, 10));
 	else if (strncmp(line, "ask ", 4) == 0)
 		ask(line + 4);
+	else if (strcmp(line, "peers") == 0)
+		peers();
 	else if (strncmp(line, "exit ", 5) == 0)
 		exit(atoi(line + 5));
 	else

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * zlogin: the console of a zone (zones.md 9). A zone of the bhyve brand has no processes to log
- * into, so only -C does something; the other forms are parsed and refused with the reason. The
+ * zlogin: the console of a zone, and commands in its namespaces (zones.md 9). A zone of the bhyve brand
+ * has no programs and no users: the command is the host's and runs as root (enter.c); the options that are
+ * for users or for zones with programs of their own are parsed and refused. On the console the
  * terminal is in raw mode while connected, and set back however the session ends.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "cmd/zlogin/enter.h"
 #include "cmd/zlogin/escape.h"
 #include "zone/client.h"
 #include "zone/console.h"
@@ -169,6 +172,39 @@ console(const char *zone, const struct options *o)
 	return (EXIT_DONE);
 }
 
+/* ---- a command ---- */
+
+/* `argv` is empty: a shell. */
+static int
+login(const char *zone, const struct options *o, char *argv[])
+{
+	static char sh[] = "/bin/sh";
+	char *shell[] = { getenv("SHELL"), NULL };
+	bool greet = argv[0] == NULL && !o->quiet;
+	struct err e = { 0 };
+	int status = EXIT_FAILED, rc;
+
+	if (shell[0] == NULL || shell[0][0] != '/')
+		shell[0] = sh;
+	if (o->null_stdin) {
+		CLEANUP_FD int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0 || dup2(fd, STDIN_FILENO) < 0) {
+			(void)fprintf(
+			    stderr, "zlogin: cannot open /dev/null: %s\n", strerror(errno));
+			return (EXIT_FAILED);
+		}
+	}
+	if (greet)
+		(void)printf("[Connected to the namespaces of zone '%s']\n", zone);
+	(void)fflush(stdout);
+	if ((rc = zone_enter(zone, argv[0] == NULL ? shell : argv, &status, &e)) != 0)
+		(void)fprintf(stderr, "zlogin: zone '%s': %s\n", zone, e.text);
+	if (greet)
+		(void)printf("[Connection to the namespaces of zone '%s' closed]\n", zone);
+	return (rc == 0 ? status : EXIT_FAILED);
+}
+
 /* ---- arguments ---- */
 
 static bool
@@ -257,13 +293,15 @@ main(int argc, char **argv)
 		    "required)\n");
 	else if (o.console)
 		return (console(zone, &o));
-	else if (st.state != ZONE_STATE_RUNNING)
-		(void)fprintf(stderr, "zlogin: login allowed only to running zones (%s is '%s').\n",
-		    zone, zone_state_name(st.state));
-	else
+	else if (o.login || o.zfd)
 		(void)fprintf(stderr,
-		    "zlogin: zone '%s' holds a virtual machine and has no processes to log into; "
-		    "its console is zlogin -C %s\n",
-		    zone, zone);
+		    "zlogin: zone '%s' holds a virtual machine: it has no %s; its console is "
+		    "zlogin -C %s\n",
+		    zone, o.login ? "users" : "standard input and output", zone);
+	else if (zone_state_check(ZCMD_LOGIN, st.state, &e) != 0)
+		(void)fprintf(
+		    stderr, "zlogin: %s (%s is '%s').\n", e.text, zone, zone_state_name(st.state));
+	else
+		return (login(zone, &o, argv + optind + 1));
 	return (EXIT_FAILED);
 }

@@ -227,7 +227,7 @@ t_run "the zone boots at last" 0 zoneadm -z $z boot
 wrong running boot 'already booted' ready 'already booted' install 'invalid for running zones' \
 	'uninstall -F' 'invalid for running zones' 'mark incomplete' 'invalid for running zones'
 bad "zonecfg delete: running" 1 'delete not allowed' zonecfg -z $z delete -F
-bad "zlogin: running" 1 'holds a virtual machine' zlogin $z
+bad "zlogin -l: running" 1 'holds a virtual machine: it has no users' zlogin -l root $z
 t_run "halt" 0 zoneadm -z $z halt
 wait_for 20 daemon_gone || true
 conf=$root/etc/zones/$z.json

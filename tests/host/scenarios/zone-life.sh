@@ -196,6 +196,39 @@ for sig in SIGTERM SIGHUP; do
 	t_run "zlogin on a terminal, ended by $sig" 0 python3 "$T/terminal.py" $z $sig
 done
 
+# --- a command of the operator's in the zone's namespaces ---
+inside() { timeout 30 zlogin $z "$@"; }
+t_run "zlogin with a command" 0 inside sh -c 'hostname; for ns in pid net ipc uts cgroup user; do readlink /proc/self/ns/$ns; done; ps -o pid= -C probe'
+t_is "it is in the zone's namespaces, but for the user's, and sees its processes" "$(paste -sd ' ' <<<"$t_out" | tr -s ' ')" \
+	"$z $(for ns in pid net ipc uts cgroup; do readlink "/proc/$(zhyve_pid)/ns/$ns"; done | paste -sd ' ') $(readlink /proc/self/ns/user) 1"
+t_is "its root is the host's" "$(inside stat -c %i /etc/passwd)" "$(stat -c %i /etc/passwd)"
+t_run "its exit status" 7 inside sh -c 'exit 7'
+t_run "a signal that ends it" 143 inside sh -c 'kill -TERM $$'
+t_run "a program that is not there" 127 inside no-such-program
+t_is "its input" "$(echo through | inside cat)" through
+t_is "none" "$(echo through | timeout 30 zlogin -n $z cat)" ""
+t_is "a shell" "$(echo 'echo $((6 * 7))' | SHELL='' timeout 30 zlogin -Q $z)" 42
+t_run "what it leaves running" 0 inside sh -c 'sleep 4321 >/dev/null 2>&1 & echo started'
+type_until peers peers "peers: "
+t_like "is there for the zone's process, which can do nothing to it" "$(cat "$T/peers")" '^peers: some met, 0 done'
+zlogin $z sleep 4322 &
+login=$!
+t_run "another" 0 wait_for 10 pgrep -f 'sleep 4322$'
+kill -TERM $login
+wait $login && st=0 || st=$?
+t_is "is ended with zlogin" "$st" 143
+zlogin $z sleep 4323 2>"$T/login" &
+login=$!
+t_run "one more" 0 wait_for 10 pgrep -f '^sleep 4323$'
+kill -STOP $login
+t_run "halt, while that zlogin is stopped" 0 timeout 30 zoneadm -z $z halt
+kill -CONT $login
+wait $login && st=0 || st=$?
+t_is "it says that the machine has ended" "$st $(cat "$T/login")" \
+	"1 zlogin: zone '$z': its machine has ended, or has reset itself, and the command with it"
+t_is "all of them are gone with the machine" "$(pgrep -f '^sleep 432[123]$' || true)" ""
+t_run "boot" 0 zoneadm -z $z boot
+
 # --- the control socket, as any language can speak it ---
 cat >"$T/varlink.py" <<'END'
 import json, socket, sys

@@ -125,6 +125,7 @@ static const struct {
 	[ZCMD_APPLY] = { ZONEADM, { "-z", "z1", "apply" } },
 	[ZCMD_EVENTS] = { ZONEADM, { "-z", "z1", "events", "-n", "1" } },
 	[ZCMD_CONSOLE] = { ZLOGIN, { "-C", "z1" } },
+	[ZCMD_LOGIN] = { ZLOGIN, { "z1", "true" } },
 	[ZCMD_DELETE] = { ZONECFG, { "-z", "z1", "delete -F" } },
 };
 
