@@ -124,7 +124,7 @@ reset(struct e1000 *n)
 	n->io_addr = 0;
 	n->eecd = (struct e1000_eeprom_port){ 0 };
 	*e1000_reg(n, E1000_CTRL) = CTRL_FD;
-	*e1000_reg(n, E1000_STATUS) = STATUS_FD | STATUS_LU | STATUS_1000;
+	*e1000_reg(n, E1000_STATUS) = STATUS_FD | STATUS_1000 | (n->link ? STATUS_LU : 0);
 	*e1000_reg(n, E1000_VET) = 0x8100;
 	*e1000_reg(n, E1000_LEDCTL) = 0x07068302;
 	*e1000_reg(n, E1000_PBA) = 48;
@@ -132,6 +132,19 @@ reset(struct e1000 *n)
 	put_mac(n);
 	e1000_phy_reset(n);
 	irq_update(n);
+}
+
+void
+e1000_link(struct e1000 *n, bool up)
+{
+	uint32_t *status = e1000_reg(n, E1000_STATUS);
+
+	if (n->link == up)
+		return;
+	n->link = up;
+	*status = up ? *status | STATUS_LU : *status & ~STATUS_LU;
+	e1000_phy_link(n);
+	e1000_interrupt(n, INT_LSC);
 }
 
 /* --- registers --- */
@@ -345,6 +358,7 @@ e1000_init(struct e1000 *n, const struct gmem *gm, struct net_backend *backend)
 	memset(n, 0, sizeof(*n));
 	n->gm = gm;
 	n->backend = backend;
+	n->link = true;
 	pci_dev_init(&n->pci, "e1000", &e1000_pci_ops, n, 0x8086, 0x100F, 0x020000, 1);
 	pci_set_subsystem(&n->pci, 0x8086, 0x1008);
 	if ((rc = pci_add_bar(&n->pci, BAR_REGS, PCI_BAR_MEM32, BAR_REGS_SIZE)) != 0 ||

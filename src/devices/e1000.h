@@ -69,6 +69,7 @@ struct e1000 {
 	void (*kick)(void *ctx);
 	void *kick_ctx;
 
+	bool link; /* there is one */
 	uint32_t reg[E1000_REGS];
 	uint32_t io_addr;
 	uint16_t phy[E1000_PHY_REGS];
@@ -89,6 +90,11 @@ struct e1000 {
  */
 int e1000_init(struct e1000 *n, const struct gmem *gm, struct net_backend *backend);
 void e1000_destroy(struct e1000 *n);
+/*
+ * The link is there, or gone: in the registers of nic and PHY, and an interrupt. Frames go on as far as
+ * the backend lets them. The device's lock is held.
+ */
+void e1000_link(struct e1000 *n, bool up);
 /* Send and receive what can be. The device's lock is held. */
 void e1000_run(struct e1000 *n);
 

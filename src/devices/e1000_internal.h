@@ -114,6 +114,8 @@ void e1000_count(struct e1000 *n, unsigned packets, unsigned bytes, size_t len);
 /* --- e1000_phy.c --- */
 void e1000_eeprom_init(struct e1000 *n, const uint8_t mac[MAC_LEN]);
 void e1000_phy_reset(struct e1000 *n);
+/* Say in its registers whether there is a link. */
+void e1000_phy_link(struct e1000 *n);
 uint32_t e1000_eecd_read(const struct e1000 *n);
 void e1000_eecd_write(struct e1000 *n, uint32_t val);
 uint32_t e1000_eerd(const struct e1000 *n, uint32_t val);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * e1000: the EEPROM, which holds the address of the nic, by its serial port (Microwire: three bits
- * of operation, six of address; 5.3) and by EERD; and the PHY behind MDIC, a Marvell 88E1011 whose
- * link is always up. Neither can be written beyond its registers. Runs in zhyve.
+ * of operation, six of address; 5.3) and by EERD; and the PHY behind MDIC, a Marvell 88E1011 that
+ * agrees with its partner at once. Neither can be written beyond its registers. Runs in zhyve.
  */
 #include <string.h>
 
@@ -48,6 +48,16 @@ enum {
 };
 #define PHY_C_RESET   0x8000
 #define PHY_C_RESTART 0x0200
+
+/* What of the registers speaks of the partner, or of what was agreed with it. */
+static const struct {
+	uint8_t reg;
+	uint16_t bits;
+} phy_link[] = {
+	{ PHY_STATUS, 0x0024 }, /* negotiated, link */
+	{ PHY_PARTNER, 0xCDE1 }, { PHY_EXPANSION, 0x0009 }, { PHY_1000_STATUS, 0x3C00 },
+	{ PHY_SPEC_STATUS, 0xAC00 }, /* 1000, full duplex, resolved, link */
+};
 
 void
 e1000_eeprom_init(struct e1000 *n, const uint8_t mac[MAC_LEN])
@@ -132,17 +142,31 @@ e1000_phy_reset(struct e1000 *n)
 		uint16_t val;
 	} defaults[] = {
 		{ PHY_CONTROL, 0x1140 }, /* negotiate, full duplex, 1000 */
-		{ PHY_STATUS, 0x796D },  /* all modes, negotiated, link */
-		{ PHY_ID1, 0x0141 }, { PHY_ID2, 0x0C20 }, { PHY_ADVERTISE, 0x0DE1 },
-		{ PHY_PARTNER, 0xCDE1 }, { PHY_EXPANSION, 0x000D }, { PHY_1000_CONTROL, 0x0E00 },
-		{ PHY_1000_STATUS, 0x3C00 }, { PHY_EXT_STATUS, 0x3000 },
+		{ PHY_STATUS, 0x7949 },  /* all modes */
+		{ PHY_ID1, 0x0141 },
+		{ PHY_ID2, 0x0C20 },
+		{ PHY_ADVERTISE, 0x0DE1 },
+		{ PHY_EXPANSION, 0x0004 },
+		{ PHY_1000_CONTROL, 0x0E00 },
+		{ PHY_EXT_STATUS, 0x3000 },
 		{ PHY_SPEC_CONTROL, 0x0360 },
-		{ PHY_SPEC_STATUS, 0xAC08 }, /* 1000, full duplex, resolved, link */
+		{ PHY_SPEC_STATUS, 0x0008 },
 	};
 
 	memset(n->phy, 0, sizeof(n->phy));
 	for (unsigned i = 0; i < NITEMS(defaults); i++)
 		n->phy[defaults[i].reg] = defaults[i].val;
+	e1000_phy_link(n);
+}
+
+void
+e1000_phy_link(struct e1000 *n)
+{
+	for (unsigned i = 0; i < NITEMS(phy_link); i++) {
+		n->phy[phy_link[i].reg] &= (uint16_t)~phy_link[i].bits;
+		if (n->link)
+			n->phy[phy_link[i].reg] |= phy_link[i].bits;
+	}
 }
 
 static bool

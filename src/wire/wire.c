@@ -17,7 +17,22 @@ static bool
 type_known(uint16_t type)
 {
 	return ((type >= WIRE_HW_READY && type <= WIRE_VCPU) ||
-	    (type >= WIRE_RUN && type <= WIRE_VCPUS));
+	    (type >= WIRE_RUN && type <= WIRE_LINK));
+}
+
+static bool
+has_text(uint16_t type)
+{
+	return (type != WIRE_VCPU && type != WIRE_LINK);
+}
+
+/* What comes in the text's place. */
+static bool
+numbers_ok(const struct wire_msg *msg)
+{
+	if (msg->type == WIRE_VCPU)
+		return (msg->vcpu.state < WIRE_VCPU_STATES && msg->vcpu.cpl <= 3);
+	return (msg->link.up <= 1);
 }
 
 /* The highest value of `stop` that a message of this type may have. */
@@ -42,7 +57,7 @@ wire_send(int sock, struct wire_msg *msg)
 	msg->magic = WIRE_MAGIC;
 	msg->version = WIRE_VERSION;
 	msg->mono_ns = mono_now();
-	if (msg->type != WIRE_VCPU)
+	if (has_text(msg->type))
 		msg->text[WIRE_TEXT_MAX - 1] = '\0';
 	return (fd_send_msg(sock, msg, sizeof(*msg), NULL, 0));
 }
@@ -79,9 +94,9 @@ wire_recv(int sock, struct wire_msg *msg)
 	if ((size_t)n != sizeof(*msg) || msg->magic != WIRE_MAGIC || msg->version != WIRE_VERSION ||
 	    !type_known(msg->type) || msg->stop > stop_max(msg->type))
 		return (-EPROTO);
-	if (msg->type != WIRE_VCPU)
+	if (has_text(msg->type))
 		make_printable(msg->text);
-	else if (msg->vcpu.state >= WIRE_VCPU_STATES || msg->vcpu.cpl > 3)
+	else if (!numbers_ok(msg))
 		return (-EPROTO);
 	return (1);
 }

@@ -40,6 +40,8 @@ enum wire_type {
 	 * asked again before all have been answered.
 	 */
 	WIRE_VCPUS,
+	/* A nic has a link from now on, or none: the guest is told. Also before WIRE_RUN. */
+	WIRE_LINK,
 };
 
 enum wire_stop {
@@ -77,6 +79,12 @@ struct wire_vcpu {
 	uint8_t zero[5];
 };
 
+struct wire_link {
+	uint8_t mac[6]; /* the nic's */
+	uint8_t up;     /* 0 or 1 */
+	uint8_t zero;
+};
+
 struct wire_msg {
 	uint32_t magic;
 	uint16_t version;
@@ -88,6 +96,7 @@ struct wire_msg {
 	union {
 		char text[WIRE_TEXT_MAX]; /* NUL-terminated; for people, not to be parsed */
 		struct wire_vcpu vcpu;    /* WIRE_VCPU */
+		struct wire_link link;    /* WIRE_LINK */
 	};
 };
 
@@ -96,8 +105,8 @@ int wire_send(int sock, struct wire_msg *msg);
 /*
  * Receive one message and check it: 1 received, 0 the peer is gone, -EAGAIN, -EPROTO (malformed:
  * the text is made safe, do not go on with this child), -errno. Descriptors that come along are
- * refused (closed). Text is NUL-terminated and printable after; a WIRE_VCPU's state and cpl are in
- * their range.
+ * refused (closed). Text is NUL-terminated and printable after; a WIRE_VCPU's state and cpl and a
+ * WIRE_LINK's state are in their range.
  */
 int wire_recv(int sock, struct wire_msg *msg);
 

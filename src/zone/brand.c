@@ -235,7 +235,8 @@ make_nic(struct maker *m, const struct znet *net, size_t index, struct vnic_spec
 		    who, net->vlan_id);
 	if (m->rc == 0 &&
 	    ((m->rc = protect_conf(net, &v->protect, m->e)) != 0 ||
-		(m->rc = protect_conf_isolated(net, &v->isolated, m->e)) != 0))
+		(m->rc = protect_conf_isolated(net, &v->isolated, m->e)) != 0 ||
+		(m->rc = protect_conf_down(net, &v->down, m->e)) != 0))
 		(void)err_ctx(m->e, "net %s", who);
 	if (m->rc != 0)
 		return;

@@ -74,12 +74,13 @@ struct vnic_spec {
 	uint16_t mtu;   /* 0: the tag's */
 	uint16_t vlan;  /* 0: none; 2 to 4094 */
 	bool isolated;  /* does not reach the tag's other isolated nics, nor they it */
+	bool down;      /* its cable is out: no frame goes either way */
 	/* What is checked on it; its MAC address and VLAN are put in by vnic_create. */
 	struct protect_link protect;
 };
 /*
  * Make the tap, attach its filter, then attach it to the tag's bridge (made when it is missing) and
- * bring it up: it cannot carry a frame before it is protected. The bridge
+ * bring it up unless it is to be down: it cannot carry a frame before it is protected. The bridge
  * port does not learn addresses: it has one static forwarding entry, the nic's. *tap_fd is its
  * queue (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, header of 12 bytes), close-on-exec, non-blocking, the
  * caller's. The tap is not persistent: it goes with the last descriptor of its queue, so it cannot
@@ -89,8 +90,8 @@ struct vnic_spec {
  */
 int vnic_create(const struct vnic_spec *spec, int *tap_fd, struct filter **filter, struct err *e);
 /*
- * Protect and isolate a vnic that is there as `spec` says by now; no frame is without a filter
- * meanwhile (filter_replace). Nothing else of it is changed.
+ * Protect and isolate a vnic that is there, and have it up or down, as `spec` says by now; no frame is
+ * without a filter meanwhile (filter_replace). Nothing else of it is changed.
  */
 int vnic_update(const struct vnic_spec *spec, struct filter *filter, struct err *e);
 /*

@@ -253,6 +253,23 @@ protect_conf_isolated(const struct znet *net, bool *isolated, struct err *e)
 	return (0);
 }
 
+bool
+protect_link_state_ok(const char *text)
+{
+	return (strcmp(text, "up") == 0 || strcmp(text, "down") == 0);
+}
+
+int
+protect_conf_down(const struct znet *net, bool *down, struct err *e)
+{
+	const char *v = zprop_get(net->prop, net->nprop, "link_state");
+
+	if (v != NULL && *v != '\0' && !protect_link_state_ok(v))
+		return (err_say(e, EINVAL, "link_state: '%s' is neither up nor down", v));
+	*down = v != NULL && strcmp(v, "down") == 0;
+	return (0);
+}
+
 int
 protect_conf(const struct znet *net, struct protect_link *out, struct err *e)
 {

@@ -17,6 +17,9 @@ int protect_conf(const struct znet *net, struct protect_link *out, struct err *e
 
 /* Property isolated. */
 int protect_conf_isolated(const struct znet *net, bool *isolated, struct err *e);
+/* Property link_state: "up" (or unset) or "down". */
+int protect_conf_down(const struct znet *net, bool *down, struct err *e);
+bool protect_link_state_ok(const char *text);
 
 /* "100M": bits in a second with K, M or G behind; without, of millions, as dladm has it. 0 or -EINVAL. */
 int protect_rate_parse(const char *text, uint64_t *bits);

@@ -299,6 +299,8 @@ const struct vmprop vmprops[] = {
 	{ "blocked_outgoing_ports", "nics", VMP_LIST, CU|LIVE, VMS_PROPERTY, "blocked_outgoing_ports" },
 	{ "dhcp_server", "nics", VMP_BOOLEAN, CU|COL|LIVE, VMS_PROPERTY, "dhcp_server" },
 	{ "isolated", "nics", VMP_BOOLEAN, CU|LIVE, VMS_PROPERTY, "isolated" },
+	{ "link_state", "nics", VMP_STRING, CU|LIVE, VMS_PROPERTY, "link_state",
+	  .check = protect_link_state_ok },
 	{ "maxbw", "nics", VMP_STRING, CU|LIVE, VMS_PROPERTY, "maxbw", .check = check_rate },
 	{ "maxbw_rx", "nics", VMP_STRING, CU|LIVE, VMS_PROPERTY, "maxbw_rx", .check = check_rate },
 	{ "maxbw_tx", "nics", VMP_STRING, CU|LIVE, VMS_PROPERTY, "maxbw_tx", .check = check_rate },

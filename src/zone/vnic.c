@@ -90,7 +90,7 @@ setup_tap(struct nl *nl, const struct vnic_spec *spec, const struct nictag *tag,
 	    (spec->isolated && (rc = nl_port_set_isolated(nl, spec->ifname, true, e)) != 0) ||
 	    (rc = nl_port_add_mac(nl, spec->ifname, spec->mac, e)) != 0)
 		return (rc);
-	return (nl_link_set_up(nl, spec->ifname, true, e));
+	return (spec->down ? 0 : nl_link_set_up(nl, spec->ifname, true, e));
 }
 
 static int
@@ -176,7 +176,8 @@ vnic_update(const struct vnic_spec *spec, struct filter *filter, struct err *e)
 
 	if ((rc = nl_open(&nl, e)) != 0 ||
 	    (rc = filter_replace(filter, &link, nl, spec->ifname, e)) != 0 ||
-	    (rc = nl_port_set_isolated(nl, spec->ifname, spec->isolated, e)) != 0)
+	    (rc = nl_port_set_isolated(nl, spec->ifname, spec->isolated, e)) != 0 ||
+	    (rc = nl_link_set_up(nl, spec->ifname, !spec->down, e)) != 0)
 		return (err_ctx(e, "vnic '%s'", spec->ifname));
 	return (0);
 }

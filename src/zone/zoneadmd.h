@@ -264,6 +264,11 @@ void zone_links_close(struct zone_resources *r);
  * behind it, are as they were.
  */
 int zone_links_update(struct zoneadmd *z, json_t **out, struct err *e);
+/*
+ * Tell zhyve, which has built its machine and waits, of the nics whose link is down: to a new guest all
+ * are up. Should it be gone already, its exit says why.
+ */
+void zone_links_tell(struct zoneadmd *z);
 /* A list of the links with their counters; empty when the zone is down. */
 int zone_links_json(const struct zoneadmd *z, json_t **out, struct err *e);
 

@@ -122,8 +122,8 @@ zone_links_json(const struct zoneadmd *z, json_t **out, struct err *e)
 			return (rc);
 		}
 		format_mac(v->mac, mac);
-		o = json_pack(
-		    "{s:s,s:s,s:s}", "interface", v->ifname, "mac", mac, "nic_tag", v->tag);
+		o = json_pack("{s:s,s:s,s:s,s:s}", "interface", v->ifname, "mac", mac, "nic_tag",
+		    v->tag, "link_state", v->down ? "down" : "up");
 		for (unsigned d = 0; d < PROTECT_NDIRECTIONS; d++)
 			(void)json_object_set_new(
 			    o, d == 0 ? "from_guest" : "to_guest", counters_json(c.frames[d]));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Links of a running zone that take over what its configuration says of their protection by now. A
- * filter is replaced by another, in one step for each direction: there is no frame between them. What
- * else has changed of a nic (its tag, VLAN, MTU, model, address) takes the next boot. Runs in
+ * Links of a running zone that take over what its configuration says of them by now: their protection,
+ * and whether they are up. A filter is replaced by another, in one step for each direction: there is no
+ * frame between them. What else has changed of a nic (its tag, VLAN, MTU, model, address) takes the next boot. Runs in
  * zoneadmd.
  */
 #include <stdio.h>
@@ -47,11 +47,32 @@ describe(const struct vnic_spec *v, char *out, size_t size)
 			(void)strcat(flags, names[i].name);
 	}
 	(void)snprintf(out, size,
-	    "%s: now %s(addresses: %u IPv4, %u IPv6%s; blocked ports: %u; %s%s)", v->ifname,
+	    "%s: now %s(addresses: %u IPv4, %u IPv6%s; blocked ports: %u; %s%s)%s", v->ifname,
 	    flags[0] != '\0' ? flags : "unprotected ", l->nv4, l->nv6,
 	    (l->flags & PROTECT_LEARN) != 0 ? ", and learned ones" : "", l->nport,
 	    protect_limited(l) ? "limited in rate" : "no rate limit",
-	    v->isolated ? ", isolated" : "");
+	    v->isolated ? ", isolated" : "", v->down ? ", link down" : "");
+}
+
+/* The guest is to see it, if there is one. */
+static void
+tell_zhyve(struct zoneadmd *z, const struct vnic_spec *v)
+{
+	struct wire_msg m = { .type = WIRE_LINK, .link = { .up = !v->down } };
+
+	memcpy(m.link.mac, v->mac, sizeof(m.link.mac));
+	if (wire_send(z->vm.wire, &m) != 0)
+		log_warn("%s: cannot tell zhyve that its link is %s", v->ifname,
+		    v->down ? "down" : "up");
+}
+
+void
+zone_links_tell(struct zoneadmd *z)
+{
+	for (size_t i = 0; i < z->res.plan->nnic; i++) {
+		if (z->res.plan->nic[i].down)
+			tell_zhyve(z, &z->res.plan->nic[i]);
+	}
 }
 
 /* The plan after a reset of the guest has the same links. */
@@ -66,7 +87,8 @@ keep(struct zone_resources *r, size_t i, const struct vnic_spec *v)
 static int
 update_one(struct zoneadmd *z, const struct zconf *c, size_t i, json_t *told, struct err *e)
 {
-	struct vnic_spec want = z->res.plan->nic[i];
+	const struct vnic_spec old = z->res.plan->nic[i];
+	struct vnic_spec want = old;
 	const struct znet *net = find_net(c, want.mac);
 	char text[256];
 	int rc;
@@ -74,14 +96,18 @@ update_one(struct zoneadmd *z, const struct zconf *c, size_t i, json_t *told, st
 	if (net == NULL) /* the nic goes at the next boot */
 		return (0);
 	if ((rc = protect_conf(net, &want.protect, e)) != 0 ||
-	    (rc = protect_conf_isolated(net, &want.isolated, e)) != 0)
+	    (rc = protect_conf_isolated(net, &want.isolated, e)) != 0 ||
+	    (rc = protect_conf_down(net, &want.down, e)) != 0)
 		return (err_ctx(e, "net %s", net->physical != NULL ? net->physical : "net"));
-	if (protect_same(&want.protect, &z->res.plan->nic[i].protect) &&
-	    want.isolated == z->res.plan->nic[i].isolated)
+	if (protect_same(&want.protect, &old.protect) && want.isolated == old.isolated &&
+	    want.down == old.down)
 		return (0);
 	if ((rc = vnic_update(&want, z->res.link[i].filter, e)) != 0)
 		return (rc);
 	keep(&z->res, i, &want);
+	/* One that is still building its machine is told when it is ready. */
+	if (want.down != old.down && (z->vm.phase == VM_STARTING || z->vm.phase == VM_RUNNING))
+		tell_zhyve(z, &want);
 	describe(&want, text, sizeof(text));
 	log_info("link changed: %s", text);
 	events_tell(&z->events, "link-update", text);

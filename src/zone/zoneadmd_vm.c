@@ -93,6 +93,7 @@ hardware_ready(struct zoneadmd *z, const struct wire_msg *m)
 	(void)snprintf(detail, sizeof(detail), "%u vcpus, %llu MiB", m->vcpus,
 	    (unsigned long long)(m->memory / MIB));
 	events_tell(&z->events, "hardware-ready", detail);
+	zone_links_tell(z);
 	z->vm.phase = VM_STARTING;
 	(void)vm_wire_tell(z, WIRE_RUN, 0, NULL); /* should it be gone already, its exit says why */
 }

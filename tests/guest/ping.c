@@ -3,8 +3,8 @@
  * Sends echo requests through the network device in slot 6, one after the other, and looks at what
  * comes back: each answer is spread over several receive buffers, and the sum of what was sent is
  * the device's to put in. One that stays away, as while the device's process is killed and another
- * started, is asked for again; buffers are counted, and none may be lost or come twice. Ends after
- * the number of answers on the command line, or without one at a UDP datagram to port 7.
+ * started, is asked for again; buffers are counted, and none may be lost or come twice. Says when
+ * the link goes and comes. Ends after the number of answers on the command line, or without one at a UDP datagram to port 7.
  */
 #include "net.h"
 #include "virtio.h"
@@ -12,6 +12,7 @@
 #define SLOT      (6u << 3)
 #define F_CSUM    (1u << 0)
 #define F_MRG     (1u << 15)
+#define F_STATUS  (1u << 16)
 #define HDR       12u
 #define BUFFERS   RING_SIZE
 #define BUFFER    512u
@@ -27,6 +28,8 @@ static uint8_t frame[BUFFERS * BUFFER]; /* the last one received, behind its hea
 static bool given[BUFFERS];
 static uint8_t mac[6], host[6];
 static bool told_to_end;
+static struct virtio v;
+static uint64_t isr;
 
 static void
 give(unsigned i)
@@ -94,6 +97,12 @@ other(const uint8_t *f)
 	told_to_end |= f[12] == 8 && f[13] == 0 && f[23] == 17 && f[36] == 0 && f[37] == 7;
 }
 
+static void
+say_link(void)
+{
+	put_text((mmio8(v.device + 6) & 1) != 0 ? "link up\n" : "link down\n");
+}
+
 /* Until an ARP answer (n 0) or the n-th echo's is there. False: it has not come in time. */
 static bool
 await(unsigned n)
@@ -103,6 +112,8 @@ await(unsigned n)
 	unsigned id;
 
 	for (unsigned spins = 0; spins < SPINS_MAX && in32(PM_TIMER) - from < PATIENCE; spins++) {
+		if ((mmio8(isr) & 2) != 0) /* the configuration has changed */
+			say_link();
 		if (!vq_take(&rx, &id, &len))
 			continue;
 		len = gather(id, len);
@@ -153,16 +164,18 @@ void
 guest_main(const struct start_info *info)
 {
 	unsigned wanted = 0, n = 0, answers = 0, since = 0;
-	struct virtio v;
 
 	for (const char *p = (const char *)info->cmdline; p != NULL && *p >= '0' && *p <= '9'; p++)
 		wanted = wanted * 10 + (unsigned)(*p - '0');
-	virtio_begin(&v, SLOT, F_CSUM | F_MRG);
+	virtio_begin(&v, SLOT, F_CSUM | F_MRG | F_STATUS);
+	isr = virtio_window(SLOT, 0xd0000000, 3, NULL);
 	virtio_queue(&v, &rx, 0, &rx_ring);
 	virtio_queue(&v, &tx, 1, &tx_ring);
 	for (unsigned i = 0; i < 6; i++)
 		mac[i] = mmio8(v.device + i);
 	virtio_go(&v);
+	if ((mmio8(v.device + 6) & 1) == 0)
+		say_link();
 	for (unsigned i = 0; i < BUFFERS; i++)
 		give(i);
 	find_host();

@@ -6,7 +6,7 @@
  * to it. Scenarios: run, failed (with a setting that makes it so), quit (before it runs),
  * quit-running, gone (the wire is closed while the guest runs), garbage (a malformed message),
  * button, vcpus (of a guest that spins with interrupts off), vcpus-idle (of one that sleeps), refresh (pci.0.5.0.path is a file of 1 MiB, which grows to two), balloon (with one: its
- * target is set). Exit status 0 when all came as wire.h says; else says what did not (159: zhyve
+ * target is set), link (of its two nics: they go and come). Exit status 0 when all came as wire.h says; else says what did not (159: zhyve
  * was killed by SIGSYS).
  */
 #include <errno.h>
@@ -64,12 +64,12 @@ tell(enum wire_type type)
 		bad("cannot send a message of type %d", (int)type);
 }
 
-/* Read the console until `text` has come; what there is so far. */
+/* Read the console until `text` has come; where it is in all there was. */
 static const char *
 console_says(const char *text)
 {
 	static char buf[4096];
-	size_t len = 0;
+	static size_t len;
 	ssize_t n;
 
 	while (strstr(buf, text) == NULL) {
@@ -231,6 +231,40 @@ vcpus_idle(void)
 	stopped(WIRE_STOP_POWEROFF, 1);
 }
 
+static void
+set_link(uint8_t nic, bool up)
+{
+	struct wire_msg msg = { .type = WIRE_LINK };
+
+	msg.link = (struct wire_link){ .mac = { 2, 8, 0x20, 0, 0, nic }, .up = up };
+	if (wire_send(wire, &msg) != 0)
+		bad("cannot send");
+}
+
+/* Nics 5 (e1000) and 6; the latter's link is down before the guest runs. There is no nic 7. */
+static void
+links(void)
+{
+	struct wire_msg msg;
+
+	ready();
+	set_link(6, false);
+	set_link(7, false);
+	tell(WIRE_RUN);
+	expect(WIRE_RUNNING, &msg);
+	console_says("virtio down\ne1000 up\nready\n");
+	set_link(6, true);
+	console_says("ready\nvirtio up\n");
+	set_link(6, true); /* it is: nothing to tell */
+	set_link(5, false);
+	console_says("virtio up\ne1000 down\n");
+	set_link(5, true);
+	console_says("e1000 down\ne1000 up\n");
+	set_link(6, false);
+	console_says("e1000 up\nvirtio down\nok\n");
+	stopped(WIRE_STOP_POWEROFF, 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -272,6 +306,8 @@ main(int argc, char **argv)
 		stopped(WIRE_STOP_POWEROFF, 1);
 	} else if (strcmp(scenario, "vcpus") == 0) {
 		vcpus();
+	} else if (strcmp(scenario, "link") == 0) {
+		links();
 	} else if (strcmp(scenario, "vcpus-idle") == 0) {
 		vcpus_idle();
 	} else if (strcmp(scenario, "refresh") == 0) {

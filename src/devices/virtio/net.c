@@ -233,6 +233,17 @@ link_writable(void *dev)
 	virtio_net_tx_writable(dev);
 }
 
+void
+virtio_net_link(struct virtio_net *net, bool up)
+{
+	const uint16_t status = up ? STATUS_LINK_UP : 0;
+
+	if (le16_get(net->config + 6) == status)
+		return;
+	le16_put(net->config + 6, status);
+	virtio_config_changed(&net->vd);
+}
+
 static const struct virtio_dev_ops net_ops = {
 	.name = "virtio-net",
 	.type = VIRTIO_TYPE_NET,

@@ -120,6 +120,11 @@ int virtio_net_init_pairs(
     struct virtio_net *net, const struct gmem *gm, const struct virtio_net_setup *setup);
 void virtio_net_destroy(struct virtio_net *net);
 /*
+ * The link is there, or gone: the driver is told if it wants to know (VIRTIO_NET_F_STATUS). Frames go
+ * on as far as the backend lets them.
+ */
+void virtio_net_link(struct virtio_net *net, bool up);
+/*
  * Let go of the guest's memory: frames under way are given up, and their chains come again. For a
  * transport that has stopped the queues, and is to be without that memory or to say where they
  * stand.

@@ -17,6 +17,7 @@
 #include "base/parse.h"
 #include "procs/zhyve/disks.h"
 #include "procs/zhyve/machine.h"
+#include "procs/zhyve/nics.h"
 #include "wire/wire.h"
 
 #define NOTES_MAX       100
@@ -102,6 +103,13 @@ on_sample_round(int fd, enum mevent_type type, void *arg)
 }
 
 static void
+on_link(struct machine *m, const struct wire_link *l)
+{
+	if (nics_link(m, l->mac, l->up != 0) != 0)
+		log_warn("zoneadmd speaks of the link of a nic that is not there");
+}
+
+static void
 on_wire(int fd, enum mevent_type type, void *arg)
 {
 	struct machine *m = arg;
@@ -131,6 +139,9 @@ on_wire(int fd, enum mevent_type type, void *arg)
 		break;
 	case WIRE_VCPUS:
 		ask_vcpus(m);
+		break;
+	case WIRE_LINK:
+		on_link(m, &msg.link);
 		break;
 	case WIRE_QUIT:
 		machine_stop(m, MACHINE_POWEROFF, "halted by zoneadmd");
@@ -256,8 +267,10 @@ control_wait_run(struct machine *m)
 	    (unsigned long long)(m->gm.size / MIB));
 	if ((rc = wire_send(m->wire, &msg)) != 0)
 		return (rc);
-	while ((rc = wire_recv(m->wire, &msg)) == -EINTR || rc == -EAGAIN)
-		;
+	while ((rc = wire_recv(m->wire, &msg)) == -EINTR || rc == -EAGAIN ||
+	    (rc == 1 && msg.type == WIRE_LINK))
+		if (rc == 1)
+			on_link(m, &msg.link);
 	if (rc != 1)
 		return (rc == 0 ? -EPIPE : rc);
 	if (msg.type == WIRE_QUIT)

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -15,9 +16,11 @@
 #include "procs/zhyve/emul.h"
 #include "procs/zhyve/firmware.h"
 #include "procs/zhyve/net_options.h"
+#include "procs/zhyve/nics.h"
 
 struct e1000_emul {
 	struct e1000 nic;
+	struct nic entry;
 	struct lock lock;
 	int bell;
 };
@@ -45,6 +48,12 @@ kick(void *ctx)
 	(void)!write(n->bell, &one, sizeof(one));
 }
 
+static void
+set_link(void *dev, bool up)
+{
+	e1000_link(dev, up);
+}
+
 static int
 init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 {
@@ -69,6 +78,9 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 		return (err_set(e, -rc, "cannot make the device"));
 	n->nic.kick = kick;
 	n->nic.kick_ctx = n;
+	n->entry = (struct nic){ .lock = &n->lock, .link = set_link, .dev = &n->nic };
+	memcpy(n->entry.mac, tap->mac, sizeof(n->entry.mac));
+	nics_add(m, &n->entry);
 	n->nic.pci.bdf = bdf;
 	n->nic.pci.lock = &n->lock;
 	if ((rc = net_rom(cfg, &n->nic.pci, e)) != 0)

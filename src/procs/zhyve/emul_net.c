@@ -21,6 +21,7 @@
 #include "procs/zhyve/emul.h"
 #include "procs/zhyve/firmware.h"
 #include "procs/zhyve/net_options.h"
+#include "procs/zhyve/nics.h"
 #include "procs/zhyve/virtio_glue.h"
 
 #define MTU_MIN 68 /* virtio 1.2, 5.1.4.1 */
@@ -29,6 +30,7 @@ struct net_emul {
 	struct virtio_net net;
 	struct virtio_net_setup setup;
 	struct virtio_glue glue;
+	struct nic nic;
 };
 
 /*
@@ -124,6 +126,12 @@ read_options(struct virtio_net_setup *s, struct config_node *cfg, uint64_t *mask
 	return (0);
 }
 
+static void
+set_link(void *dev, bool up)
+{
+	virtio_net_link(dev, up);
+}
+
 static int
 init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 {
@@ -150,6 +158,9 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 	if ((rc = virtio_net_init_pairs(&n->net, &m->gm, &n->setup)) != 0)
 		return (err_set(e, -rc, "cannot make the device"));
 	n->net.vd.offered &= ~(mask & ~VIRTIO_FEAT_VERSION_1);
+	n->nic = (struct nic){ .lock = &n->glue.lock, .link = set_link, .dev = &n->net };
+	memcpy(n->nic.mac, first->mac, sizeof(n->nic.mac));
+	nics_add(m, &n->nic);
 	if ((rc = virtio_glue_attach(&n->glue, &n->net.vd, bdf, e)) != 0 ||
 	    n->setup.extern_drv[0] == NULL)
 		return (rc);

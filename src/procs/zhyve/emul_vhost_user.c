@@ -15,6 +15,7 @@
 #include "procs/zhyve/emul.h"
 #include "procs/zhyve/firmware.h"
 #include "procs/zhyve/net_options.h"
+#include "procs/zhyve/nics.h"
 #include "procs/zhyve/virtio_glue.h"
 
 #define QUEUES_MAX 16
@@ -25,6 +26,8 @@ struct vhost_user_emul {
 	struct virtio_remote remote;
 	struct vhost_user *vu;
 	struct virtio_glue glue;
+	struct nic nic;
+	bool away, unplugged; /* a nic's process; its link */
 };
 
 static void
@@ -33,13 +36,30 @@ failed(struct vhost_user_emul *d)
 	virtio_failed(&d->remote.vd, "the process that serves it is gone");
 }
 
+/* A nic has a link while somebody serves it and zoneadmd has not taken it away. */
+static void
+tell_link(struct vhost_user_emul *d)
+{
+	if (d->remote.kind == &virtio_remote_net)
+		virtio_remote_net_link(&d->remote, !d->away && !d->unplugged);
+}
+
+static void
+set_link(void *dev, bool up)
+{
+	struct vhost_user_emul *d = dev;
+
+	d->unplugged = !up;
+	tell_link(d);
+}
+
 static void
 gone(void *ctx, bool waits)
 {
 	struct vhost_user_emul *d = ctx;
 
-	if (d->remote.kind == &virtio_remote_net)
-		virtio_remote_net_link(&d->remote, false);
+	d->away = true;
+	tell_link(d);
 	if (!waits && d->remote.lent)
 		failed(d);
 }
@@ -49,8 +69,8 @@ back(void *ctx)
 {
 	struct vhost_user_emul *d = ctx;
 
-	if (d->remote.kind == &virtio_remote_net)
-		virtio_remote_net_link(&d->remote, true);
+	d->away = false;
+	tell_link(d);
 }
 
 static void
@@ -151,6 +171,9 @@ init_net(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e
 	    (rc = create(m, cfg, &virtio_remote_net, &want, 2, &d, e)) != 0)
 		return (rc);
 	virtio_remote_net_config(&d->remote, mac, (uint16_t)mtu);
+	d->nic = (struct nic){ .lock = &d->glue.lock, .link = set_link, .dev = d };
+	memcpy(d->nic.mac, mac, sizeof(d->nic.mac));
+	nics_add(m, &d->nic);
 	d->glue.prepare = net_rom;
 	if ((rc = fwcfg_bootorder(m, cfg, bdf, BOOTORDER_NET, 0, e)) != 0)
 		return (rc);

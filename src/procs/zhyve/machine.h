@@ -28,6 +28,7 @@
 
 struct firmware;
 struct disk;
+struct nic;
 struct vfio_container;
 struct legacy;
 
@@ -66,6 +67,7 @@ struct machine {
 	uint64_t mem64_base, mem64_end;  /* ... and above RAM */
 	uint16_t pm_base;                /* first port of ACPI's PM block */
 	struct disk *disks;              /* disks.c's */
+	struct nic *nics;                /* nics.c's */
 	struct legacy *legacy;           /* legacy.c's */
 	struct firmware *firmware;       /* firmware.c's; NULL: neither boot ROM nor fw_cfg */
 	bool tpm;                        /* there is one */

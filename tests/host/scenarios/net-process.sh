@@ -4,7 +4,8 @@
 #
 # A zone whose nic is a process of its own (attr net-process): what it is in, that it is killed again and again under a guest's echoes,
 # which go on, that the link's protection is what it was, and that nothing of it is left. The guest is tests/guest/ping, which goes on
-# until it is told to end; the host is the address of the zone's bridge, in a network namespace of the test's own.
+# until it is told to end; the host is the address of the zone's bridge, in a network namespace of the test's own. Then, with the process
+# and without, its link is taken away and given back.
 set -eu
 [ -n "${NET_PROCESS_INSIDE:-}" ] || NET_PROCESS_INSIDE=1 exec unshare -n bash "$0" "$@"
 # shellcheck source=tests/host/lib.sh
@@ -63,6 +64,37 @@ t_is "it was killed so many times, and each time frames went on" "$killed" 2
 t_is "each end was told" "$(events nic-lost)" 2
 t_is "and each return" "$(events nic-back)" 2
 t_is "what it sends is still looked at" "$(vmadm info "$uuid" nics | jq '.nics[0].from_guest.passed > 20')" true
+
+# --- the link goes and comes, over a boot as well ---
+console() { tr -d '\0\r' <"$log/console.log" | grep -x 'link up\|link down' || true; }
+set_link() { # up|down
+	echo "{\"update_nics\": [{\"mac\": \"02:08:20:00:00:77\", \"link_state\": \"$1\"}]}" >"$T/update"
+	t_run "vmadm update: the link is $1" 0 vmadm update "$uuid" -f "$T/update"
+	t_is "so says vmadm info" "$(vmadm info "$uuid" nics | jq -r '.nics[0].link_state')" "$1"
+	told() { [ "$(console | tail -n 1)" = "link $1" ]; }
+	t_run "the guest is told" 0 wait_for 30 told "$1"
+}
+quiet() { # no frame goes either way
+	local before
+	before=$(awk -v l="$link:" '$1 == l { print $3, $11 }' /proc/net/dev)
+	echo heard >/dev/udp/10.0.0.2/9 || true
+	sleep 0.4 # longer than the guest waits for an answer
+	t_is "no frame goes, to the guest or from it" "$(awk -v l="$link:" '$1 == l { print $3, $11 }' /proc/net/dev)" "$before"
+}
+for process in true false; do
+	zonecfg -z $z "select attr name=net-process; set value=$process; end"
+	t_run "boot, net-process=$process" 0 zoneadm -z $z reboot
+	t_run "frames go" 0 more
+	set_link down
+	quiet
+	downs=$(console | grep -c down)
+	t_run "a guest booted meanwhile" 0 zoneadm -z $z reboot
+	again() { [ "$(console | grep -c down)" -gt "$downs" ]; }
+	t_run "has no link from the start" 0 wait_for 30 again
+	quiet
+	set_link up
+	t_run "frames go again" 0 more
+done
 end() {
 	echo end >/dev/udp/10.0.0.2/7
 	down

@@ -10,6 +10,6 @@ set -eu
 
 build=${BUILD:-$top/build}
 t_run "frames through taps" 0 "$build/tests/unit/zone/test_zone_filter"
-t_like "none of it was left out" "$t_out$t_err" 'PASSED  \] 13 test'
+t_like "none of it was left out" "$t_out$t_err" 'PASSED  \] 14 test'
 [ "$t_failed" -eq 0 ] || printf '%s\n' "$t_err" | sed 's/^/# /'
 t_done

@@ -161,6 +161,39 @@ test_interrupts(void **state)
 	assert_int_equal(rd(E1000_IMS), INT_RXT0);
 }
 
+/* The link goes and comes: in the nic's registers and the PHY's, told once, and outlives resets. */
+static void
+test_link(void **state)
+{
+	static const unsigned regs[] = { 1, 5, 6, 10, 17 };
+	uint32_t with[5];
+
+	for (unsigned i = 0; i < 5; i++)
+		with[i] = phy(2, 1, regs[i], 0) & 0xffff;
+	(void)rd(E1000_ICR);
+	wr(E1000_IMS, INT_LSC);
+	e1000_link(nic, true);
+	assert_false(line);
+	e1000_link(nic, false);
+	assert_true(line);
+	assert_int_equal(rd(E1000_ICR) & INT_LSC, INT_LSC);
+	for (unsigned round = 0; round < 3; round++) {
+		assert_int_equal(rd(E1000_STATUS) & STATUS_LU, 0);
+		assert_int_equal(phy(2, 1, 1, 0) & 0x24, 0); /* nor negotiated */
+		assert_int_equal(phy(2, 1, 17, 0) & 0xffff, 0x0008);
+		if (round == 0)
+			wr(E1000_CTRL, CTRL_RST);
+		else
+			(void)phy(1, 1, 0, 0x9140);
+	}
+	(void)rd(E1000_ICR);
+	e1000_link(nic, true);
+	assert_int_equal(rd(E1000_ICR) & INT_LSC, INT_LSC);
+	assert_int_equal(rd(E1000_STATUS) & STATUS_LU, STATUS_LU);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(phy(2, 1, regs[i], 0) & 0xffff, with[i]);
+}
+
 /* --- receiving --- */
 
 static void
@@ -345,6 +378,7 @@ main(void)
 		T(test_phy),
 		T(test_registers),
 		T(test_interrupts),
+		T(test_link),
 		T(test_receive),
 		T(test_filters),
 		T(test_long_frames),

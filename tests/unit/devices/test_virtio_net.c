@@ -166,6 +166,24 @@ test_config(void **state)
 }
 
 static void
+test_link(void **state)
+{
+	virtio_net_link(&net, false); /* before there is a driver */
+	assert_int_equal(told.configs, 0);
+	bring_up(BASIC | VIRTIO_NET_F_STATUS);
+	assert_int_equal(net.vd.config[6], 0);
+	virtio_net_link(&net, true);
+	assert_int_equal(net.vd.config[6], 1);
+	assert_int_equal(told.configs, 1);
+	virtio_net_link(&net, true);
+	assert_int_equal(told.configs, 1);
+	virtio_net_link(&net, false);
+	assert_int_equal(told.configs, 2);
+	virtio_reset(&net.vd); /* does not bring it back */
+	assert_int_equal(net.vd.config[6], 0);
+}
+
+static void
 test_dependencies(void **state)
 {
 	static const uint64_t bad[] = {
@@ -649,6 +667,7 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_config),
+		T(test_link),
 		T(test_dependencies),
 		T(test_receive),
 		T(test_receive_merged),

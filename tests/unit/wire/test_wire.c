@@ -119,6 +119,22 @@ test_a_vcpu(void **state)
 }
 
 static void
+test_a_link(void **state)
+{
+	struct wire_msg m = { .type = WIRE_LINK }, r;
+
+	m.link = (struct wire_link){ .mac = { 2, 8, 0x20, 0x1b, 0xff, 0x9a }, .up = 1 };
+	assert_int_equal(wire_send(sv[0], &m), 0);
+	assert_int_equal(wire_recv(sv[1], &r), 1);
+	assert_memory_equal(&r.link, &m.link, sizeof(m.link));
+	r.link.up = 2;
+	refused(&r, sizeof(r));
+	r.link.up = 0;
+	r.type = WIRE_LINK + 1;
+	refused(&r, sizeof(r));
+}
+
+static void
 test_text_is_made_safe(void **state)
 {
 	struct wire_msg m = good(), r;
@@ -168,6 +184,7 @@ main(void)
 		T(test_round_trip),
 		T(test_malformed),
 		T(test_a_vcpu),
+		T(test_a_link),
 		T(test_text_is_made_safe),
 		T(test_descriptors_are_refused),
 		T(test_names),

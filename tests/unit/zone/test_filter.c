@@ -93,15 +93,21 @@ net_undo(void)
 	assert_int_equal(nictag_delete("stub0", &e), 0);
 }
 
-static void
-put(const struct virtio_net_hdr_mrg_rxbuf *h, const uint8_t *frame, size_t len)
+static ssize_t
+offer(const struct virtio_net_hdr_mrg_rxbuf *h, const uint8_t *frame, size_t len)
 {
 	struct virtio_net_hdr_mrg_rxbuf none = { 0 };
 	uint8_t buf[65536 + sizeof(none)];
 
 	memcpy(buf, h != NULL ? h : &none, sizeof(none));
 	memcpy(buf + sizeof(none), frame, len);
-	assert_int_equal(write(net.tap, buf, sizeof(none) + len), sizeof(none) + len);
+	return (write(net.tap, buf, sizeof(none) + len));
+}
+
+static void
+put(const struct virtio_net_hdr_mrg_rxbuf *h, const uint8_t *frame, size_t len)
+{
+	assert_int_equal(offer(h, frame, len), sizeof(*h) + len);
 }
 
 /* The next frame the neighbour sees that is `len` long, 0 for none within a moment. */
@@ -629,6 +635,42 @@ isolation(void **state)
 	net_undo();
 }
 
+/* A vnic whose link is taken away and given back, and keeps its place on the bridge. */
+static void
+link_down(void **state)
+{
+	uint8_t f[80], got[80];
+	struct err e = { 0 };
+
+	NEEDS_BPF();
+	net_make(ALL);
+	ip_frame(f, sizeof(f), 1);
+	net.spec.down = true;
+	replace(&net.spec.protect);
+	assert_int_equal(offer(NULL, f, sizeof(f)), -1);
+	assert_int_equal(errno, EIO);
+	net.spec.down = false;
+	replace(&net.spec.protect);
+	put(NULL, f, sizeof(f));
+	expect(got, sizeof(f));
+	/* The neighbour's: nothing comes to it. */
+	net.seen_spec.down = true;
+	assert_int_equal(vnic_update(&net.seen_spec, net.seen_filter, &e), 0);
+	put(NULL, f, sizeof(f));
+	net.seen_spec.down = false;
+	assert_int_equal(vnic_update(&net.seen_spec, net.seen_filter, &e), 0);
+	assert_int_equal(see(got, sizeof(f)), 0);
+	put(NULL, f, sizeof(f));
+	expect(got, sizeof(f));
+	/* And one that is made so. */
+	filter_close(net.filter);
+	assert_int_equal(close(net.tap), 0);
+	net.spec.down = true;
+	assert_int_equal(vnic_create(&net.spec, &net.tap, &net.filter, &e), 0);
+	assert_int_equal(offer(NULL, f, sizeof(f)), -1);
+	net_undo();
+}
+
 int
 main(void)
 {
@@ -646,6 +688,7 @@ main(void)
 		cmocka_unit_test(no_moment_without),
 		cmocka_unit_test(rates),
 		cmocka_unit_test(isolation),
+		cmocka_unit_test(link_down),
 	};
 
 	return (cmocka_run_group_tests(tests, group_setup, sandbox_remove));

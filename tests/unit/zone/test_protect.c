@@ -189,6 +189,28 @@ leases_end(void **state)
 	assert_int_equal(protect_from_guest(&f, &l), PROTECT_IPV4_SOURCE);
 }
 
+static void
+link_state(void **state)
+{
+	static char name[] = "link_state";
+	struct zprop prop = { name, NULL };
+	struct znet net = { .prop = &prop, .nprop = 1 };
+	struct err e = { 0 };
+	bool down = true;
+
+	assert_int_equal(protect_conf_down(&(struct znet){ 0 }, &down, &e), 0);
+	assert_false(down);
+	prop.value = (char[]){ "down" };
+	assert_int_equal(protect_conf_down(&net, &down, &e), 0);
+	assert_true(down);
+	prop.value = (char[]){ "up" };
+	assert_int_equal(protect_conf_down(&net, &down, &e), 0);
+	assert_false(down);
+	prop.value = (char[]){ "sideways" };
+	assert_int_equal(protect_conf_down(&net, &down, &e), -EINVAL);
+	assert_string_equal(e.text, "link_state: 'sideways' is neither up nor down");
+}
+
 /* A megabit is 12,500 bytes in the 0.1 s that may come at once; then as fast as time goes. */
 static void
 rates(void **state)
@@ -281,6 +303,7 @@ main(void)
 		cmocka_unit_test(tags_taken_out),
 		cmocka_unit_test(leases_end),
 		cmocka_unit_test(rates),
+		cmocka_unit_test(link_state),
 		cmocka_unit_test(rates_parse),
 		cmocka_unit_test(same),
 		cmocka_unit_test(names),

@@ -235,6 +235,7 @@ test_nics(void **state)
 	BECOMES("'allow_ip_spoofing': true", IP1 ", 'allow_ip_spoofing': true");
 	BECOMES("'allowed_ips': ['10.0.7.0/24'], 'maxbw': '100M', 'maxpps_rx': 1000",
 	    IP1 ", 'allowed_ips': ['10.0.7.0/24'], 'maxbw': '100M', 'maxpps_rx': 1000");
+	BECOMES("'link_state': 'down'", IP1 ", 'link_state': 'down'");
 	BECOMES("'ips': ['dhcp']", "'ips': ['dhcp'], 'ip': 'dhcp'");
 	BECOMES("'ips': null", "'ips': []");
 	BECOMES("'ip': '10.0.0.6'",
@@ -257,6 +258,8 @@ test_nics(void **state)
 	    "Invalid IP for NIC: \"10.0.0.300/24\"");
 	refused_for(TWO, "{'update_nics': [{" MAC1 ", 'maxbw': '1T'}]}",
 	    "Invalid value(s) for: nics.*.maxbw");
+	refused_for(TWO, "{'update_nics': [{" MAC1 ", 'link_state': 'sideways'}]}",
+	    "Invalid value(s) for: nics.*.link_state");
 	refused_for(TWO, "{'add_nics': [{'nic_tag': 'admin', 'mac': '02:00:00:00:00:01'}]}",
 	    "Cannot add multiple NICs with the same MAC: 02:00:00:00:00:01");
 #undef BECOMES
