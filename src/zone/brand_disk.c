@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "zone/brand_internal.h"
 
-#define DISK_PROCESS_DEFAULT false /* attr disk-process, when it is unset */
+#define DISK_PROCESS_DEFAULT true /* attr disk-process, when it is unset */
 
 static bool
 is_cdrom(const struct zdevice *d)
@@ -155,7 +155,7 @@ add_drive(struct maker *m, const char *path, const char *model, bool cdrom, bool
 	(void)snprintf(disk->options, sizeof(disk->options), "%s%s",
 	    readonly && strcmp(device, "ahci-cd") != 0 ? ",ro" : "", options);
 	(void)brand_bootindex(m, cdrom ? BOOT_CDROM : BOOT_DISK, seq, index);
-	disk->process = strcmp(device, "virtio-blk") == 0 &&
+	disk->process = !cdrom && strcmp(device, "virtio-blk") == 0 &&
 	    brand_attr_true(m, "disk-process", DISK_PROCESS_DEFAULT);
 	brand_arg(m, "-s");
 	if (disk->process) {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # host: time=60 kernel=any
 #
-# A zone whose disk is a process of its own (attr disk-process): what it is in, that it is killed over and over under a guest
+# A zone whose disk is a process of its own, as it is unless told otherwise: what it is in, that it is killed over and over under a guest
 # which writes without a pause and notices nothing, and that nothing of it is left. The guest is tests/guest/replay. It runs until it is told on
 # its console that it is enough, and each process is killed when it has written something: nothing here depends on time. `make check` runs it on
 # the machine's own KVM (tests/guest/disk-process.sh).
@@ -23,7 +23,6 @@ t_atexit "zoneadm -z $z halt; zoneadm -z $z uninstall -F; zonecfg -z $z delete -
 t_run "a zone" 0 zonecfg -z $z "create -b; set brand=bhyve; set zonepath=/zones/$z; set ip-type=exclusive;
 	add attr; set name=kernel; set type=string; set value=$T/kernel; end;
 	add attr; set name=ram; set type=string; set value=64; end;
-	add attr; set name=disk-process; set type=boolean; set value=true; end;
 	add device; set match=$root/zones/$z.raw; add property (name=model,value=virtio);
 	add property (name=pci-slot,value=\"0:5:0\"); end; commit"
 t_run "install" 0 zoneadm -z $z install

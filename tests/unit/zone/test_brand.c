@@ -136,8 +136,9 @@ whole_line(void **state)
 	    ",serial=web1,sku=001,family=Virtual Machine -s 31,lpc -l com1,fd:3 -l com2,fd:4 -l "
 	    "kernel,fd:5,initrd=fd:6"
 	    " -o boot.cmdline=root=/dev/vda1 -s 0,hostbridge,model=i440fx -c 2 -m 1024M -s "
-	    "5:0,virtio-blk,fd:7"
-	    " -s 4:0,virtio-blk,fd:8 -s 6:0,virtio-net-viona,fd:9,mac=02:08:20:00:00:02,mtu=9000"
+	    "5:0,vhost-user-blk,fd:7"
+	    " -s 4:0,vhost-user-blk,fd:8 -s "
+	    "6:0,virtio-net-viona,fd:9,mac=02:08:20:00:00:02,mtu=9000"
 	    " -s 6:1,virtio-net-viona,fd:10,mac=02:08:20:aa:bb:0c -s 7,virtio-rnd "
 	    "-s 7:1,pvpanic,action=stop -o kvm=fd:11 -o "
 	    "wire=fd:12 SYSbhyve-7");
@@ -188,8 +189,10 @@ disks(void **state)
 	(void)disk("/a", NULL, false); /* the first that is no cdrom boots */
 	(void)disk("/b", "5:1", false);
 	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
-	assert_non_null(strstr(
-	    line(p), "-s 3:0,virtio-blk,fd:7,ro -s 4:0,virtio-blk,fd:8 -s 5:1,virtio-blk,fd:9 "));
+	assert_non_null(strstr(line(p),
+	    "-s 3:0,virtio-blk,fd:7,ro -s 4:0,vhost-user-blk,fd:8 -s 5:1,vhost-user-blk,fd:9 "));
+	assert_false(p->disk[0].process); /* a cdrom is not one */
+	assert_true(p->disk[1].process);
 	brand_plan_free(p);
 	d = &conf->device[2];
 	(void)zprop_set(&d->prop, &d->nprop, "notrim", "true");
@@ -197,8 +200,15 @@ disks(void **state)
 	(void)zprop_set(&d->prop, &d->nprop, "serial", "S1");
 	(void)zprop_set(&conf->device[1].prop, &conf->device[1].nprop, "guest-block-size", "0");
 	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_non_null(strstr(line(p), "-s 5:1,vhost-user-blk,fd:9 "));
+	assert_string_equal(p->disk[2].options, ",nodelete,sectorsize=4096,serial=S1");
+	assert_string_equal(p->disk[0].options, ",ro");
+	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "disk-process", ZATTR_BOOLEAN, "false");
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
 	assert_non_null(strstr(line(p),
 	    "-s 4:0,virtio-blk,fd:8 -s 5:1,virtio-blk,fd:9,nodelete,sectorsize=4096,serial=S1 "));
+	assert_false(p->disk[1].process);
 	brand_plan_free(p);
 	(void)zprop_set(&d->prop, &d->nprop, "guest-block-size", "4096,ro");
 	refused("malformed guest-block-size");

@@ -78,7 +78,7 @@ static void
 indexes(bool again, const char *want)
 {
 	static const char *const devices[] = {
-		"viona,fd:", "5:0,nvme,fd:", "virtio-blk,fd:", "ahci-cd,fd:"
+		"viona,fd:", "5:0,nvme,fd:", "vhost-user-blk,fd:", "ahci-cd,fd:"
 	};
 	char have[16] = "", arg[256];
 	const char *l = line(again), *p;
@@ -114,7 +114,7 @@ roms(void **state)
 	has(line(false),
 	    "-l bootrom,fd:5,fd:6 -s 0,hostbridge,model=i440fx -c 1 -m 256M "
 	    "-s 3:0,ahci-cd,fd:7,bootindex=3 -s 5:0,nvme,fd:8,bootindex=2 "
-	    "-s 4:0,virtio-blk,fd:9,bootindex=1 "
+	    "-s 4:0,vhost-user-blk,fd:9,bootindex=1 "
 	    "-s 6:0,virtio-net-viona,fd:10,mac=02:08:20:00:00:01,bootindex=4 ");
 	assert_int_equal(brand_plan_start(conf, NULL, NULL, false, 3, &p, &e), 0);
 	assert_int_equal(p->fd[2].kind, BRAND_FD_BOOTROM);
@@ -244,8 +244,8 @@ drives(void **state)
 	has(line(false), "-s 3:0,ahci-cd,fd:7,bootindex=2 ");
 	has(line(false), "-s 3:1,ahci-cd,fd:10,bootindex=1 ");
 	has(line(false), "-s 5:0,nvme,fd:8,bootindex=4 ");
-	has(line(false), "-s 4:0,virtio-blk,fd:9,bootindex=3 ");
-	has(line(false), "-s 5:1,virtio-blk,fd:11,bootindex=5 ");
+	has(line(false), "-s 4:0,vhost-user-blk,fd:9,bootindex=3 ");
+	has(line(false), "-s 5:1,vhost-user-blk,fd:11,bootindex=5 ");
 	assert_int_equal(brand_plan_start(conf, NULL, &start, false, 3, &p, &e), 0);
 	assert_int_equal(p->ndisk, 5);
 	assert_string_equal(p->disk[3].path, "/new.iso");
