@@ -265,18 +265,16 @@ nic_emulation(const char *model)
 
 /* Who moves the frames of the nics of model virtio (docs/decisions/0044). */
 enum nic_driver {
-	NIC_THREAD,
+	NIC_THREAD,  /* attr net-process false */
 	NIC_KERNEL,  /* attr vhost-net */
-	NIC_PROCESS, /* attr net-process */
+	NIC_PROCESS, /* neither attribute set, or net-process */
 };
-
-#define NET_PROCESS_DEFAULT false /* attr net-process, when it is unset */
 
 static enum nic_driver
 nic_driver(struct maker *m)
 {
 	bool kernel = brand_attr_true(m, "vhost-net", false);
-	bool process = brand_attr_true(m, "net-process", NET_PROCESS_DEFAULT);
+	bool process = brand_attr_true(m, "net-process", !kernel);
 
 	if (kernel && process)
 		brand_fail(m, EINVAL,

@@ -62,7 +62,7 @@ struct brand_fd {
 struct brand_disk {
 	const char *path; /* the configuration's string */
 	bool readonly;
-	bool process;      /* a zhyve-blk serves it (attr disk-process) ... */
+	bool process;      /* a zhyve-blk serves it, as by default ... */
 	char options[224]; /* ... with these, after its descriptor */
 };
 
@@ -81,7 +81,7 @@ struct brand_plan {
 	struct brand_disk disk[BRAND_DISKS_MAX];
 	size_t ndisk;
 	struct vnic_spec nic[BRAND_NICS_MAX];
-	bool nic_process[BRAND_NICS_MAX]; /* a zhyve-net serves it (attr net-process) */
+	bool nic_process[BRAND_NICS_MAX]; /* a zhyve-net serves it, as by default */
 	size_t nnic;
 	struct {
 		char addr[HOSTPCI_TEXT];

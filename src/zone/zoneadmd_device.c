@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Devices as processes of their own: a zhyve-blk for each disk (attr disk-process), a zhyve-net for
- * each nic (attr net-process), each in a jail as zhyve's with another uid, which has the volume or
- * the tap that zhyve then has not. Each life of zhyve begins with new ones. One that ends while the
- * guest runs is told of (event disk-lost, nic-lost) and another put in its place, which goes on
- * where it ended (disk-back, nic-back): connections go to zhyve over a socket made for that. One
- * that keeps ending is given up (disk-failed, nic-failed), and the guest is told by zhyve that its
- * device has failed. Runs in zoneadmd.
+ * Devices as processes of their own: a zhyve-blk for each virtio disk, a zhyve-net for each virtio
+ * nic (unless attrs disk-process, net-process and vhost-net say otherwise), each in a jail as
+ * zhyve's with another uid, which has the volume or the tap that zhyve then has not. Each life of
+ * zhyve begins with new ones. One that ends while the guest runs is told of (event disk-lost,
+ * nic-lost) and another put in its place, which goes on where it ended (disk-back, nic-back):
+ * connections go to zhyve over a socket made for that. One that keeps ending is given up
+ * (disk-failed, nic-failed), and the guest is told by zhyve that its device has failed. Runs in
+ * zoneadmd.
  */
 #include <errno.h>
 #include <signal.h>

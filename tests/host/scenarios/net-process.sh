@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # host: group=zone time=60 kernel=any
 #
-# A zone whose nic is a process of its own (attr net-process): what it is in, that it is killed again and again under a guest's echoes,
+# A zone whose nic is a process of its own, as it is unless told otherwise: what it is in, that it is killed again and again under a guest's echoes,
 # which go on, that the link's protection is what it was, and that nothing of it is left. The guest is tests/guest/ping, which goes on
 # until it is told to end; the host is the address of the zone's bridge, in a network namespace of the test's own. Then, with the process
 # and without, its link is taken away and given back.
@@ -27,7 +27,6 @@ t_atexit "zoneadm -z $z halt; zoneadm -z $z uninstall -F; zonecfg -z $z delete -
 t_run "a zone" 0 zonecfg -z $z "create -b; set brand=bhyve; set zonepath=/zones/$z; set ip-type=exclusive;
 	add attr; set name=kernel; set type=string; set value=$T/kernel; end;
 	add attr; set name=ram; set type=string; set value=64; end;
-	add attr; set name=net-process; set type=boolean; set value=true; end;
 	add net; set physical=net0; set global-nic=$tag; set mac-addr=02:08:20:00:00:77;
 	add property (name=primary,value=\"true\"); add property (name=ips,value=\"10.0.0.2/24\"); end; commit"
 t_run "install" 0 zoneadm -z $z install

@@ -138,8 +138,8 @@ whole_line(void **state)
 	    " -o boot.cmdline=root=/dev/vda1 -s 0,hostbridge,model=i440fx -c 2 -m 1024M -s "
 	    "5:0,vhost-user-blk,fd:7"
 	    " -s 4:0,vhost-user-blk,fd:8 -s "
-	    "6:0,virtio-net-viona,fd:9,mac=02:08:20:00:00:02,mtu=9000"
-	    " -s 6:1,virtio-net-viona,fd:10,mac=02:08:20:aa:bb:0c -s 7,virtio-rnd "
+	    "6:0,vhost-user-net,fd:9,mac=02:08:20:00:00:02,mtu=9000"
+	    " -s 6:1,vhost-user-net,fd:10,mac=02:08:20:aa:bb:0c -s 7,virtio-rnd "
 	    "-s 7:1,pvpanic,action=stop -o kvm=fd:11 -o "
 	    "wire=fd:12 SYSbhyve-7");
 	assert_int_equal(p->nfd, NITEMS(kinds));
@@ -302,6 +302,12 @@ board(void **state)
 	assert_non_null(strstr(line(p), "-s 6:0,vhost-user-net,fd:14,mac=02:00:00:00:00:01 -"));
 	assert_true(p->nic_process[0]);
 	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "net-process", ZATTR_BOOLEAN, "false");
+	assert_int_equal(brand_plan_make(conf, &image, 10, &p, &e), 0);
+	assert_non_null(strstr(line(p), "-s 6:0,virtio-net-viona,fd:14,mac=02:00:00:00:00:01 -"));
+	assert_false(p->nic_process[0]);
+	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "net-process", ZATTR_BOOLEAN, "true");
 	/* Not an e1000's; and nobody tells it an MTU. */
 	(void)zprop_set(&conf->net[0].prop, &conf->net[0].nprop, "model", "e1000");
 	(void)zprop_set(&conf->net[0].prop, &conf->net[0].nprop, "mtu", "1400");

@@ -78,7 +78,7 @@ static void
 indexes(bool again, const char *want)
 {
 	static const char *const devices[] = {
-		"viona,fd:", "5:0,nvme,fd:", "vhost-user-blk,fd:", "ahci-cd,fd:"
+		"vhost-user-net,fd:", "5:0,nvme,fd:", "vhost-user-blk,fd:", "ahci-cd,fd:"
 	};
 	char have[16] = "", arg[256];
 	const char *l = line(again), *p;
@@ -115,7 +115,7 @@ roms(void **state)
 	    "-l bootrom,fd:5,fd:6 -s 0,hostbridge,model=i440fx -c 1 -m 256M "
 	    "-s 3:0,ahci-cd,fd:7,bootindex=3 -s 5:0,nvme,fd:8,bootindex=2 "
 	    "-s 4:0,vhost-user-blk,fd:9,bootindex=1 "
-	    "-s 6:0,virtio-net-viona,fd:10,mac=02:08:20:00:00:01,bootindex=4 ");
+	    "-s 6:0,vhost-user-net,fd:10,mac=02:08:20:00:00:01,bootindex=4 ");
 	assert_int_equal(brand_plan_start(conf, NULL, NULL, false, 3, &p, &e), 0);
 	assert_int_equal(p->fd[2].kind, BRAND_FD_BOOTROM);
 	assert_int_equal(p->fd[3].kind, BRAND_FD_BOOTVARS);
@@ -203,8 +203,9 @@ netboot(void **state)
 	attr("bootorder", "disk,cdrom");
 	assert_null(strstr(line(false), "rom=fd:"));
 	assert_int_equal(start_options_add(&start, "order=d,once=n", NULL), 0);
-	has(line(false), "viona,fd:9,mac=02:08:20:00:00:01,rom=fd:10,bootindex=1 ");
-	has(line(true), "viona,fd:9,mac=02:08:20:00:00:01,rom=fd:10 "); /* the same descriptors */
+	has(line(false), "vhost-user-net,fd:9,mac=02:08:20:00:00:01,rom=fd:10,bootindex=1 ");
+	has(line(true),
+	    "vhost-user-net,fd:9,mac=02:08:20:00:00:01,rom=fd:10 "); /* the same descriptors */
 	assert_int_equal(brand_plan_start(conf, NULL, &start, false, 3, &p, &e), 0);
 	assert_int_equal(p->fd[7].kind, BRAND_FD_NIC_ROM);
 	assert_string_equal(p->nic_rom, "/usr/lib/ipxe/qemu/pxe-virtio.rom");
