@@ -29,7 +29,7 @@ put(const struct stream *s, const void *buf, size_t len)
 	ssize_t n;
 
 	if (s->is_socket)
-		n = send(s->out, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = fd_send(s->out, buf, len);
 	else
 		n = write(s->out, buf, len); /* chardev_open has SIGPIPE ignored */
 	return (n < 0 ? -errno : n);

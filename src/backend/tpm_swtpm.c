@@ -62,7 +62,7 @@ submit(struct tpm_backend *b, const uint8_t *cmd, size_t len)
 	if (s->dead || s->pending)
 		return (-EIO);
 	/* One command is far less than the socket holds, and there is only one. */
-	if (send(s->data, cmd, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len)
+	if (fd_send(s->data, cmd, len) != (ssize_t)len)
 		return (-EIO);
 	s->pending = true;
 	s->have = 0;
@@ -76,7 +76,7 @@ cancel(struct tpm_backend *b)
 	uint32_t cmd = htobe32(CMD_CANCEL);
 
 	if (!s->dead)
-		(void)!send(s->ctrl, &cmd, sizeof(cmd), MSG_DONTWAIT | MSG_NOSIGNAL);
+		(void)fd_send(s->ctrl, &cmd, sizeof(cmd));
 }
 
 /* Take what has come of the answer; with the lock held. */

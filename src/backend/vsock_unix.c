@@ -126,7 +126,7 @@ u_connect(struct vsock_backend *b, unsigned conn, uint32_t port)
 static ssize_t
 u_send(struct vsock_backend *b, unsigned conn, const void *buf, size_t len)
 {
-	ssize_t n = send(link_of(b, conn)->now.fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n = fd_send(link_of(b, conn)->now.fd, buf, len);
 
 	if (n >= 0)
 		return (n);

@@ -374,6 +374,15 @@ fd_send_msg(int sock, const void *buf, size_t len, const int *fds, size_t nfds)
 	return ((size_t)n == len ? 0 : -EMSGSIZE);
 }
 
+ssize_t
+fd_send(int sock, const void *buf, size_t len)
+{
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)buf, .iov_len = len };
+	const struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	return (sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
 /* Take the descriptors out of a received control message; those beyond `room` are closed. */
 static size_t
 take_fds(struct msghdr *msg, int *fds, size_t room)

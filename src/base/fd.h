@@ -83,6 +83,12 @@ int unix_connect(const char *path, int type, struct err *e);
 int fd_send_msg(int sock, const void *buf, size_t len, const int *fds, size_t nfds);
 
 /*
+ * Send bytes on a socket without waiting and without SIGPIPE, by sendmsg(2): one system call for
+ * all that is sent, to the filters as well. As send(2): how many were taken, or -1 and errno.
+ */
+ssize_t fd_send(int sock, const void *buf, size_t len);
+
+/*
  * Receive one message. Returns its length (0: the peer is gone) or -errno; *nfds holds the room in
  * fds at the call and the number received after. Too many descriptors or a truncated message: all
  * descriptors closed, -EMSGSIZE.

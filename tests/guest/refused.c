@@ -28,14 +28,14 @@
 #define NR_MAX 512
 
 static const short main_calls[] = { SYS_epoll_wait, SYS_epoll_ctl, SYS_timerfd_settime, SYS_read,
-	SYS_write, SYS_readv, SYS_writev, SYS_sendto, SYS_sendmsg, SYS_recvmsg, SYS_poll,
-	SYS_accept4, SYS_shutdown, SYS_close, SYS_lseek, SYS_io_uring_enter, SYS_getrandom,
-	SYS_futex, SYS_tgkill, SYS_getpid, SYS_gettid, SYS_rt_sigprocmask, SYS_rt_sigreturn,
-	SYS_clock_gettime, SYS_madvise, SYS_munmap, SYS_mmap, SYS_brk, SYS_exit, SYS_exit_group };
+	SYS_write, SYS_readv, SYS_writev, SYS_sendmsg, SYS_recvmsg, SYS_poll, SYS_accept4,
+	SYS_shutdown, SYS_close, SYS_lseek, SYS_io_uring_enter, SYS_getrandom, SYS_futex,
+	SYS_tgkill, SYS_getpid, SYS_gettid, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_clock_gettime,
+	SYS_madvise, SYS_munmap, SYS_mmap, SYS_brk, SYS_exit_group };
 static const short vcpu_calls[] = { SYS_epoll_ctl, SYS_timerfd_settime, SYS_read, SYS_write,
-	SYS_readv, SYS_writev, SYS_sendto, SYS_sendmsg, SYS_recvmsg, SYS_poll, SYS_close,
-	SYS_io_uring_enter, SYS_pwritev2, SYS_getrandom, SYS_futex, SYS_rt_sigprocmask,
-	SYS_rt_sigreturn, SYS_clock_gettime, SYS_madvise, SYS_munmap, SYS_exit, SYS_exit_group };
+	SYS_readv, SYS_writev, SYS_sendmsg, SYS_recvmsg, SYS_poll, SYS_close, SYS_io_uring_enter,
+	SYS_pwritev2, SYS_getrandom, SYS_futex, SYS_rt_sigprocmask, SYS_rt_sigreturn,
+	SYS_clock_gettime, SYS_madvise, SYS_munmap, SYS_exit, SYS_exit_group };
 static const short disk_calls[] = { SYS_write, SYS_preadv2, SYS_pwritev2, SYS_fdatasync,
 	SYS_fallocate, SYS_futex, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_madvise, SYS_munmap,
 	SYS_exit, SYS_exit_group };
@@ -176,7 +176,6 @@ list(void)
 		CALL(write),
 		CALL(readv),
 		CALL(writev),
-		CALL(sendto),
 		CALL(sendmsg),
 		CALL(recvmsg),
 		CALL(poll),

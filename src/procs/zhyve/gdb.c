@@ -101,7 +101,7 @@ flush(struct gdb *g)
 	ssize_t n;
 
 	while (g->server.out_len > 0) {
-		n = send(g->client, g->server.out, g->server.out_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = fd_send(g->client, g->server.out, g->server.out_len);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 			(void)mevent_enable(g->write_ev);
 			return (true);

@@ -51,9 +51,8 @@ static const struct {
 	/* Frames and console bytes. */
 	{ SYS_readv, M | V },
 	{ SYS_writev, M | V },
-	{ SYS_sendto, M | V },
-	/* Device processes are spoken with wherever a guest starts or resets its device. */
 	{ SYS_sendmsg, M | V },
+	/* Device processes are spoken with wherever a guest starts or resets its device. */
 	{ SYS_recvmsg, M | V },
 	{ SYS_poll, M | V },
 	{ SYS_close, M | V },
@@ -82,7 +81,7 @@ static const struct {
 	{ SYS_madvise, M | V | D },
 	{ SYS_munmap, M | V | D },
 	{ SYS_brk, M },
-	{ SYS_exit, M | V | D },
+	{ SYS_exit, V | D },
 	{ SYS_exit_group, M | V | D },
 };
 

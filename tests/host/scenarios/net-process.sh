@@ -23,10 +23,13 @@ t_run "a nic tag" 0 nictagadm add -l $tag
 t_atexit nictagadm delete -f $tag
 ip addr add 10.0.0.1/24 dev zbr-$tag
 ip link set zbr-$tag up
+truncate -s 1M "$root/zones/$z.raw"
+t_atexit rm -f "$root/zones/$z.raw"
 t_atexit "zoneadm -z $z halt; zoneadm -z $z uninstall -F; zonecfg -z $z delete -F"
 t_run "a zone" 0 zonecfg -z $z "create -b; set brand=bhyve; set zonepath=/zones/$z; set ip-type=exclusive;
 	add attr; set name=kernel; set type=string; set value=$T/kernel; end;
 	add attr; set name=ram; set type=string; set value=64; end;
+	add device; set match=$root/zones/$z.raw; add property (name=model,value=virtio); end;
 	add net; set physical=net0; set global-nic=$tag; set mac-addr=02:08:20:00:00:77;
 	add property (name=primary,value=\"true\"); add property (name=ips,value=\"10.0.0.2/24\"); end; commit"
 t_run "install" 0 zoneadm -z $z install
@@ -48,6 +51,16 @@ more() { # the guest sends ten frames more
 t_run "boot" 0 zoneadm -z $z boot
 p=$(net)
 t_like "one process for the nic, in the zone's cgroup" "$p" '^[0-9]+$'
+table() { # of docs/architecture.md: name and uid of each process there
+	sed -n '/processes: begin/,/processes: end/s/^| \([a-z-]*\) | [^|]* | \(0x[0-9a-f]*\) + N |.*/\1 \2/p' "$top/docs/architecture.md" |
+		while read -r name uid; do echo "$name $((uid + did))"; done
+}
+pids=$(paste -sd , "$cg/cgroup.procs")
+ps -o comm=,uid= -p "$pids" | tr -s ' ' | grep -v '^kvm' | sort >"$T/ps" # the kernel's own is not the zone's
+t_is "ps shows of a zone with a disk and a nic what docs/architecture.md says" "$(cat "$T/ps")" "$(table | grep -v 'swtpm\|vnc' | sort)"
+for p in ${pids//,/ }; do cat "/proc/$p/task"/*/status; done >"$T/all"
+t_is "every thread of theirs is under a filter" "$(awk '/^Name:/ { k = $2 ~ /^kvm/ } /^Seccomp:/ && !k { print $2 }' "$T/all" | sort -u)" 2
+p=$(net)
 t_run "the guest's frames go through it" 0 more
 cat "/proc/$p/status" >"$T/status"
 ls -A "/proc/$p/root/" >"$T/ls"
