@@ -93,7 +93,7 @@ start(uint32_t id, uint32_t low, uint8_t ring[8192], uint16_t size)
 	mmio16_put(common + 24, size);
 	mmio32_put(common + 32, at);
 	mmio32_put(common + 36, 0);
-	mmio32_put(common + 40, at + 1024);
+	mmio32_put(common + 40, at + 2048);
 	mmio32_put(common + 44, 0);
 	mmio32_put(common + 48, at + 4096);
 	mmio32_put(common + 52, 0);
