@@ -21,7 +21,7 @@
 
 #define NS_PER_S         1000000000ull
 #define BUILD_TIMEOUT_NS (60 * NS_PER_S)
-#define END_TIMEOUT_NS   (5 * NS_PER_S)
+#define END_TIMEOUT_NS   (20 * NS_PER_S) /* a busy host frees a guest's memory slowly */
 #define KILL_TIMEOUT_NS  (10 * NS_PER_S)
 #define WIRE_ROUND       8
 #define LOG_BUDGET       (64u * 1024u)
