@@ -2,7 +2,8 @@
 /*
  * Sends the frames of its initrd through the network device in slot 6: two bytes with a length, low
  * first, then as many bytes, a virtio header of 12 and the frame. Says how many it sent, and stays, so
- * that its zone can be asked what became of them. tests/link/guest makes the initrd.
+ * that its zone can be asked what became of them; or, with "reset" as its command line, resets the machine
+ * and so begins anew. tests/link/guest makes the initrd.
  */
 #include "virtio.h"
 
@@ -13,6 +14,7 @@ static struct vring rx_ring, tx_ring;
 void
 guest_main(const struct start_info *info)
 {
+	const char *cmdline = (const char *)info->cmdline;
 	const uint64_t *module = (const uint64_t *)info->modlist;
 	const uint8_t *at, *end;
 	struct vq rx, tx;
@@ -39,6 +41,8 @@ guest_main(const struct start_info *info)
 	put_text("sent 0x");
 	put_hex(sent);
 	put_text("\n");
+	if (cmdline[0] == 'r' && cmdline[1] == 'e')
+		out8(0xcf9, 6);
 	for (;;)
 		(void)in8(COM1 + 5);
 }
