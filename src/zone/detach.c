@@ -19,7 +19,6 @@
 #include "zone/install.h"
 #include "zone/paths.h"
 #include "zone/volume.h"
-#include "zone/zconf_field.h"
 #include "zone/zconf_json.h"
 #include "zone/zstate.h"
 
@@ -28,44 +27,18 @@
 
 /* ---- the description ---- */
 
-/* A path below the old zone path is one below the new. *value is replaced. */
-static int
-relocate(char **value, const char *from, const char *to)
-{
-	size_t len = strlen(from);
-	char *moved;
-
-	if (*value == NULL || strncmp(*value, from, len) != 0 ||
-	    ((*value)[len] != '/' && (*value)[len] != '\0'))
-		return (0);
-	if ((moved = malloc(strlen(to) + strlen(*value + len) + 1)) == NULL)
-		return (-ENOMEM);
-	(void)stpcpy(stpcpy(moved, to), *value + len);
-	free(*value);
-	*value = moved;
-	return (0);
-}
-
 /* The configuration becomes one of a zone of this name, which is not installed. */
 int
 zone_detached_adopt(struct zconf *c, const char *name, struct err *e)
 {
-	const struct zfield *zonepath = zfield_find(zconf_fields, "zonepath");
 	char to[PATH_MAX];
-	CLEANUP_FREE char *from = NULL;
-	int rc = 0;
 
-	(void)path_zones(to, "%s", name);
 	(void)snprintf(c->name, sizeof(c->name), "%s", name);
 	c->state = ZONE_STATE_CONFIGURED;
 	c->did = 0;
-	if (c->zonepath == NULL || strcmp(c->zonepath, to) == 0)
-		return (0);
-	if ((from = strdup(c->zonepath)) == NULL || zfield_set(zonepath, c, to) != 0)
-		rc = -ENOMEM;
-	for (size_t i = 0; i < c->ndevice && rc == 0; i++)
-		rc = relocate(&c->device[i].match, from, to);
-	return (rc == 0 ? 0 : err_set(e, -rc, "cannot take the configuration over"));
+	if (zone_path_relocate(c, path_zones(to, "%s", name)) != 0)
+		return (err_set(e, ENOMEM, "cannot take the configuration over"));
+	return (0);
 }
 
 int

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "zone/paths.h"
 #include "zone/reconcile.h"
 #include "zone/varlink.h"
+#include "zone/zconf_field.h"
 #include "zone/zstate.h"
 
 #define TREE_DEPTH_MAX  64
@@ -39,6 +41,40 @@ zone_path_check(const struct zconf *c, struct err *e)
 		return (0);
 	return (err_say(e, EINVAL, "zonepath '%s' is not supported: it has to be /zones/%s",
 	    c->zonepath, c->name));
+}
+
+/* A path below the old zone path is one below the new. *value is replaced. */
+static int
+relocate(char **value, const char *from, const char *to)
+{
+	size_t len = strlen(from);
+	char *moved;
+
+	if (*value == NULL || strncmp(*value, from, len) != 0 ||
+	    ((*value)[len] != '/' && (*value)[len] != '\0'))
+		return (0);
+	if ((moved = malloc(strlen(to) + strlen(*value + len) + 1)) == NULL)
+		return (-ENOMEM);
+	(void)stpcpy(stpcpy(moved, to), *value + len);
+	free(*value);
+	*value = moved;
+	return (0);
+}
+
+int
+zone_path_relocate(struct zconf *c, const char *to)
+{
+	CLEANUP_FREE char *from = NULL;
+	int rc = 0;
+
+	if (c->zonepath == NULL || strcmp(c->zonepath, to) == 0)
+		return (0);
+	if ((from = strdup(c->zonepath)) == NULL ||
+	    zfield_set(zfield_find(zconf_fields, "zonepath"), c, to) != 0)
+		return (-ENOMEM);
+	for (size_t i = 0; i < c->ndevice && rc == 0; i++)
+		rc = relocate(&c->device[i].match, from, to);
+	return (rc);
 }
 
 /* Make the zone path: a folder of root's, 0700, not reached by a symbolic link (zones.md 7). */

@@ -15,6 +15,7 @@
 #include "zone/link.h"
 #include "zone/passthru.h"
 #include "zone/paths.h"
+#include "zone/rename.h"
 
 /* Helpers may be in it without a "vm"; they are ending by themselves. */
 static int
@@ -56,6 +57,7 @@ zone_reconcile(const char *name, bool *killed, struct err *e)
 
 	if (killed != NULL)
 		*killed = false;
+	zone_rename_recover();
 	rc = ledger_open(path_run(path, "%s/ledger.jsonl", name), false, &l, e);
 	if (rc == -ENOENT || rc == -ENOTDIR) {
 		(void)rmdir(
@@ -88,6 +90,7 @@ zone_reconcile_all(struct err *e)
 	int first = 0, rc;
 	DIR *d;
 
+	zone_rename_recover();
 	zconf_sweep();
 	if ((d = opendir(path_run(path, "%s", ""))) == NULL)
 		return (errno == ENOENT ? 0 : err_set(e, errno, "cannot read '%s'", path));

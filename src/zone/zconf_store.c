@@ -5,7 +5,7 @@
  * What a writer killed half-way left (a temporary file) goes with the next write of that zone.
  * Tools and zoneadmd.
  */
-#include "zone/zconf.h"
+#include "zone/zconf_store.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,6 +22,7 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "zone/paths.h"
+#include "zone/rename.h"
 #include "zone/zconf_json.h"
 
 #define ZCONF_FILE_MAX (1 * MIB)
@@ -56,7 +57,9 @@ zconf_lock(struct err *e)
 		return (err_set(e, errno, "cannot lock the zone configurations ('%s')", path));
 	lock.fd = fd_steal(&fd);
 	lock.depth = 1;
-	return (0);
+	if ((rc = zone_rename_finish(e)) != 0)
+		zconf_unlock();
+	return (rc);
 }
 
 void
@@ -307,8 +310,8 @@ make_uuid(struct zconf *c, struct err *e)
 	return (0);
 }
 
-static int
-write_file(const struct zconf *c, struct err *e)
+int
+zconf_write(const struct zconf *c, struct err *e)
 {
 	char path[PATH_MAX];
 	CLEANUP_FREE char *text = NULL;
@@ -351,7 +354,7 @@ zconf_store(struct zconf *c, struct err *e)
 	if ((rc = identify(c, e)) == 0 && c->uuid[0] == '\0')
 		rc = make_uuid(c, e);
 	if (rc == 0)
-		rc = write_file(c, e);
+		rc = zconf_write(c, e);
 	zconf_unlock();
 	if (rc != 0) { /* nothing was stored: it has no identity yet */
 		c->did = old.did;
@@ -373,7 +376,7 @@ zconf_set_state(const char *name, enum zone_state s, struct err *e)
 		return (rc);
 	if ((rc = zconf_load(name, &c, e)) == 0) {
 		c->state = s;
-		rc = write_file(c, e);
+		rc = zconf_write(c, e);
 		zconf_free(c);
 	}
 	zconf_unlock();

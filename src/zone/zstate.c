@@ -66,6 +66,8 @@ static const struct row {
 	[ZCMD_LOGIN] = { "zlogin", "login",
 	    { NO_LOGIN, NO_LOGIN, NOTHING_RUNS, NOTHING_RUNS, NOTHING_RUNS, OK, NOTHING_RUNS,
 		NOTHING_RUNS } },
+	[ZCMD_RENAME] = { "zonecfg set zonename", "rename",
+	    { OK, INCOMPLETE, OK, LIVE, LIVE, LIVE, LIVE, LIVE } },
 	[ZCMD_DELETE] = { "zonecfg delete", "delete",
 	    { OK, KEPT, KEPT, KEPT, KEPT, KEPT, KEPT, KEPT } },
 };

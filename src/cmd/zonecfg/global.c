@@ -64,11 +64,7 @@ zc_do_set(struct zc_session *z, const struct zc_stmt *s, struct err *e)
 		return (status);
 	}
 	if (strcmp(name, ZONENAME) == 0)
-		return (strcmp(value, z->name) == 0
-			? CMD_OK
-			: zc_fail(e,
-			      "zonename cannot be changed here: export the "
-			      "configuration and create a zone of the new name"));
+		return (zc_rename(z, value, e));
 	if (strcmp(name, UUID) == 0)
 		return (set_uuid(z->work, value, e));
 	if (strcmp(name, AUTOBOOT) == 0)

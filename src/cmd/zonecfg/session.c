@@ -12,6 +12,7 @@
 #include "cmd/zonecfg/xml.h"
 #include "cmd/zonecfg/zonecfg.h"
 #include "zone/client.h"
+#include "zone/rename.h"
 #include "zone/zconf_field.h"
 #include "zone/zstate.h"
 
@@ -86,14 +87,42 @@ zc_not_installed(const struct zc_session *z, const char *what, struct err *e)
 	    zc_fail(e, "zone already %s; %s not allowed", zone_state_name(z->saved->state), what));
 }
 
-/* What must not change once there is a zone path. */
+int
+zc_rename(struct zc_session *z, const char *name, struct err *e)
+{
+	struct zconf *other;
+	int rc;
+
+	if (strcmp(name, z->work->name) == 0)
+		return (CMD_OK);
+	if (zconf_name_check(name, e) != 0)
+		return (CMD_ERROR);
+	if (strcmp(name, z->name) != 0) { /* else it is only taken back */
+		if ((rc = zconf_load(name, &other, e)) == 0) {
+			zconf_free(other);
+			return (zc_fail(e, "zonename: zone '%s' is configured already", name));
+		}
+		if (rc != -ENOENT)
+			return (CMD_ERROR);
+		err_clear(e);
+	}
+	if (zone_rename_conf(z->work, name, e) != 0)
+		return (CMD_ERROR);
+	if (z->saved == NULL) /* it never had another */
+		(void)strcpy(z->name, z->work->name);
+	return (CMD_OK);
+}
+
+/* What must not change once there is a zone path, but by a renaming. */
 static bool
-same_place(const struct zconf *a, const struct zconf *b)
+same_place(const struct zconf *a, struct zconf *b)
 {
 	static const char *const fixed[] = { "zonepath", "brand" };
 	const struct zfield *f;
 	const char *x, *y;
 
+	if (zone_rename_conf(b, a->name, NULL) != 0)
+		return (false);
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
 		f = zfield_find(zconf_fields, fixed[i]);
 		x = zfield_get(f, a);
@@ -113,7 +142,7 @@ catch_up(struct zc_session *z, struct err *e)
 {
 	struct zconf *now = NULL;
 	enum zone_state state;
-	bool same;
+	bool same, fixed = true;
 	int rc = zconf_load(z->name, &now, e);
 
 	if (rc != 0 && rc != -ENOENT)
@@ -128,15 +157,27 @@ catch_up(struct zc_session *z, struct err *e)
 	state = now->state;
 	now->state = z->saved->state;
 	same = zconf_equal(now, z->saved);
+	if (same) {
+		z->saved->state = z->work->state = state;
+		fixed = state == ZONE_STATE_CONFIGURED || same_place(z->work, now);
+	}
 	zconf_free(now);
 	if (!same)
 		return (zc_fail(e,
 		    "another program has changed it meanwhile: nothing stored; "
 		    "revert and repeat"));
-	z->saved->state = z->work->state = state;
-	if (state != ZONE_STATE_CONFIGURED && !same_place(z->work, z->saved))
+	if (!fixed)
 		return (zc_not_installed(z, "a change of zonepath, brand or uuid is", e));
 	return (CMD_OK);
+}
+
+/* Under the lock. */
+static int
+store(struct zc_session *z, struct err *e)
+{
+	if (z->saved != NULL && strcmp(z->work->name, z->name) != 0)
+		return (zone_rename(z->name, z->work, e));
+	return (zconf_store(z->work, e));
 }
 
 int
@@ -149,10 +190,11 @@ zc_commit(struct zc_session *z, struct err *e)
 	if (zconf_verify(z->work, e) != 0 || zconf_lock(e) != 0)
 		return (CMD_ERROR);
 	status = catch_up(z, e);
-	if (status == CMD_OK && zconf_store(z->work, e) != 0)
+	if (status == CMD_OK && store(z, e) != 0)
 		status = CMD_ERROR;
 	zconf_unlock();
 	if (status == CMD_OK) {
+		(void)strcpy(z->name, z->work->name);
 		zconf_free(z->saved);
 		z->saved = dup_or_die(z->work);
 	}

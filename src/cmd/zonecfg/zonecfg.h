@@ -85,6 +85,8 @@ int zc_open(struct zc_session *z, struct err *e); /* CMD_OK also when there is n
 void zc_close(struct zc_session *z);
 bool zc_changed(const struct zc_session *z);
 int zc_commit(struct zc_session *z, struct err *e);
+/* Another name, from the next commit on. */
+int zc_rename(struct zc_session *z, const char *name, struct err *e);
 int zc_no_zone(const struct zc_session *z, struct err *e);
 /* CMD_ERROR when the zone is installed (or half so): `what` is then fixed. */
 int zc_not_installed(const struct zc_session *z, const char *what, struct err *e);

@@ -426,8 +426,19 @@ done
 nothing_left "zoneadmd killed at 5 moments of a boot"
 t_run "and the zone boots again" 0 zoneadm -z $z boot
 
-# --- two at once, uninstall ---
+# --- another name ---
+t_run "zonecfg set zonename of a running zone" 1 zonecfg -z $z "set zonename=after"
+t_like "is refused" "$t_err" 'rename operation is invalid for running zones'
 t_run "halt" 0 zoneadm -z $z halt
+t_run "of an installed one" 0 zonecfg -z $z "set zonename=after"
+t_is "only the new one is there, with its number" "$(zoneadm list -cp | grep -E ":($z|after):" | cut -d: -f2,3,4,8)" "after:installed:/zones/after:$did"
+t_run "it boots" 0 zoneadm -z after boot
+t_is "under its name" "$(zlogin after hostname)" after
+t_run "halt" 0 zoneadm -z after halt
+t_run "and back" 0 zonecfg -z after "set zonename=$z"
+t_run "nothing is left" 0 wait_for 5 sh -c "[ ! -e '$root/run/zones/after' ] && [ ! -e '$root/zones/after' ]"
+
+# --- two at once, uninstall ---
 for i in 1 2 3 4; do (zoneadm -z $z boot 2>/dev/null && echo booted >>"$T/boots" || true) & done
 wait
 t_is "of four boots at once one wins" "$(wc -l <"$T/boots")" 1

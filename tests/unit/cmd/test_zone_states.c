@@ -83,7 +83,7 @@ test_whole(void **state)
 {
 	static const enum zone_command not_live[] = { ZCMD_INSTALL, ZCMD_UNINSTALL, ZCMD_CLONE,
 		ZCMD_CLONE_FROM, ZCMD_DETACH, ZCMD_ATTACH, ZCMD_ATTACH_FORCED, ZCMD_MARK,
-		ZCMD_DELETE };
+		ZCMD_RENAME, ZCMD_DELETE };
 
 	for (size_t c = 0; c < ZONE_COMMANDS; c++) {
 		size_t allowed = 0;
@@ -126,6 +126,7 @@ static const struct {
 	[ZCMD_EVENTS] = { ZONEADM, { "-z", "z1", "events", "-n", "1" } },
 	[ZCMD_CONSOLE] = { ZLOGIN, { "-C", "z1" } },
 	[ZCMD_LOGIN] = { ZLOGIN, { "z1", "true" } },
+	[ZCMD_RENAME] = { ZONECFG, { "-z", "z1", "set zonename=z3" } },
 	[ZCMD_DELETE] = { ZONECFG, { "-z", "z1", "delete -F" } },
 };
 

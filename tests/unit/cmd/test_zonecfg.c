@@ -286,6 +286,30 @@ test_info(void **state)
 	expect(run("-z", "z1", "info attr nm=ram"), 2, "no property 'nm'");
 }
 
+static void
+test_renamed(void **state)
+{
+	struct zconf *c;
+
+	expect(run("-z", "z1", "-f", script_file(full)), 0, "");
+	expect(run("-z", "z1", "set zonename=z2; info zonename; revert -F; info zonename"), 0, "");
+	assert_string_equal(out, "zonename: z2\nzonename: z1\n");
+	expect(run("-z", "z1", "set zonename=z2; set autoboot=false; commit; info device"), 0, "");
+	assert_non_null(strstr(out, "match: /zones/z2/disk1.raw\n"));
+	assert_false(exists("z1"));
+	assert_non_null(c = load("z2"));
+	assert_string_equal(c->uuid, "6e8cf9eb-9d5c-4a6f-9c1f-6b8b3b1a2c3d");
+	assert_string_equal(c->zonepath, "/zones/z2");
+	assert_false(c->autoboot);
+	zconf_free(c);
+	expect(run("-z", "z1", "create; set zonepath=/zones/z1; set zonename=z2"), 1,
+	    "configured already");
+	assert_false(exists("z1"));
+	expect(run("-z", "z1", "create; set zonepath=/zones/z1; set zonename=z3"), 0, "");
+	assert_false(exists("z1"));
+	assert_true(exists("z3"));
+}
+
 /* Each is refused with that status and text, and the stored configuration stays as it was. */
 static void
 test_refusals(void **state)
@@ -306,7 +330,7 @@ test_refusals(void **state)
 		{ "set limitpriv=(a=b)", 2, "takes a simple value" },
 		{ "set brand=lx", 1, "not known here" },
 		{ "set zonepath=relative", 1, "absolute" },
-		{ "set zonename=z9", 1, "cannot be changed" },
+		{ "set zonename=-9", 1, "zone name" },
 		{ "set uuid=1", 1, "uuid '1' is invalid" },
 		{ "set cpu-shares=many", 1, "cpu-shares 'many' is invalid" },
 		{ "clear zonepath", 1, "cannot be cleared" },
@@ -775,6 +799,7 @@ main(void)
 		TEST(test_create_and_arguments),
 		TEST(test_script_and_round_trip),
 		TEST(test_info),
+		TEST(test_renamed),
 		TEST(test_refusals),
 		TEST(test_dedicated),
 		TEST(test_changes),
