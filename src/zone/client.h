@@ -26,8 +26,8 @@ struct zone_status {
 	int64_t boot_time_ms;   /* CLOCK_REALTIME of the last boot, 0: none */
 	uint32_t init_restarts; /* resets by the guest since boot */
 	/*
-	 * "power-off", "halt", "panic", "triple-fault", "error", "crash", "halted" (by the
-	 * operator), ""
+	 * "power-off", "halt", "panic", "triple-fault", "error", "crash", "filter" (killed by its
+	 * system-call filter), "halted" (by the operator), ""
 	 */
 	char last_exit[32];
 	int last_exit_status;      /* wait status of zhyve, -1: none */

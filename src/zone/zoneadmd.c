@@ -237,6 +237,7 @@ set_up(struct zoneadmd *z, struct err *e)
 
 	zone_resources_init(&z->res);
 	zone_limits_init(&z->limits);
+	z->refusals.fd = -1;
 	zone_display_init(&z->display);
 	zone_devices_init(&z->devices);
 	vm_init(&z->vm);
@@ -246,6 +247,7 @@ set_up(struct zoneadmd *z, struct err *e)
 	if (mevent_add_signal(z->loop, SIGTERM, on_term, z) == NULL ||
 	    mevent_add_signal(z->loop, SIGINT, on_term, z) == NULL)
 		return (err_set(e, errno, "cannot take signals"));
+	zone_refusals_watch(z);
 	if ((rc = logfile_open(&z->platform, path_zones(log, "%s/logs/platform.log", z->name),
 		 PLATFORM_LOG_MAX, e)) != 0 ||
 	    (rc = events_open(&z->events, z->name, path_zones(log, "%s/logs/events.jsonl", z->name),
@@ -270,6 +272,7 @@ tear_down(struct zoneadmd *z)
 	varlink_server_destroy(z->server);
 	console_destroy(z->console);
 	metaport_destroy(z->metaport);
+	zone_refusals_close(z);
 	if (z->ledger != NULL && ledger_undo_all(z->ledger, zone_ledger_undo, NULL, &e) != 0)
 		log_err("at the end: %s", e.text);
 	ledger_close(z->ledger);

@@ -4,13 +4,17 @@
  *
  *	zoneadmd.c       main: becoming a daemon, setting up, ending when there is nothing left to do
  *	zoneadmd_ctl.c   the varlink interface org.zhyve.Zone
- *	zoneadmd_op.c    what was asked for (boot, halt, …), who waits for it, the zone's state
+ *	zoneadmd_op.c    what was asked for (boot, halt, …), the zone's state
+ *	zoneadmd_wait.c  who waits for it
+ *	zoneadmd_ask.c   what is asked of a running machine
+ *	zoneadmd_end.c   what its end means
  *	zoneadmd_res.c   the zone's resources: made at ready, undone at halt, all through the ledger
  *	zoneadmd_device.c  zhyve-blk and zhyve-net beside zhyve, for disks and nics that are processes
  *	zoneadmd_display.c  of these, the display, and zhyve-vnc that serves it
  *	zoneadmd_limits.c  of these, what the cgroup limits: changed while the zone lives, and watched
  *	zoneadmd_net.c   of these, the links
  *	zoneadmd_netlive.c  changes of their protection in a running zone
+ *	zoneadmd_refusal.c  kills by system-call filters
  *	zoneadmd_rom.c   of these, the boot ROM and the zone's own variable store
  *	zoneadmd_socket.c  of these, the sockets of devices
  *	zoneadmd_pause.c   nothing of the zone runs, for a moment
@@ -78,6 +82,13 @@ struct zone_limits {
 	int fd; /* inotify; -1: nothing is watched */
 	struct mevent *ev;
 	struct cgroup_hits seen;
+};
+
+/* Records of kills by system-call filters (zoneadmd_refusal.c). */
+struct zone_refusals {
+	int fd; /* -1: there are none to be had */
+	struct mevent *ev;
+	uint32_t told; /* the pid of the last that was told */
 };
 
 /* How far one zhyve has come. */
@@ -186,6 +197,7 @@ struct zoneadmd {
 	struct start_options start; /* what was asked of this start */
 	struct zone_resources res;
 	struct zone_limits limits;
+	struct zone_refusals refusals;
 	struct zone_display display;
 	struct helper tpm; /* swtpm */
 	struct zone_devices devices;
@@ -315,6 +327,38 @@ void op_resume(struct zoneadmd *z, struct varlink_conn *conn);
 void zone_pause_closed(struct zoneadmd *z, const struct varlink_conn *conn);
 void zone_pause_end(struct zoneadmd *z);
 
+/* zoneadmd_refusal.c: watch; see to it that the kill of this process has been told; stop. */
+void zone_refusals_watch(struct zoneadmd *z);
+void zone_refusals_await(struct zoneadmd *z, pid_t pid);
+void zone_refusals_close(struct zoneadmd *z);
+
+/*
+ * zoneadmd_wait.c: somebody waits for that; NULL when there is no room, and it has been answered so. Answer all
+ * of a kind: well, or with the error. Look whose time is up, now that there is another deadline.
+ */
+int waiters_init(struct zoneadmd *z, struct err *e);
+struct waiter *waiter_add(struct zoneadmd *z, struct varlink_conn *conn, enum waiter_kind kind);
+void waiters_answer(struct zoneadmd *z, enum waiter_kind kind, const struct err *e);
+bool waiting(const struct zoneadmd *z, enum waiter_kind kind);
+void waiters_look(struct zoneadmd *z);
+void op_conn_closed(struct zoneadmd *z, struct varlink_conn *conn);
+
+/* zoneadmd_end.c: the event, the word for lastexited, and a text for people. */
+void vm_judge(const struct zoneadmd *z, int status, enum vm_phase reached, const char **event,
+    const char **word, struct err *e);
+
+/* zoneadmd_ask.c */
+void op_nmi(struct zoneadmd *z, struct varlink_conn *conn);
+void op_refresh_disks(struct zoneadmd *z, struct varlink_conn *conn);
+/* Set the balloon's target (bytes, 0: leave it), and answer with what the guest has. */
+void op_balloon(struct zoneadmd *z, struct varlink_conn *conn, uint64_t target);
+/* Answers with ZONE_VCPUS_MAX of them at most. */
+void op_vcpus(struct zoneadmd *z, struct varlink_conn *conn, unsigned first);
+/* What its vCPUs do: a list, borrowed. */
+void op_vcpus_told(struct zoneadmd *z, json_t *list);
+/* WIRE_MEMORY; false: nobody asked. */
+bool op_vm_memory(struct zoneadmd *z, uint64_t memory, const char *text);
+
 /* zoneadmd_op.c: called by the control interface … */
 void op_ready(struct zoneadmd *z, struct varlink_conn *conn);
 /* `start` is copied. */
@@ -322,19 +366,8 @@ void op_boot(struct zoneadmd *z, struct varlink_conn *conn, const struct start_o
 void op_halt(struct zoneadmd *z, struct varlink_conn *conn);
 void op_reboot(struct zoneadmd *z, struct varlink_conn *conn);
 void op_shutdown(struct zoneadmd *z, struct varlink_conn *conn, unsigned timeout_s);
-void op_nmi(struct zoneadmd *z, struct varlink_conn *conn);
-void op_refresh_disks(struct zoneadmd *z, struct varlink_conn *conn);
-/* Set the balloon's target (bytes, 0: leave it), and answer with what the guest has. */
-void op_balloon(struct zoneadmd *z, struct varlink_conn *conn, uint64_t target);
-/* Answers with ZONE_VCPUS_MAX of them at most. */
-void op_vcpus(struct zoneadmd *z, struct varlink_conn *conn, unsigned first);
-void op_conn_closed(struct zoneadmd *z, struct varlink_conn *conn);
 /* … by the machine: it runs; it has ended (wait status, and why as recorded in z->vm) … */
 void op_vm_running(struct zoneadmd *z);
-/* What its vCPUs do: a list, borrowed. */
-void op_vcpus_told(struct zoneadmd *z, json_t *list);
-/* WIRE_MEMORY; false: nobody asked. */
-bool op_vm_memory(struct zoneadmd *z, uint64_t memory, const char *text);
 void op_vm_ended(struct zoneadmd *z, int wait_status, enum vm_phase reached);
 /* … and by main: timers; SIGTERM (halt, then end). */
 int op_init(struct zoneadmd *z, struct err *e);
@@ -350,6 +383,7 @@ void zoneadmd_log_check(void);
 extern const struct varlink_ops ctl_ops;
 void ctl_ok(struct varlink_conn *conn);
 void ctl_fail(struct varlink_conn *conn, const struct err *e);
+void ctl_refuse(struct varlink_conn *conn, int errnum, const char *text);
 /* Answer GetMemory and SetBalloon. */
 void ctl_memory(struct varlink_conn *conn, uint64_t memory, const char *text);
 /* Hand an event to the watchers. `arg` is the struct zoneadmd. */

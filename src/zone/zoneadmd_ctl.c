@@ -30,6 +30,15 @@ ctl_fail(struct varlink_conn *conn, const struct err *e)
 	    json_pack("{s:i,s:s}", "errno", e->errnum, "text", e->text));
 }
 
+void
+ctl_refuse(struct varlink_conn *conn, int errnum, const char *text)
+{
+	struct err e = { 0 };
+
+	(void)err_say(&e, errnum, "%s", text);
+	ctl_fail(conn, &e);
+}
+
 static json_t *
 status_json(const struct zoneadmd *z)
 {

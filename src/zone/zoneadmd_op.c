@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What was asked of the zone, who waits for it, and what state the zone is in: zones.md 7 and 10.
+ * What was asked of the zone, and what state it is in: zones.md 7 and 10.
  * Nothing here blocks: a call is answered when the machine has reached what was asked for, or
  * failed to. Runs in zoneadmd.
  */
@@ -25,89 +25,8 @@
 #define NS_PER_MS      1000000ll
 #define IDLE_FIRST_NS  (5 * NS_PER_S) /* who started us connects within */
 #define IDLE_NS        (50 * NS_PER_MS)
-#define MEMORY_WAIT_NS (5 * NS_PER_S)  /* for zhyve's answer */
-#define VCPUS_WAIT_NS  (10 * NS_PER_S) /* the same, which takes it a second at worst */
 #define BRAKE_WINDOW   (10 * NS_PER_S) /* so many resets (reset_times) within this: */
 #define BRAKE_DELAY_NS (1 * NS_PER_S)  /* wait before the next start */
-
-/* ---- waiting callers ---- */
-
-static struct waiter *
-waiter_add(struct zoneadmd *z, struct varlink_conn *conn, enum waiter_kind kind)
-{
-	struct err e = { 0 };
-
-	for (size_t i = 0; i < NITEMS(z->waiter); i++) {
-		if (z->waiter[i].conn == NULL) {
-			z->waiter[i] = (struct waiter){ .conn = conn, .kind = kind };
-			return (&z->waiter[i]);
-		}
-	}
-	(void)err_say(&e, EBUSY, "too many requests are waiting");
-	ctl_fail(conn, &e);
-	return (NULL);
-}
-
-/* Answer all waiters of a kind: well, or with the error. */
-static void
-waiters_answer(struct zoneadmd *z, enum waiter_kind kind, const struct err *e)
-{
-	for (size_t i = 0; i < NITEMS(z->waiter); i++) {
-		struct varlink_conn *conn = z->waiter[i].conn;
-		if (conn == NULL || z->waiter[i].kind != kind)
-			continue;
-		z->waiter[i].conn = NULL;
-		if (e == NULL)
-			ctl_ok(conn);
-		else
-			ctl_fail(conn, e);
-	}
-}
-
-static bool
-waiting(const struct zoneadmd *z, enum waiter_kind kind)
-{
-	for (size_t i = 0; i < NITEMS(z->waiter); i++) {
-		if (z->waiter[i].conn != NULL && z->waiter[i].kind == kind)
-			return (true);
-	}
-	return (false);
-}
-
-static void
-on_waiters_timer(int fd, enum mevent_type type, void *arg)
-{
-	struct zoneadmd *z = arg;
-	int64_t now = clock_mono_ns(), next = 0;
-	struct err e = { 0 }, silent = { 0 };
-
-	(void)err_say(&e, ETIMEDOUT, "the guest did not power off in time; it still runs");
-	(void)err_say(&silent, ETIMEDOUT, "zhyve does not answer");
-	for (size_t i = 0; i < NITEMS(z->waiter); i++) {
-		struct waiter *w = &z->waiter[i];
-		if (w->conn == NULL || w->deadline_ns == 0)
-			continue;
-		if (w->deadline_ns <= now) {
-			struct varlink_conn *conn = w->conn;
-			w->conn = NULL;
-			ctl_fail(conn, w->kind == WAIT_SHUTDOWN ? &e : &silent);
-		} else if (next == 0 || w->deadline_ns < next) {
-			next = w->deadline_ns;
-		}
-	}
-	if (next != 0)
-		(void)mevent_timer_set(z->timer_waiters, (uint64_t)(next - now), 0);
-}
-
-void
-op_conn_closed(struct zoneadmd *z, struct varlink_conn *conn)
-{
-	for (size_t i = 0; i < NITEMS(z->waiter); i++) {
-		if (z->waiter[i].conn == conn)
-			z->waiter[i].conn = NULL;
-	}
-	op_check_idle(z);
-}
 
 /* ---- idling ---- */
 
@@ -321,73 +240,13 @@ guest_reset(struct zoneadmd *z)
 
 /* ---- the machine's end ---- */
 
-/* What an exit means: the event, the word for lastexited, and a text for people. */
-static void
-judge(const struct zoneadmd *z, int status, enum vm_phase reached, const char **event,
-    const char **word, struct err *e)
-{
-	static const struct {
-		const char *event, *word, *text;
-	} by_code[] = {
-		[WIRE_STOP_RESET] = { "guest-reset", "reset", "the guest reset itself" },
-		[WIRE_STOP_POWEROFF] = { "guest-poweroff", "power-off", "the guest powered off" },
-		[WIRE_STOP_HALT] = { "guest-halt", "halt", "the guest halted" },
-		[WIRE_STOP_TRIPLE_FAULT] = { "triple-fault", "triple-fault",
-		    "the guest's CPU shut down (triple fault)" },
-		[WIRE_STOP_ERROR] = { "vmm-error", "error", "zhyve failed" },
-	};
-	const char *said = z->vm.text;
-	struct cgroup_hits hits;
-	char log[PATH_MAX];
-	unsigned code = WIFEXITED(status) ? (unsigned)WEXITSTATUS(status) : WIRE_STOP_ERROR;
-
-	if (reached == VM_KILLED) { /* by us, for what it did or did not do */
-		*event = "vmm-crash";
-		*word = "crash";
-		(void)err_say(e, EIO, "zhyve had to be killed: %s", said);
-		return;
-	}
-	cgroup_hits(z->res.cgroup, &hits);
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && hits.oom_kill > 0) {
-		*event = "vmm-crash";
-		*word = "crash";
-		(void)err_say(e, EIO, "zhyve was killed by the kernel: %s",
-		    hits.oom > 0 ? "the zone's memory cap was reached (raise "
-				   "zone.max-physical-memory)"
-				 : "the host is out of memory");
-		return;
-	}
-	if (WIFSIGNALED(status)) {
-		*event = "vmm-crash";
-		*word = "crash";
-		(void)err_say(e, EIO, "zhyve was killed by signal %d (%s)%s%s", WTERMSIG(status),
-		    strsignal(WTERMSIG(status)), said[0] != '\0' ? ": " : "", said);
-		return;
-	}
-	if (code >= NITEMS(by_code) || (reached != VM_RUNNING && reached != VM_STOPPED))
-		code = WIRE_STOP_ERROR; /* it never ran, so nothing the guest did */
-	*event = by_code[code].event;
-	*word = by_code[code].word;
-	if (z->vm.told && z->vm.stop == WIRE_STOP_PANIC && code == WIRE_STOP_HALT) {
-		*event = "guest-panic";
-		*word = "panic";
-		(void)err_say(e, EIO, "the guest panicked%s%s", said[0] != '\0' ? ": " : "", said);
-	} else if (code == WIRE_STOP_ERROR && said[0] == '\0') {
-		(void)err_say(e, EIO, "zhyve ended with status %d; see %s", WEXITSTATUS(status),
-		    path_zones(log, "%s/logs/platform.log", z->name));
-	} else {
-		(void)err_say(
-		    e, EIO, "%s%s%s", by_code[code].text, said[0] != '\0' ? ": " : "", said);
-	}
-}
-
 static void
 zone_ended(struct zoneadmd *z, int status, enum vm_phase reached)
 {
 	const char *event, *word;
 	struct err e = { 0 };
 
-	judge(z, status, reached, &event, &word, &e);
+	vm_judge(z, status, reached, &event, &word, &e);
 	if (strcmp(event, "guest-reset") == 0) {
 		guest_reset(z);
 		return;
@@ -435,22 +294,13 @@ op_vm_ended(struct zoneadmd *z, int status, enum vm_phase reached)
 
 /* ---- what can be asked for ---- */
 
-static void
-refuse(struct varlink_conn *conn, int errnum, const char *text)
-{
-	struct err e = { 0 };
-
-	(void)err_say(&e, errnum, "%s", text);
-	ctl_fail(conn, &e);
-}
-
 void
 op_ready(struct zoneadmd *z, struct varlink_conn *conn)
 {
 	struct err e = { 0 };
 
 	if (z->terminating)
-		refuse(conn, EBUSY, "zoneadmd is ending");
+		ctl_refuse(conn, EBUSY, "zoneadmd is ending");
 	else if (zone_state_check(ZCMD_READY, z->state, &e) != 0)
 		ctl_fail(conn, &e);
 	else if (make_ready(z, &e) != 0)
@@ -468,13 +318,13 @@ op_boot(struct zoneadmd *z, struct varlink_conn *conn, const struct start_option
 	struct err e = { 0 };
 
 	if (z->terminating) {
-		refuse(conn, EBUSY, "zoneadmd is ending");
+		ctl_refuse(conn, EBUSY, "zoneadmd is ending");
 	} else if (zone_state_check(ZCMD_BOOT, z->state, &e) != 0) {
 		ctl_fail(conn, &e);
 	} else if (z->vm.phase != VM_NONE && z->state == ZONE_STATE_READY) {
-		refuse(conn, EBUSY, "zone is already being booted");
+		ctl_refuse(conn, EBUSY, "zone is already being booted");
 	} else if (z->state == ZONE_STATE_READY && start_options_any(start_options)) {
-		refuse(conn, EINVAL,
+		ctl_refuse(conn, EINVAL,
 		    "the zone is ready, its devices are chosen: halt it, and start it with these "
 		    "options");
 	} else if (waiter_add(z, conn, WAIT_RUNNING) != NULL) {
@@ -545,108 +395,7 @@ op_shutdown(struct zoneadmd *z, struct varlink_conn *conn, unsigned timeout_s)
 	if (z->vm.phase == VM_NONE) /* between two lives: there is no guest to ask */
 		end_machine(z, INTENT_HALT);
 	else
-		on_waiters_timer(-1, EVF_TIMER, z);
-}
-
-/* Something for the running guest that zhyve sees to; answers when it has been told. */
-static void
-tell_running(struct zoneadmd *z, struct varlink_conn *conn, enum wire_type type)
-{
-	struct err e = { 0 };
-
-	if (z->vm.phase != VM_RUNNING)
-		refuse(conn, EINVAL, "not running");
-	else if (vm_wire_tell(z, type, 0, &e) != 0)
-		ctl_fail(conn, &e);
-	else
-		ctl_ok(conn);
-}
-
-void
-op_nmi(struct zoneadmd *z, struct varlink_conn *conn)
-{
-	tell_running(z, conn, WIRE_NMI);
-}
-
-void
-op_refresh_disks(struct zoneadmd *z, struct varlink_conn *conn)
-{
-	zone_devices_refresh(z);
-	tell_running(z, conn, WIRE_REFRESH_DISKS);
-}
-
-void
-op_balloon(struct zoneadmd *z, struct varlink_conn *conn, uint64_t target)
-{
-	struct err e = { 0 };
-	struct waiter *w;
-
-	if (z->vm.phase != VM_RUNNING) {
-		refuse(conn, EINVAL, "not running");
-	} else if (!z->res.plan->balloon) {
-		refuse(conn, ENODEV, "the zone has no balloon: set its attribute balloon to true");
-	} else if (vm_wire_tell(z, WIRE_BALLOON, MIN(target, z->res.plan->ram), &e) != 0) {
-		ctl_fail(conn, &e);
-	} else {
-		z->vm.asked++;
-		if ((w = waiter_add(z, conn, WAIT_MEMORY)) == NULL)
-			return;
-		w->deadline_ns = clock_mono_ns() + MEMORY_WAIT_NS;
-		on_waiters_timer(-1, EVF_TIMER, z);
-	}
-}
-
-bool
-op_vm_memory(struct zoneadmd *z, uint64_t memory, const char *text)
-{
-	if (z->vm.asked == 0)
-		return (false);
-	z->vm.asked--;
-	/* All who wait are told the newest: it is what they asked for, too. */
-	for (size_t i = 0; i < NITEMS(z->waiter) && z->vm.asked == 0; i++) {
-		struct varlink_conn *conn = z->waiter[i].conn;
-
-		if (conn == NULL || z->waiter[i].kind != WAIT_MEMORY)
-			continue;
-		z->waiter[i].conn = NULL;
-		ctl_memory(conn, memory, text);
-	}
-	return (true);
-}
-
-void
-op_vcpus(struct zoneadmd *z, struct varlink_conn *conn, unsigned first)
-{
-	struct err e = { 0 };
-	struct waiter *w;
-
-	if (z->vm.phase != VM_RUNNING) {
-		refuse(conn, EINVAL, "not running");
-	} else if (vcpus_ask(z, &e) != 0) {
-		ctl_fail(conn, &e);
-	} else if ((w = waiter_add(z, conn, WAIT_VCPUS)) != NULL) {
-		w->first = first;
-		w->deadline_ns = clock_mono_ns() + VCPUS_WAIT_NS;
-		on_waiters_timer(-1, EVF_TIMER, z);
-	}
-}
-
-void
-op_vcpus_told(struct zoneadmd *z, json_t *list)
-{
-	for (size_t i = 0; i < NITEMS(z->waiter); i++) {
-		struct varlink_conn *conn = z->waiter[i].conn;
-		size_t first = z->waiter[i].first;
-		json_t *some;
-
-		if (conn == NULL || z->waiter[i].kind != WAIT_VCPUS)
-			continue;
-		z->waiter[i].conn = NULL;
-		some = json_array();
-		for (size_t k = first; k < first + ZONE_VCPUS_MAX && k < json_array_size(list); k++)
-			(void)json_array_append(some, json_array_get(list, k));
-		varlink_reply(conn, json_pack("{s:o}", "vcpus", some), false);
-	}
+		waiters_look(z);
 }
 
 void
@@ -665,10 +414,9 @@ op_init(struct zoneadmd *z, struct err *e)
 {
 	z->state = ZONE_STATE_INSTALLED;
 	z->status = (struct zone_status){ .zoneid = -1, .last_exit_status = -1 };
-	z->timer_waiters = mevent_add_timer(z->loop, 0, 0, on_waiters_timer, z);
 	z->timer_restart = mevent_add_timer(z->loop, 0, 0, on_restart, z);
 	z->timer_idle = mevent_add_timer(z->loop, IDLE_FIRST_NS, 0, on_idle, z);
-	if (z->timer_waiters == NULL || z->timer_restart == NULL || z->timer_idle == NULL)
+	if (z->timer_restart == NULL || z->timer_idle == NULL)
 		return (err_set(e, errno, "cannot make timers"));
-	return (0);
+	return (waiters_init(z, e));
 }

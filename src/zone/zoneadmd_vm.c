@@ -272,6 +272,8 @@ on_end(int fd, enum mevent_type type, void *arg)
 		(void)take_wire(z);
 	if (waitpid(z->vm.pid, &status, WNOHANG) != z->vm.pid)
 		return;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		zone_refusals_await(z, z->vm.pid);
 	for (int i = 0; i < 16 && take_log(z) > 0; i++)
 		continue;
 	if (ledger_gone(z->ledger, "vm", z->res.cgroup, &e) != 0)

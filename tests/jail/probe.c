@@ -4,7 +4,7 @@
  * wire; on the way up it tries to get out of the jail in every way of hostile.h and reports those that
  * succeed on COM1, one line each: "probe NAME: DONE", at last "probe end: N tried". Then it obeys lines
  * read from COM1: reset, power-off, halt, triple-fault, error, panic, crash, wire-garbage,
- * wire-order, silent (closes the wire), flood N (bytes on COM1), fork N, eat N (MiB),
+ * wire-order, refused (a system call that a filter kills for), silent (closes the wire), flood N (bytes on COM1), fork N, eat N (MiB),
  * ask REQUEST (on COM2), peers (reaches for every other process that it can name), exit N, and echoes any other. The power button (WIRE_POWER_BUTTON) ends it as power-off unless "deaf" was said. With the
  * kernel command line "fail" it refuses to come up, with "hang" it never does, with "die" it is
  * killed by its own signal.
@@ -12,6 +12,8 @@
  * Static. It is no part of the product.
  */
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -210,6 +213,22 @@ peers(void)
 	say("peers: %s met, %u done", met == 0 ? "none" : "some", done);
 }
 
+/* Make a call that a filter of our own, for the first time, does not let through. */
+static void
+refused(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = sizeof(filter) / sizeof(filter[0]), .filter = filter };
+
+	(void)prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+	say("still here: %d", getppid());
+}
+
 static void
 become_deaf(void)
 {
@@ -246,6 +265,8 @@ obey(char *line)
 		eat(strtoul(line + 4, NULL, 10));
 	else if (strncmp(line, "ask ", 4) == 0)
 		ask(line + 4);
+	else if (strcmp(line, "refused") == 0)
+		refused();
 	else if (strcmp(line, "peers") == 0)
 		peers();
 	else if (strncmp(line, "exit ", 5) == 0)

@@ -116,9 +116,15 @@ done <<-END
 	error error vmm-error
 	panic panic guest-panic
 	crash crash vmm-crash
+	refused filter vmm-killed
 	wire-garbage crash vmm-crash
 	wire-order crash vmm-crash
 END
+
+if [ -n "${ZHYVE_IN_HOST:-}" ]; then # the kernel's audit records go to the first network namespace only
+	t_like "the filter's kill has its process, thread and call" "$(grep '"filter-kill"' "$root/zones/$z/logs/events.jsonl" | jq -r .detail)" \
+		'^zhyve \(pid [0-9]+\), thread probe: system call 110$'
+fi
 
 # --- reset: the zone stands, only zhyve is new ---
 t_run "boot" 0 zoneadm -z $z boot
