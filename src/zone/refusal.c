@@ -3,6 +3,7 @@
 #include "zone/refusal.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -75,15 +76,19 @@ thread_name(const char *text, char out[16])
 {
 	const char *p = field(text, "comm");
 	size_t n = 0;
-	unsigned byte;
+	unsigned byte = 0;
 
 	if (p != NULL && *p == '"') {
 		n = strcspn(p + 1, "\"");
 		(void)snprintf(out, 16, "%.*s", (int)MIN(n, (size_t)15), p + 1);
 		return;
 	}
-	for (; p != NULL && n < 15 && sscanf(p + 2 * n, "%2x", &byte) == 1; n++)
-		out[n] = (char)(byte >= 0x20 && byte < 0x7f ? byte : '?');
+	for (;
+	     p != NULL && n < 15 && isxdigit((unsigned char)p[0]) && isxdigit((unsigned char)p[1]);
+	     p += 2) {
+		(void)sscanf(p, "%2x", &byte);
+		out[n++] = (char)(byte >= 0x20 && byte < 0x7f ? byte : '?');
+	}
 	out[n] = '\0';
 }
 

@@ -64,7 +64,8 @@ help_properties(FILE *f, const char *name)
 	static const struct {
 		const char *name, *value, *text;
 	} others[] = {
-		{ "zonename", "name", "as given to -z; another one renames the zone, unless it is live" },
+		{ "zonename", "name",
+		    "as given to -z; another one renames the zone, unless it is live" },
 		{ "autoboot", "true | false", "boot with the host" },
 		{ "uuid", "uuid", "generated at the first commit; fixed once installed" },
 	};

@@ -28,7 +28,8 @@ test_records(void **state)
 		{ "audit(1.2:3): auid=1 uid=5 gid=7 ses=4 pid=6 comm=\"vcpu0\" exe=\"/x\" sig=31 "
 		  "arch=c000003e syscall=59 compat=0 ip=0x1 code=0x80000000",
 		    "vcpu0", true },
-		{ "audit(1.2:3): auid=1 uid=5 gid=7 ses=4 subj=a pid=6 comm=6120623D sig=31 "
+		{ "audit(1.2:3): auid=1 uid=5 gid=7 ses=4 subj=a pid=6 comm=6120623D exe=\"/x\" "
+		  "sig=31 "
 		  "syscall=59",
 		    "a b=", true },
 		{ "audit(1.2:3): uid=5 pid=6 comm=0A1B sig=31 syscall=59", "??", true },
