@@ -37,13 +37,6 @@ op_idle(const struct zoneadmd *z)
 	    console_viewers(z->console) == 0 && varlink_server_conns(z->server) == 0);
 }
 
-void
-op_check_idle(struct zoneadmd *z)
-{
-	if (z->timer_idle != NULL)
-		(void)mevent_timer_set(z->timer_idle, IDLE_NS, 0);
-}
-
 static void
 on_idle(int fd, enum mevent_type type, void *arg)
 {
@@ -51,6 +44,14 @@ on_idle(int fd, enum mevent_type type, void *arg)
 
 	if (op_idle(z) || (z->terminating && z->state == ZONE_STATE_INSTALLED))
 		mevent_stop(z->loop);
+}
+
+void
+op_check_idle(struct zoneadmd *z)
+{
+	/* Without its timer it would never end: then without the moment of grace. */
+	if (z->timer_idle != NULL && mevent_timer_set(z->timer_idle, IDLE_NS, 0) != 0)
+		on_idle(-1, EVF_TIMER, z);
 }
 
 /* ---- the records beside the zone path (zones.md 10) ---- */
