@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "cmd/zoneadm/notify.h"
 #include "cmd/zoneadm/zoneadm.h"
 #include "zone/cgroup.h"
 
@@ -102,13 +103,17 @@ boot_all(void)
 {
 	int status = EXIT_DONE;
 	struct err e = { 0 };
-	size_t n;
+	size_t n, booted = 0;
 	struct entry *list = zones(false, &n, &status);
 
 	for (size_t i = 0; i < n; i++) {
-		if (zone_boot(list[i].name, &e) != 0)
+		notify("STATUS=booting zone %s, %zu of %zu", list[i].name, i + 1, n);
+		if (zone_boot(list[i].name, &e) == 0)
+			booted++;
+		else
 			status = zone_fails(list[i].name, &e);
 	}
+	notify("READY=1\nSTATUS=booted %zu of %zu zones", booted, n);
 	free(list);
 	return (status);
 }
@@ -139,6 +144,7 @@ stop_all(unsigned timeout_s)
 	struct entry *list = zones(true, &n, &status);
 	pid_t pid;
 
+	notify("STOPPING=1\nSTATUS=shutting %zu zones down, which have %u s", n, timeout_s);
 	for (size_t i = 0; i < n; i++) {
 		if ((pid = fork()) == 0)
 			_exit(stop_one(list[i].name, timeout_s));

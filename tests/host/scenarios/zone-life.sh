@@ -264,6 +264,35 @@ t_like "a parameter that is missing" "$(call org.zhyve.Zone.Shutdown '{}')" 'org
 t_like "Watch without more" "$(call org.zhyve.Zone.Watch '{}')" 'org.varlink.service.ExpectedMore'
 t_like "RefreshDisks" "$(call org.zhyve.Zone.RefreshDisks '{}')" '^\{"parameters":\{\}'
 t_run "reaches zhyve" 0 wait_for 10 grep -qa 'wire message 68' "$root/zones/$z/logs/console.log"
+# Whatever is sent, it costs the sender its connection at most.
+cat >"$T/malformed.py" <<'END'
+import socket, sys
+call = '{"method":"org.zhyve.Zone.%s"%s}'
+said = [b"", b"\0", b"\0" * 70000, b"{", b"[]\0", b"null\0", b"\xff\xfe\0", b"{}\0", b"x" * 3000000, b"[" * 60000 + b"\0", b'{"method":1}\0',
+    b'{"method":"org.zhyve.Zone.Boot","parameters":[]}\0', b'{"method":"' + b"A" * 100000 + b'"}\0', b'{"method":"a","method":"b"}\0']
+said += [(call % m).encode() + b"\0" for m in (("Shutdown", ',"parameters":{"timeout_s":-1}'), ("Shutdown", ',"parameters":{"timeout_s":1e400}'),
+    ("Boot", ',"parameters":{"options":{"a":1}}'), ("Boot", ',"parameters":{"options":[' + "0," * 999 + "0]}"), ("SetBalloon", ',"parameters":{"target":"x"}'),
+    ("GetVcpus", ',"parameters":{"first":-1}'), ("Watch", ',"more":true,"parameters":{"from":-9}'), ("Watch", ',"more":"yes"'),
+    ("Resume", ""), ("Fly", ',"more":true'), ("GetStatus", ',"upgrade":true'))]
+said += [(call % ("GetStatus", "")).encode()[:n] for n in range(1, 40, 3)] + [b"{}\0" * 20000]
+for text in said:
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(10)
+    try:
+        s.connect(sys.argv[1])
+        s.sendall(text)
+        s.shutdown(socket.SHUT_WR)
+        while s.recv(65536):
+            pass
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    s.close()
+print(len(said), "sent")
+END
+t_run "messages that are none, or make no sense, on the control socket" 0 timeout 60 python3 "$T/malformed.py" "$root/run/zones/$z/control"
+t_run "and on the console's" 0 timeout 60 python3 "$T/malformed.py" "$root/run/zones/$z/console"
+t_like "zoneadmd is the same, and the zone runs on" "$(daemon) $(call org.zhyve.Zone.GetStatus '{}')" "^$(daemon) .*\"state\":\"running\".*\"init_restarts\":0"
+t_is "nobody else gets as far as its sockets" "$(setpriv --reuid 65534 --regid 65534 --clear-groups ls "$root/run/zones/$z" 2>&1 | grep -c 'Permission denied')" 1
 type_until deaf typed "heard nothing"
 t_like "a guest that does not hear the power button" "$(call org.zhyve.Zone.Shutdown '{"timeout_s":1}')" \
 	'"error":"org.zhyve.Zone.Failed".*"errno":110.*it still runs'
@@ -319,11 +348,26 @@ wait_for 5 daemon_gone
 t_run "autoboot of a zone that has it off" 0 zoneadm autoboot
 t_is "leaves it" "$(state)" installed
 t_run "autoboot=true" 0 zonecfg -z $z "set autoboot=true"
-t_run "autoboot" 0 in_it zoneadm autoboot -d
+cat >"$T/notified.py" <<'END'
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.settimeout(60)
+s.bind(sys.argv[1])
+print("bound", file=sys.stderr, flush=True)
+for n in range(int(sys.argv[2])):
+    print(s.recv(4096).decode().replace("\n", " "))
+END
+python3 "$T/notified.py" "$T/notify" 3 >"$T/notes" 2>"$T/bound" &
+listener=$!
+wait_for 10 grep -q bound "$T/bound"
+t_run "autoboot" 0 in_it env NOTIFY_SOCKET="$T/notify" zoneadm autoboot -d
 t_is "boots it" "$(state)" running
 t_is "below the cgroup that was delegated" "$(wc -l <"${cg%/zhyve}/delegated/zhyve/$z/cgroup.procs")" 1
 t_run "again" 0 zoneadm autoboot
-t_run "the host goes down" 0 zoneadm autoboot -s
+t_run "the host goes down" 0 env NOTIFY_SOCKET="$T/notify" zoneadm autoboot -s
+wait $listener || true
+t_is "the service manager is told" "$(paste -sd '|' "$T/notes")" \
+	"STATUS=booting zone $z, 1 of 1|READY=1 STATUS=booted 1 of 1 zones|STOPPING=1 STATUS=shutting 1 zones down, which have 120 s"
 t_is "and the guest with it, in order" "$(state) $(last)" "installed power-off"
 wait_for 5 daemon_gone
 t_run "nothing of zones is in that cgroup" 0 wait_for 5 rmdir "${cg%/zhyve}/delegated"
@@ -372,7 +416,8 @@ nothing_left "halt while booting"
 # zhyve that hangs, and zoneadmd killed: the kernel ends zhyve, the next command the rest.
 zoneadm -z $z boot 2>"$T/err" &
 wait_for 5 has_zhyve
-kill -9 "$(daemon)"
+# shellcheck disable=SC2046  # until it has executed zhyve its child bears its name, too
+kill -9 $(daemon)
 wait $! && st=0 || st=$?
 t_is "the boot fails" "$st" 1
 t_like "and says why" "$(cat "$T/err")" 'zoneadmd was killed, and the zone with it'

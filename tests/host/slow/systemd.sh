@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# host: group=systemd time=120 kernel=any
+#
+# A host's start and end under a real systemd: this machine's, as process 1 of a container in the container, with nothing but
+# what zones.service asks for. Zones with autoboot come up in their order below the unit's cgroup, zone@.service brings up one more,
+# and the end of the host shuts them down.
+#   tests/host/container -- bash tests/host/slow/systemd.sh
+set -eu
+# shellcheck source=tests/host/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+[ -x /lib/systemd/systemd ] || { t_skip "zones under systemd" "systemd is not installed"; t_done; }
+probe=${PROBE:-$top/build/tests/jail/probe}
+kernel=/root/kernel # that systemd empties /tmp is its right
+echo kernel >$kernel
+zone() { # NAME AUTOBOOT PRIORITY
+	zonecfg -z "$1" "create -b; set brand=bhyve; set zonepath=/zones/$1; set ip-type=exclusive; set autoboot=$2;
+		add attr; set name=kernel; set type=string; set value=$kernel; end;
+		add attr; set name=bootargs; set type=string; set value=quiet; end;
+		add attr; set name=boot-priority; set type=string; set value=$3; end;
+		add attr; set name=ram; set type=string; set value=64; end; commit" && zoneadm -z "$1" install
+}
+t_run "zones that are to come last" 0 zone last true low
+t_run "and first" 0 zone first true high
+t_run "and by a unit of its own" 0 zone unit false default
+
+# --- the host starts ---
+mkdir -p /etc/systemd/system/zones.service.d /etc/systemd/system/zone@.service.d
+for d in zones zone@; do printf '[Service]\nEnvironment=ZHYVE_BIN=%s\n' "$probe" >"/etc/systemd/system/$d.service.d/probe.conf"; done
+printf '[Unit]\nDescription=The test\nRequires=zones.service\nAfter=zones.service\nAllowIsolate=yes\n' >/etc/systemd/system/check.target
+for u in systemd-udevd.service systemd-udev-trigger.service systemd-networkd.service systemd-networkd.socket systemd-resolved.service \
+	systemd-timesyncd.service systemd-journald-audit.socket dev-hugepages.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
+	systemd-remount-fs.service systemd-random-seed.service; do
+	ln -sf /dev/null "/etc/systemd/system/$u"
+done
+rm -f /etc/fstab
+mkdir /sys/fs/cgroup/systemd
+cat >"$T/start" <<'END'
+#!/bin/sh
+echo $$ >/sys/fs/cgroup/systemd/cgroup.procs
+exec unshare --cgroup --mount --pid --fork --kill-child --propagation private sh -c '
+	umount -l /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t proc proc /proc && mount -t tmpfs tmp /tmp &&
+	exec env -i container=zhyve PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --unit=check.target --log-target=console --show-status=no'
+END
+sh "$T/start" >"$T/systemd" 2>&1 </dev/null &
+host=$!
+init() { pgrep -x systemd -P "$(pgrep -P $host | head -n 1)" || pgrep -P $host -x systemd; }
+ctl() { timeout 60 nsenter -t "$(init | head -n 1)" -m -p -C -- "$@"; }
+t_run "systemd is up" 0 wait_for 60 ctl systemctl is-active check.target
+t_is "zones.service is" "$(ctl systemctl show -P ActiveState,SubState zones.service | paste -sd ' ')" "active exited"
+[ "$t_failed" -eq 0 ] || tail -n 40 "$T/systemd"
+t_like "it told how far it came" "$(ctl systemctl show -P StatusText zones.service)" '^booted 2 of 2 zones'
+t_is "the zones that boot with the host run" "$(ctl zoneadm list -p | cut -d: -f2 | sort | paste -sd ' ')" "first global last"
+mono() { jq -r 'select(.event == "running") | .mono_ns' "/zones/$1/logs/events.jsonl" | tail -n 1; }
+t_is "in their order" "$([ "$(mono first)" -lt "$(mono last)" ] && echo yes)" yes
+cgroup=$(ctl systemctl show -P ControlGroup zones.service)
+t_is "below the unit's cgroup" "$(ctl ls "/sys/fs/cgroup$cgroup/zhyve" | grep -cxE 'first|last')" 2
+t_run "a zone by its unit" 0 ctl systemctl start zone@unit.service
+t_is "runs" "$(ctl zoneadm -z unit list -p | cut -d: -f3)" running
+t_run "the unit stops it" 0 ctl systemctl stop zone@unit.service
+t_is "and its guest powered off" "$(cut -d' ' -f3 /zones/unit/lastexited)" power-off
+t_run "again" 0 ctl systemctl start zone@unit.service
+
+# --- the host ends ---
+ctl systemctl --no-block poweroff >"$T/off" 2>&1 || true
+gone() { ! kill -0 $host; }
+t_run "systemd ends" 0 wait_for 90 gone
+for z in first last unit; do t_is "$z: its guest powered off" "$(cut -d' ' -f3 /zones/$z/lastexited)" power-off; done
+t_run "nothing of zones is left" 0 sh -c '! pgrep -x zoneadmd && ! pgrep -x probe'
+t_done
