@@ -18,8 +18,8 @@ help:
 	@echo '  make check-guest   bare-metal payloads on this machine'\''s /dev/kvm (root)'
 	@echo '  make check-host    end to end, in the virtual host (root)'
 	@echo '  make check-sim     the device models driven by seeds, half a minute'
-	@echo '  make check-fuzz    the fuzz targets, a minute of all of them'
-	@echo 'make check-all     that, and what takes minutes each (root); these are'
+	@echo '  make check-fuzz    the fuzz targets, the same inputs each time'
+	@echo 'make check-all     that, a minute of fuzzing, and what takes minutes each (root); these are'
 	@echo '  make check-mutants  known bugs, brought back for the simulator to find'
 	@echo '  make check-slow    end to end: 64 vCPUs, gdb, UEFI'\''s other ways, passthrough by hand, the installer'\''s first dialogs (root)'
 	@echo 'make fuzz          fuzz all targets for SECONDS=N together (600)'
@@ -63,7 +63,7 @@ check-slow: deps-build-check-host-image-demo-slow
 	@tests/check slow
 
 check-all: deps-build-check-host-image-demo-slow
-	@tests/check unit style link guest sanitize sim fuzz host mutants slow
+	@tests/check unit style link guest sanitize sim fuzz host mutants fuzz-on slow
 
 sim: deps-build-check
 	@tests/sim/run -s $(SECONDS)
