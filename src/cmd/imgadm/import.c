@@ -44,14 +44,14 @@ imgadm_import(int argc, char **argv)
 		return (fail("Usage", "both -m MANIFEST and -f FILE are wanted"));
 	interrupt_watch(false);
 	rc = image_import(manifest, file, &img, &e);
-	if (rc == -EEXIST) {
+	if (rc != 0 && rc != -EEXIST)
+		return (fail_with(&e));
+	if (quiet)
+		return (EXIT_OK);
+	if (rc == 0)
+		(void)printf("Imported image %s (%s@%s)\n", img.uuid, img.name, img.version);
+	else
 		(void)printf("Image %s (%s@%s) is already installed, skipping\n", img.uuid,
 		    img.name, img.version);
-		return (EXIT_OK);
-	}
-	if (rc != 0)
-		return (fail_with(&e));
-	if (!quiet)
-		(void)printf("Imported image %s (%s@%s)\n", img.uuid, img.name, img.version);
 	return (EXIT_OK);
 }

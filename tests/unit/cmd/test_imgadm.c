@@ -127,6 +127,9 @@ in_use(void **state)
 	assert_int_equal(
 	    RUN("import", "-q", "-m", sandbox_path("m.json"), "-f", sandbox_path("disk")), 0);
 	assert_string_equal(tool_out, "");
+	assert_int_equal(
+	    RUN("import", "-q", "-m", sandbox_path("m.json"), "-f", sandbox_path("disk")), 0);
+	assert_string_equal(tool_out, ""); /* nor that it was there */
 	c->brand = strdup("bhyve");
 	c->zonepath = strdup("/zones/z1");
 	assert_non_null(d = zconf_device_add(c));
