@@ -23,7 +23,7 @@ said() { # TEXT: waits until the guest has said this on COM1; SeaBIOS's mirror o
 	fail "the guest did not say $1"
 }
 client() { # ARGUMENT...: ours does what it is told
-	timeout -k 5 90 "$vnc_client" "$@" >>"$dir/err" 2>&1 || fail "the client was not served: $*"
+	timeout -k 5 300 "$vnc_client" "$@" >>"$dir/err" 2>&1 || fail "the client was not served: $*"
 }
 ended() { # STATUS: zhyve ends with it, and zhyve-vnc with zhyve
 	local got=0

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TIMEOUT  60
+#define TIMEOUT  120
 #define SHIFT    0xffe1
 #define PIXEL    7
 #define SEEN_MAX 64
