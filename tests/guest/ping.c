@@ -4,7 +4,7 @@
  * comes back: each answer is spread over several receive buffers, and the sum of what was sent is
  * the device's to put in. One that stays away, as while the device's process is killed and another
  * started, is asked for again; buffers are counted, and none may be lost or come twice. Says when
- * the link goes and comes. Ends after the number of answers on the command line, or without one at a UDP datagram to port 7.
+ * the link goes and comes. With "far" on the command line the echoes are 192.0.2.2's, behind the host. Ends after the number of answers on the command line, or without one at a UDP datagram to port 7.
  */
 #include "net.h"
 #include "virtio.h"
@@ -27,7 +27,7 @@ static uint8_t buffer[BUFFERS][BUFFER], out[HDR + NET_ECHO_HEAD + DATA];
 static uint8_t frame[BUFFERS * BUFFER]; /* the last one received, behind its header */
 static bool given[BUFFERS];
 static uint8_t mac[6], host[6];
-static bool told_to_end;
+static bool told_to_end, far;
 static struct virtio v;
 static uint64_t isr;
 
@@ -147,6 +147,12 @@ ping(unsigned n)
 	uint32_t sum = 0;
 
 	net_echo(f, mac, host, DATA);
+	if (far) {
+		f[30] = 192;
+		f[31] = 0;
+		f[32] = 2;
+		f[33] = 2;
+	}
 	f[40] = (uint8_t)(n >> 8);
 	f[41] = (uint8_t)n;
 	for (unsigned i = 0; i < DATA; i++)
@@ -165,6 +171,7 @@ guest_main(const struct start_info *info)
 {
 	unsigned wanted = 0, n = 0, answers = 0, since = 0;
 
+	far = ((const char *)info->cmdline)[0] == 'f';
 	for (const char *p = (const char *)info->cmdline; p != NULL && *p >= '0' && *p <= '9'; p++)
 		wanted = wanted * 10 + (unsigned)(*p - '0');
 	virtio_begin(&v, SLOT, F_CSUM | F_MRG | F_STATUS);
