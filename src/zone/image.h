@@ -40,8 +40,8 @@ int image_list(struct image **out, size_t *n, struct err *e);
 int image_manifest_text(const char *uuid, char **out, struct err *e);
 
 /*
- * Import `file_path` ("-": standard input), raw or qcow2, perhaps packed by gzip, xz or zstd, by the
- * manifest at `manifest_path`. It is unpacked, and qcow2 is converted by
+ * Import `file_path` ("-": standard input), of a format of diskformat.h, perhaps packed by gzip, xz or
+ * zstd, by the manifest at `manifest_path`. It is unpacked, and converted by
  * qemu-img in a process without privileges; a file that refers to other files is refused. Size and
  * sha1 are those the manifest says, or it fails. An import shows up whole or not at all, and
  * clears away what interrupted ones left. *out (may be NULL): what was imported, or what is there

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,14 +25,14 @@
 #define COPY_CHUNK (1u * 1024u * 1024u)
 
 static int
-convert(int in, int out, uint64_t size, struct err *e)
+convert(int in, enum disk_format format, int out, uint64_t size, struct err *e)
 {
-	char src[] = "/proc/self/fd/3", dst[] = "/proc/self/fd/4";
+	char src[] = "/proc/self/fd/3", dst[] = "/proc/self/fd/4", what[32], from[8];
 	char arg0[] = "qemu-img", cmd[] = "convert", n[] = "-n", zero[] = "--target-is-zero",
-	     f[] = "-f", o[] = "-O", qcow2[] = "qcow2", raw[] = "raw";
-	char *argv[] = { arg0, cmd, n, zero, f, qcow2, o, raw, src, dst, NULL };
+	     f[] = "-f", o[] = "-O", raw[] = "raw";
+	char *argv[] = { arg0, cmd, n, zero, f, from, o, raw, src, dst, NULL };
 	struct image_job job = {
-		.what = "convert qcow2",
+		.what = what,
 		.program = "/usr/bin/qemu-img",
 		.package = "qemu-utils",
 		.argv = argv,
@@ -40,27 +41,31 @@ convert(int in, int out, uint64_t size, struct err *e)
 		.by_path = true,
 		.size = size,
 	};
-	int rc = image_job_start(&job, e);
+	int rc;
 
+	(void)snprintf(from, sizeof(from), "%s", disk_format_name(format));
+	(void)snprintf(what, sizeof(what), "convert %s", from);
+	rc = image_job_start(&job, e);
 	return (rc != 0 ? rc : image_job_end(&job, e));
 }
 
 int
-image_convert(int in, int out, uint64_t size, struct err *e)
+image_convert(int in, enum disk_format format, int out, uint64_t size, struct err *e)
 {
+	const char *name = disk_format_name(format);
 	bool root = geteuid() == 0;
 	int rc;
 
 	if (ftruncate(out, (off_t)size) != 0)
-		return (err_set(e, errno, "cannot convert qcow2: no file of %llu bytes",
+		return (err_set(e, errno, "cannot convert %s: no file of %llu bytes", name,
 		    (unsigned long long)size));
 	if (root &&
 	    (fchown(in, IMAGE_JOB_UID, IMAGE_JOB_UID) != 0 ||
 		fchown(out, IMAGE_JOB_UID, IMAGE_JOB_UID) != 0))
-		return (err_set(e, errno, "cannot convert qcow2: cannot hand the files over"));
-	rc = convert(in, out, size, e);
+		return (err_set(e, errno, "cannot convert %s: cannot hand the files over", name));
+	rc = convert(in, format, out, size, e);
 	if (root && rc == 0 && (fchown(in, 0, 0) != 0 || fchown(out, 0, 0) != 0))
-		rc = err_set(e, errno, "cannot convert qcow2: cannot take the files back");
+		rc = err_set(e, errno, "cannot convert %s: cannot take the files back", name);
 	return (rc);
 }
 

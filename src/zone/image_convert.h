@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Conversion of a qcow2 file to raw by qemu-img, and unpacking by gzip, xz and zstd, each in a process of
+ * Conversion of a disk's file to raw by qemu-img, and unpacking by gzip, xz and zstd, each in a process of
  * its own without privilege (image_job.h). Used by imports only; tools, root.
  */
 #ifndef ZHYVE_ZONE_IMAGE_CONVERT_H
@@ -9,13 +9,14 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "zone/diskformat.h"
 
 /*
- * Convert `in`, a regular file that qcow2_check has passed, to `out`, an empty regular file, whose
+ * Convert `in`, a regular file that disk_format_probe has passed as `format`, to `out`, an empty regular file, whose
  * size becomes `size`, the virtual disk's. Both must belong to nobody else: their owner is changed
  * while the process runs. 0, or -errno with qemu-img's own words.
  */
-int image_convert(int in, int out, uint64_t size, struct err *e);
+int image_convert(int in, enum disk_format format, int out, uint64_t size, struct err *e);
 
 enum image_packed {
 	IMAGE_PLAIN,

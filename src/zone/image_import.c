@@ -2,9 +2,8 @@
 /*
  * Import of an image. The file is first copied into the store, and everything after (sha1, format,
  * unpacking, conversion) looks at that copy, so that nobody can change it between the check and the use. All
- * is built under hidden names and renamed when whole, the manifest last. Formats: qcow2 by its
- * magic number, else raw; packed when the manifest, or, where that says nothing, the name says so; a stream of zfs send, which is what SmartOS's own zvol images are, is
- * refused. Tools, root.
+ * is built under hidden names and renamed when whole, the manifest last. Formats: diskformat.h; packed when
+ * the manifest, or, where that says nothing, the name says so. Tools, root.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,16 +19,15 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
+#include "zone/diskformat.h"
 #include "zone/image.h"
 #include "zone/image_convert.h"
 #include "zone/image_manifest.h"
 #include "zone/image_store.h"
-#include "zone/qcow2.h"
 #include "zone/sparse.h"
 
-#define HASH_CHUNK     (1u * 1024u * 1024u)
-#define BOOT_FILE_MAX  (1024 * MIB) /* kernel, initrd */
-#define ZFS_SEND_MAGIC 0x00000002f5bacbacull
+#define HASH_CHUNK    (1u * 1024u * 1024u)
+#define BOOT_FILE_MAX (1024 * MIB) /* kernel, initrd */
 
 /* Names in the store; hidden until the import is whole. */
 enum part {
@@ -251,18 +249,16 @@ check_disk_size(const struct import *im, uint64_t bytes, struct err *e)
 	return (0);
 }
 
+/* By qemu-img; `disk` bytes come of it. */
 static int
-from_qcow2(const struct import *im, int in, const void *head, size_t len, struct err *e)
+from_other(const struct import *im, int in, enum disk_format format, uint64_t disk, struct err *e)
 {
 	CLEANUP_FD int out = -1;
-	uint64_t disk;
 	int rc;
 
-	if ((rc = qcow2_check(head, len, &disk, e)) != 0)
-		return (err_ctx(e, "'%s'", im->file_path));
 	if ((rc = check_disk_size(im, disk, e)) != 0 ||
 	    (rc = make_part(im, PART_RAW, &out, e)) != 0 ||
-	    (rc = image_convert(in, out, disk, e)) != 0)
+	    (rc = image_convert(in, format, out, disk, e)) != 0)
 		return (rc);
 	if (ftruncate(out, (off_t)im->m.image.size) != 0 || fsync(out) != 0)
 		return (err_set(e, errno, "cannot write image %s", im->m.image.uuid));
@@ -270,17 +266,11 @@ from_qcow2(const struct import *im, int in, const void *head, size_t len, struct
 }
 
 static int
-from_raw(const struct import *im, int in, enum part p, const uint8_t *head, size_t len,
-    uint64_t size, struct err *e)
+from_raw(const struct import *im, int in, enum part p, uint64_t size, struct err *e)
 {
 	char from[PART_NAME_MAX], to[PART_NAME_MAX];
 	int rc;
 
-	if (len >= 16 && le64_get(head + 8) == ZFS_SEND_MAGIC)
-		return (err_say(e, EINVAL,
-		    "'%s' is a stream of zfs send, not a disk: import it into a zvol with zfs "
-		    "receive, copy that to a raw file",
-		    im->file_path));
 	if ((rc = check_disk_size(im, size, e)) != 0)
 		return (rc);
 	hidden_name(im, p, from);
@@ -312,11 +302,10 @@ unpack(const struct import *im, enum image_packed how, int *fd, uint64_t *size, 
 static int
 import_disk(const struct import *im, struct err *e)
 {
-	CLEANUP_FREE uint8_t *head = NULL;
 	CLEANUP_FD int fd = -1;
 	enum image_packed how;
-	uint64_t size;
-	size_t len;
+	enum disk_format format;
+	uint64_t size, disk;
 	int rc;
 
 	if ((rc = strcmp(im->file_path, "-") == 0
@@ -329,13 +318,11 @@ import_disk(const struct import *im, struct err *e)
 		how = image_packed_by_suffix(im->file_path);
 	if (how != IMAGE_PLAIN && (rc = unpack(im, how, &fd, &size, e)) != 0)
 		return (rc);
-	len = (size_t)MIN(size, QCOW2_HEAD_MAX);
-	if ((head = malloc(len)) == NULL || (rc = fd_pread_full(fd, head, len, 0)) != 0)
-		return (err_set(e, head == NULL ? ENOMEM : -rc, "cannot read '%s'", im->file_path));
-	if (qcow2_is(head, len))
-		return (from_qcow2(im, fd, head, len, e));
-	return (
-	    from_raw(im, fd, how != IMAGE_PLAIN ? PART_UNPACKED : PART_STAGE, head, len, size, e));
+	if ((rc = disk_format_probe(fd, size, &format, &disk, e)) != 0)
+		return (err_ctx(e, "'%s'", im->file_path));
+	if (format != DISK_RAW)
+		return (from_other(im, fd, format, disk, e));
+	return (from_raw(im, fd, how != IMAGE_PLAIN ? PART_UNPACKED : PART_STAGE, size, e));
 }
 
 /* A kernel or initrd, `name` beside the manifest. */

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +21,7 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
+#include "zone/rlimits.h"
 
 /* Descriptors in the child. */
 #define CHILD_IN   3
@@ -88,24 +88,15 @@ restrict_files(bool by_path)
 static int
 limit(uint64_t size)
 {
-	const struct {
-		int what;
-		rlim_t value;
-	} limits[] = {
+	const struct rlimit_cap caps[] = {
 		{ RLIMIT_CORE, 0 },
 		{ RLIMIT_NOFILE, 64 },
 		{ RLIMIT_FSIZE, size },
 		{ RLIMIT_AS, 4 * GIB }, /* address space: thread stacks are most of it */
 		{ RLIMIT_CPU, 3600 },
 	};
-	size_t i;
 
-	for (i = 0; i < NITEMS(limits); i++) {
-		struct rlimit r = { limits[i].value, limits[i].value };
-		if (setrlimit((__rlimit_resource_t)limits[i].what, &r) != 0)
-			return (-1);
-	}
-	return (0);
+	return (rlimits_lower(caps, NITEMS(caps)));
 }
 
 /* Without root there is nothing to give up but the way back. */

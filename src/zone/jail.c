@@ -43,7 +43,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -51,6 +50,7 @@
 
 #include "base/checked.h"
 #include "base/fd.h"
+#include "zone/rlimits.h"
 
 /* tests/jail shows what each layer is good for by a jail that is without it, and defines these. */
 #ifndef JAIL_WITH
@@ -291,10 +291,7 @@ stage_namespaces(int limit_fd[NITEMS(namespace_kinds)])
 static int
 stage_rlimits(const struct jail_spec *s)
 {
-	const struct {
-		int what;
-		rlim_t value;
-	} limits[] = {
+	const struct rlimit_cap caps[] = {
 		{ RLIMIT_CORE, 0 },
 		{ RLIMIT_NOFILE, 1024 },
 		{ RLIMIT_NPROC, s->threads },
@@ -307,18 +304,7 @@ stage_rlimits(const struct jail_spec *s)
 		{ RLIMIT_FSIZE, s->file_max != 0 ? s->file_max : RLIM_INFINITY },
 	};
 
-	for (size_t i = 0; JAIL_WITH(JAIL_LIMITS) && i < NITEMS(limits); i++) {
-		__rlimit_resource_t what = (__rlimit_resource_t)limits[i].what;
-		struct rlimit r;
-
-		if (getrlimit(what, &r) != 0)
-			return (-errno);
-		r.rlim_max = MIN(r.rlim_max, limits[i].value); /* lowered, never raised */
-		r.rlim_cur = r.rlim_max;
-		if (setrlimit(what, &r) != 0)
-			return (-errno);
-	}
-	return (0);
+	return (JAIL_WITH(JAIL_LIMITS) ? rlimits_lower(caps, NITEMS(caps)) : 0);
 }
 
 /*

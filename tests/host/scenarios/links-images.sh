@@ -79,6 +79,10 @@ for f in backed datafile; do
 	t_run "a $f qcow2 is refused" 1 imgadm import -m "$T/m.json" -f "$T/$f.qcow2"
 	t_like "and it says why" "$t_err" 'backing file|external data file'
 done
+printf '# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType="monolithicFlat"\nRW 131072 FLAT "%s" 0\n' \
+	"$T/secret" >"$T/named.vmdk"
+t_run "a vmdk that names a file of the host is refused" 1 imgadm import -m "$T/m.json" -f "$T/named.vmdk"
+t_like "and it says why" "$t_err" 'names other files'
 cp "$T/good.qcow2" "$T/broken.qcow2"
 dd if=/dev/zero of="$T/broken.qcow2" bs=1 seek=40 count=8 conv=notrunc status=none # the place of the L1 table
 printf '\377' | dd of="$T/broken.qcow2" bs=1 seek=40 conv=notrunc status=none

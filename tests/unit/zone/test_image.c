@@ -371,32 +371,74 @@ interrupted_import(void **state)
 	assert_int_equal(image_delete(UUID1, &e), 0);
 }
 
+/* Run qemu-img over files of the sandbox, named by %s twice. */
 static void
-import_qcow2(void **state)
+qemu_img(const char *fmt, const char *a, const char *b)
 {
-	char cmd[512];
+	char cmd[512], from[256], to[256];
+
+	(void)snprintf(from, sizeof(from), "%s", sandbox_path(a));
+	(void)snprintf(to, sizeof(to), "%s", sandbox_path(b));
+	(void)snprintf(cmd, sizeof(cmd), fmt, from, to);
+	assert_int_equal(system(cmd), 0); /* NOLINT: fixed commands */
+}
+
+/* Every format qemu-img writes that we take, each as another tool would have left it. */
+static void
+import_converted(void **state)
+{
+	static const char *const convert[] = { "qcow2", "vmdk", "vhdx", "vdi", "qcow2 -c",
+		"vmdk -o subformat=streamOptimized", "vhdx -o subformat=fixed" };
+	char fmt[128];
 	struct image img;
 
 	if (access("/usr/bin/qemu-img", X_OK) != 0)
 		skip();
 	write_disk("disk", 2);
-	(void)snprintf(cmd, sizeof(cmd), "/usr/bin/qemu-img convert -c -f raw -O qcow2 %s %s",
-	    sandbox_path("disk"), sandbox_path("disk.qcow2"));
-	assert_int_equal(system(cmd), 0); /* NOLINT: fixed command */
 	write_file("m.json", "{\"uuid\":\"" UUID1 "\"," BASIC "}");
-	if (image_import(sandbox_path("m.json"), sandbox_path("disk.qcow2"), &img, &e) != 0)
-		fail_msg("%s", e.text);
-	check_disk(img.path, 2 * MIB, 2 * MIB);
-	assert_int_equal(count_files("zones/images"), 2);
-	assert_int_equal(image_delete(UUID1, &e), 0);
+	for (size_t i = 0; i < NITEMS(convert); i++) {
+		(void)snprintf(
+		    fmt, sizeof(fmt), "/usr/bin/qemu-img convert -f raw -O %s %%s %%s", convert[i]);
+		qemu_img(fmt, "disk", "converted");
+		if (image_import(sandbox_path("m.json"), sandbox_path("converted"), &img, &e) != 0)
+			fail_msg("%s: %s", convert[i], e.text);
+		check_disk(img.path, 2 * MIB, 2 * MIB);
+		assert_int_equal(count_files("zones/images"), 2);
+		assert_int_equal(image_delete(UUID1, &e), 0);
+	}
+}
 
-	(void)snprintf(cmd, sizeof(cmd), "/usr/bin/qemu-img create -q -f qcow2 -b %s -F raw %s",
-	    sandbox_path("disk"), sandbox_path("backed.qcow2"));
-	assert_int_equal(system(cmd), 0); /* NOLINT: fixed command */
-	assert_int_equal(
-	    image_import(sandbox_path("m.json"), sandbox_path("backed.qcow2"), NULL, &e), -EINVAL);
-	assert_non_null(strstr(e.text, "backing file"));
-	assert_int_equal(count_files("zones/images"), 0);
+/* Files that lead to another one. */
+static void
+import_other_files(void **state)
+{
+	static const struct {
+		const char *command, *says;
+	} bad[] = {
+		{ "create -q -f qcow2 -b %s -F raw %s", "backing file" },
+		{ "create -q -f qcow2 -o data_file=%s.data,data_file_raw=on %s 2M",
+		    "external data file" },
+		{ "create -q -f vmdk -b %s.vmdk -F vmdk %s", "parent file" },
+		{ "convert -f raw -O vmdk -o subformat=monolithicFlat %s %s", "names other files" },
+		{ "convert -f raw -O vpc %s %s", "it is a VHD" },
+	};
+	char fmt[128];
+
+	if (access("/usr/bin/qemu-img", X_OK) != 0)
+		skip();
+	write_disk("disk", 2);
+	write_file("m.json", "{\"uuid\":\"" UUID1 "\"," BASIC "}");
+	qemu_img("/usr/bin/qemu-img convert -f raw -O vmdk %s %s", "disk", "disk.vmdk");
+	for (size_t i = 0; i < NITEMS(bad); i++) {
+		(void)unlink(sandbox_path("bad"));
+		(void)snprintf(fmt, sizeof(fmt), "/usr/bin/qemu-img %s", bad[i].command);
+		qemu_img(fmt, "disk", "bad");
+		assert_int_equal(
+		    image_import(sandbox_path("m.json"), sandbox_path("bad"), NULL, &e), -EINVAL);
+		if (strstr(e.text, bad[i].says) == NULL)
+			fail_msg("%s does not say '%s'", e.text, bad[i].says);
+		assert_int_equal(count_files("zones/images"), 0);
+	}
 }
 
 static void
@@ -551,7 +593,8 @@ main(void)
 		cmocka_unit_test(sha1_checked),
 		cmocka_unit_test(sha1_of_sparse),
 		cmocka_unit_test(interrupted_import),
-		cmocka_unit_test(import_qcow2),
+		cmocka_unit_test(import_converted),
+		cmocka_unit_test(import_other_files),
 		cmocka_unit_test(volumes),
 		cmocka_unit_test(volume_refusals),
 		cmocka_unit_test(volume_of_image),
