@@ -24,9 +24,12 @@ enum image_packed {
 	IMAGE_XZ,
 	IMAGE_ZSTD
 };
-/* As a manifest names it: "", "none", "gzip", "xz", "zstd"; else -EINVAL. By a file's name. */
+/* As a manifest names it: "", "none", "gzip", "xz", "zstd" (or "gz", "zst"); else -EINVAL. By a file's name. */
 int image_packed_by_name(const char *compression, enum image_packed *out);
 enum image_packed image_packed_by_suffix(const char *path);
+/* The name in a manifest; the end of a file's name, ".gz", or "". */
+const char *image_packed_name(enum image_packed how);
+const char *image_packed_suffix(enum image_packed how);
 
 /*
  * Copy what comes from `in`, a pipe or a file, to `out`, an empty file, where blocks of zeroes become
@@ -36,5 +39,7 @@ int image_stream(int in, int out, uint64_t max, uint64_t *size);
 /* The same with what the file `in` unpacks to. -EINVAL: more than max. */
 int image_unpack(
     int in, enum image_packed how, int out, uint64_t max, uint64_t *size, struct err *e);
+/* `in`, of `len` bytes, packed. */
+int image_pack(int in, enum image_packed how, int out, uint64_t len, uint64_t *size, struct err *e);
 
 #endif

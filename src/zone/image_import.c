@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <dirent.h>
 #include <libgen.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +18,13 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
+#include "base/progress.h"
 #include "zone/diskformat.h"
 #include "zone/image.h"
 #include "zone/image_convert.h"
 #include "zone/image_manifest.h"
 #include "zone/image_store.h"
+#include "zone/sha1.h"
 #include "zone/sparse.h"
 
 #define HASH_CHUNK    (1u * 1024u * 1024u)
@@ -106,7 +107,10 @@ stage_stream(const struct import *im, int *out, uint64_t *size, struct err *e)
 		return (err_say(e, EINVAL, "will not import from stdin when stdin is a tty"));
 	if ((rc = make_part(im, PART_STAGE, &fd, e)) != 0)
 		return (rc);
-	if ((rc = image_stream(STDIN_FILENO, fd, file_max(im), size)) != 0)
+	progress_start("reading", im->m.file_size != 0 ? im->m.file_size : im->m.image.size);
+	rc = image_stream(STDIN_FILENO, fd, file_max(im), size);
+	progress_end();
+	if (rc != 0)
 		return (rc == -EFBIG
 			? err_say(e, EINVAL,
 			      "standard input is larger than a disk of %llu MiB can be",
@@ -142,77 +146,14 @@ stage(const struct import *im, const char *path, enum part p, uint64_t max, int 
 			return (err_set(e, -rc, "cannot read '%s'", path));
 		if ((rc = space_check(fd, used, path, "the store of images", e)) != 0)
 			return (rc);
-		if ((rc = sparse_copy(in, fd, *size)) != 0)
+		progress_start("copying", *size);
+		rc = sparse_copy(in, fd, *size);
+		progress_end();
+		if (rc != 0)
 			return (err_set(e, -rc, "cannot copy '%s' to the store of images", path));
 	}
 	*out = fd_steal(&fd);
 	return (0);
-}
-
-/*
- * Take in bytes [from, to), which are data, or a hole (not read then: the kernel would fill memory
- * with zeroes).
- */
-static int
-hash_run(EVP_MD_CTX *ctx, int fd, uint64_t from, uint64_t to, bool hole, uint8_t *buf)
-{
-	size_t n;
-	int rc;
-
-	if (hole)
-		memset(buf, 0, HASH_CHUNK);
-	for (; from < to; from += n) {
-		if (interrupt_pending() != 0)
-			return (-EINTR);
-		n = (size_t)MIN(to - from, HASH_CHUNK);
-		if (!hole && (rc = fd_pread_full(fd, buf, n, (off_t)from)) != 0)
-			return (rc);
-		if (EVP_DigestUpdate(ctx, buf, n) != 1)
-			return (-EIO);
-	}
-	return (0);
-}
-
-static int
-hash_all(EVP_MD_CTX *ctx, int fd, uint64_t size, uint8_t *buf)
-{
-	uint64_t off = 0, to;
-	off_t data, hole;
-	int rc = 0;
-
-	while (off < size && rc == 0) {
-		data = lseek(fd, (off_t)off, SEEK_DATA);
-		to = data < 0 ? size : MIN((uint64_t)data, size);
-		if (data < 0 && errno != ENXIO)
-			return (hash_run(ctx, fd, off, size, false, buf)); /* it cannot tell */
-		if ((rc = hash_run(ctx, fd, off, to, true, buf)) != 0 || to == size)
-			break;
-		off = to;
-		hole = lseek(fd, (off_t)off, SEEK_HOLE);
-		to = hole < 0 ? size : MIN((uint64_t)hole, size);
-		rc = hash_run(ctx, fd, off, to, false, buf);
-		off = to;
-	}
-	return (rc);
-}
-
-static int
-hash(int fd, uint64_t size, char out[SHA1_TEXT_LEN + 1])
-{
-	CLEANUP_FREE uint8_t *buf = malloc(HASH_CHUNK);
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	size_t i;
-	int rc = -ENOMEM;
-
-	if (buf != NULL && ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha1(), NULL) == 1)
-		rc = hash_all(ctx, fd, size, buf);
-	if (rc == 0 && EVP_DigestFinal_ex(ctx, digest, NULL) != 1)
-		rc = -EIO;
-	EVP_MD_CTX_free(ctx);
-	for (i = 0; rc == 0 && i < SHA1_TEXT_LEN / 2; i++)
-		(void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
-	return (rc);
 }
 
 /* The file is the one that the manifest speaks of. */
@@ -227,7 +168,10 @@ check_file(const struct import *im, int fd, uint64_t size, struct err *e)
 		    im->file_path, (unsigned long long)size, (unsigned long long)im->m.file_size));
 	if (im->m.sha1[0] == '\0')
 		return (0);
-	if ((rc = hash(fd, size, sha1)) != 0)
+	progress_start("checking", size);
+	rc = sha1_of_file(fd, size, sha1);
+	progress_end();
+	if (rc != 0)
 		return (err_set(e, -rc, "cannot take the sha1 of '%s'", im->file_path));
 	if (strcmp(sha1, im->m.sha1) != 0)
 		return (err_say(e, EINVAL,
@@ -290,7 +234,10 @@ unpack(const struct import *im, enum image_packed how, int *fd, uint64_t *size, 
 
 	if ((rc = make_part(im, PART_UNPACKED, &out, e)) != 0)
 		return (rc);
-	if ((rc = image_unpack(*fd, how, out, file_max(im), size, e)) == 0 && *size == 0)
+	progress_start("unpacking", im->m.image.size);
+	rc = image_unpack(*fd, how, out, file_max(im), size, e);
+	progress_end();
+	if (rc == 0 && *size == 0)
 		rc = err_say(e, EINVAL, "nothing is in it");
 	fd_close(fd);
 	*fd = out;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/landlock.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,11 +22,15 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
+#include "base/progress.h"
 #include "zone/rlimits.h"
+#include "zone/sparse.h"
 
 /* Descriptors in the child. */
 #define CHILD_IN   3
 #define CHILD_OUT  4
+
+#define TICK_MS    200 /* between looks at how far it is */
 
 #define FILE_READ  LANDLOCK_ACCESS_FS_READ_FILE
 #define FILE_WRITE LANDLOCK_ACCESS_FS_WRITE_FILE
@@ -86,14 +91,14 @@ restrict_files(bool by_path)
 }
 
 static int
-limit(uint64_t size)
+limit(const struct image_job *job)
 {
 	const struct rlimit_cap caps[] = {
 		{ RLIMIT_CORE, 0 },
 		{ RLIMIT_NOFILE, 64 },
-		{ RLIMIT_FSIZE, size },
+		{ RLIMIT_FSIZE, job->size },
 		{ RLIMIT_AS, 4 * GIB }, /* address space: thread stacks are most of it */
-		{ RLIMIT_CPU, 3600 },
+		{ RLIMIT_CPU, job->cpu_seconds != 0 ? job->cpu_seconds : 3600 },
 	};
 
 	return (rlimits_lower(caps, NITEMS(caps)));
@@ -130,8 +135,8 @@ child(const struct image_job *job, int err)
 	    close_range(job->by_path ? CHILD_OUT + 1 : CHILD_IN, ~0u, 0) != 0)
 		_exit(127);
 	/* The death signal comes after the change of uid, which would clear it. */
-	if (limit(job->size) != 0 || drop_privilege() != 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || restrict_files(job->by_path) != 0) {
+	if (limit(job) != 0 || drop_privilege() != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
+	    restrict_files(job->by_path) != 0) {
 		(void)!write(2, failed, sizeof(failed) - 1);
 		_exit(127);
 	}
@@ -139,20 +144,38 @@ child(const struct image_job *job, int err)
 	_exit(errno == ENOENT ? 126 : 127);
 }
 
+/* How far a conversion is: what it has written, as far as that takes room. */
+static void
+tell_progress(const struct image_job *job)
+{
+	uint64_t bytes;
+
+	if (job->by_path && sparse_allocated(job->out, &bytes) == 0)
+		progress_at(bytes);
+}
+
 /* What it says on stderr, first line; the rest is read and dropped. */
 static void
-read_words(int fd, pid_t from, char *out, size_t size)
+read_words(const struct image_job *job, char *out, size_t size)
 {
+	struct pollfd pfd = { .fd = job->words, .events = POLLIN };
 	char scrap[256];
 	size_t len = 0;
 	ssize_t n;
 
-	while ((n = len + 1 < size ? read(fd, out + len, size - 1 - len)
-				   : read(fd, scrap, sizeof(scrap))) != 0) {
-		if (n < 0 && errno != EINTR)
+	for (;;) {
+		n = poll(&pfd, 1, TICK_MS);
+		if (n > 0)
+			n = len + 1 < size ? read(job->words, out + len, size - 1 - len)
+					   : read(job->words, scrap, sizeof(scrap));
+		else if (n == 0) {
+			tell_progress(job);
+			continue;
+		}
+		if (n == 0 || (n < 0 && errno != EINTR))
 			break;
 		if (n < 0 && interrupt_pending() != 0)
-			(void)kill(from, SIGKILL);
+			(void)kill(job->pid, SIGKILL);
 		if (n > 0 && len + 1 < size)
 			len += (size_t)n;
 	}
@@ -183,7 +206,7 @@ image_job_end(struct image_job *job, struct err *e)
 	char words[512];
 	int status;
 
-	read_words(job->words, job->pid, words, sizeof(words));
+	read_words(job, words, sizeof(words));
 	fd_close(&job->words);
 	while (waitpid(job->pid, &status, 0) < 0 && errno == EINTR)
 		continue;

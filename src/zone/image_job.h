@@ -24,7 +24,8 @@ struct image_job {
 	int in, out;
 	/* It opens them as /proc/self/fd/3 and 4, and they are files of IMAGE_JOB_UID's; else stdin, stdout. */
 	bool by_path;
-	uint64_t size; /* bytes that it may write to a file */
+	uint64_t size;        /* bytes that it may write to a file */
+	unsigned cpu_seconds; /* that it may use; 0: an hour */
 	/* Filled in by start. */
 	pid_t pid;
 	int words;
@@ -32,7 +33,7 @@ struct image_job {
 
 /* 0 or -errno. Then it runs until image_job_end. */
 int image_job_start(struct image_job *job, struct err *e);
-/* Wait for its end, which an interrupt brings about. 0, or -errno with its own words. */
+/* Wait for its end, which an interrupt brings about. 0, or -errno with its own words. Progress of a conversion is told (progress.h). */
 int image_job_end(struct image_job *job, struct err *e);
 
 #endif

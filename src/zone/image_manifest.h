@@ -6,9 +6,9 @@
 #define ZHYVE_ZONE_IMAGE_MANIFEST_H
 
 #include "zone/image.h"
+#include "zone/sha1.h"
 
 #define IMAGE_MANIFEST_MAX (256u * 1024u) /* bytes of one that is taken */
-#define SHA1_TEXT_LEN      40
 
 struct image_manifest {
 	struct image image;           /* path empty; kernel, initrd: the names in the tags */

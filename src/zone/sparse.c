@@ -15,6 +15,7 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "base/interrupt.h"
+#include "base/progress.h"
 
 #define COPY_CHUNK   (1u * 1024u * 1024u)
 #define KERNEL_CHUNK (64u * 1024u * 1024u) /* at a time, so that interrupts are noticed */
@@ -73,6 +74,7 @@ copy_by_hand(int in, int out, uint64_t off, uint64_t end)
 		if ((rc = sparse_write(out, buf, (size_t)n, off)) != 0)
 			return (rc);
 		off += (uint64_t)n;
+		progress_at(off);
 	}
 	return (0);
 }
@@ -95,6 +97,7 @@ copy_run(int in, int out, uint64_t off, uint64_t end)
 			return (-errno);
 		if (n <= 0) /* not between these filesystems, or not by this kernel */
 			return (copy_by_hand(in, out, (uint64_t)from, end));
+		progress_at((uint64_t)from);
 	}
 	return (0);
 }

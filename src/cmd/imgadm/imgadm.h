@@ -6,10 +6,12 @@
 #define ZHYVE_CMD_IMGADM_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/err.h"
 #include "cmd/common/subcommand.h"
 #include "zone/image.h"
+#include "zone/image_convert.h"
 
 enum {
 	EXIT_OK = 0,
@@ -20,7 +22,8 @@ enum {
 #define POOL "zones" /* the only one there is */
 
 /* The subcommands. */
-command_fn imgadm_delete, imgadm_get, imgadm_import, imgadm_list, imgadm_pool, imgadm_show;
+command_fn imgadm_avail, imgadm_create, imgadm_delete, imgadm_export, imgadm_get, imgadm_import,
+    imgadm_list, imgadm_pool, imgadm_show;
 
 /* "imgadm SUBCOMMAND: error (CODE): TEXT" on stderr; returns EXIT_ERROR. */
 int fail(const char *code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -32,12 +35,21 @@ int fail_with(const struct err *e);
  * in `uuid`). 0 or an exit status, told.
  */
 int take_uuid(int argc, char **argv, char uuid[UUID_TEXT_LEN + 1]);
+/* The operand alone, at argv[optind]; at most `more` others follow it. */
+int take_uuid_operand(int argc, char **argv, int more, char uuid[UUID_TEXT_LEN + 1]);
 /* -P: 0 or an exit status, told. */
 int take_pool(const char *name);
 /* The text of a stored manifest, to be freed. 0 or an exit status, told. */
 int load_text(const char *uuid, char **out);
 /* A stored manifest; the caller's reference. 0 or an exit status, told. */
 int load_manifest(const char *uuid, json_t **out);
+/* What create and export have in common: -c, -o, -q. One option; 0 or an exit status, told. */
+struct output {
+	enum image_packed packed;
+	const char *where; /* folder, or begin of the files' names */
+	bool quiet;
+};
+int take_output(int option, struct output *out);
 /* Print JSON as imgadm does. */
 void print_json(const json_t *j);
 

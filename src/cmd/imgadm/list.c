@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * imgadm list: a table (UUID NAME VERSION OS TYPE PUB), fields for programs (-p) or JSON (-j).
+ * imgadm list, the images of this host, and avail, those of a folder: a table (UUID NAME VERSION OS TYPE
+ * PUB), fields for programs (-p) or JSON (-j).
  * Columns are as wide as what stands in them; what is missing is "-", and nothing with -p.
  */
 #include <errno.h>
@@ -13,6 +14,8 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "cmd/imgadm/imgadm.h"
+#include "zone/image_folder.h"
+#include "zone/paths.h"
 #include "zone/usage.h"
 
 #define FIELDS_MAX     16
@@ -193,17 +196,21 @@ print_all_json(const struct image *list, size_t n)
 
 struct options {
 	bool header, json, parseable;
+	const char *folder; /* avail only */
 	struct columns cols;
 };
 
 static int
-take_options(struct options *o, int argc, char **argv)
+take_options(struct options *o, const char *letters, int argc, char **argv)
 {
 	const char *output = DEFAULT_OUTPUT, *sort = DEFAULT_SORT;
 	int c, rc;
 
-	while ((c = getopt(argc, argv, "+Hjo:ps:")) != -1) {
+	while ((c = getopt(argc, argv, letters)) != -1) {
 		switch (c) {
+		case 'd':
+			o->folder = optarg;
+			break;
 		case 'H':
 			o->header = false;
 			break;
@@ -230,25 +237,77 @@ take_options(struct options *o, int argc, char **argv)
 	return (take_fields(sort, true, &sort_keys));
 }
 
+static void
+print_text(const struct options *o, const struct image *list, size_t n)
+{
+	for (size_t i = 0; o->parseable && i < n; i++)
+		print_parseable(&o->cols, &list[i]);
+	if (!o->parseable)
+		print_table(&o->cols, list, n, o->header);
+}
+
 int
 imgadm_list(int argc, char **argv)
 {
 	CLEANUP_FREE struct image *list = NULL;
 	struct options o = { .header = true };
 	struct err e;
-	size_t i, n;
+	size_t n;
 	int rc;
 
-	if ((rc = take_options(&o, argc, argv)) != 0)
+	if ((rc = take_options(&o, "+Hjo:ps:", argc, argv)) != 0)
 		return (rc);
 	if (image_list(&list, &n, &e) != 0)
 		return (fail_with(&e));
 	qsort(list, n, sizeof(*list), compare);
 	if (o.json)
 		return (print_all_json(list, n));
-	for (i = 0; o.parseable && i < n; i++)
-		print_parseable(&o.cols, &list[i]);
-	if (!o.parseable)
-		print_table(&o.cols, list, n, o.header);
+	print_text(&o, list, n);
+	return (EXIT_OK);
+}
+
+/* The manifests of a folder, as -j prints them. */
+static int
+print_available_json(const struct image_available *list, size_t n)
+{
+	json_t *all = json_array(), *manifest;
+
+	for (size_t i = 0; i < n; i++) {
+		manifest = json_load_file(list[i].manifest, JSON_REJECT_DUPLICATES, NULL);
+		if (manifest != NULL)
+			(void)json_array_append_new(all,
+			    json_pack(
+				"{s:o,s:s}", "manifest", manifest, "path", list[i].image.path));
+	}
+	print_json(all);
+	json_decref(all);
+	return (EXIT_OK);
+}
+
+int
+imgadm_avail(int argc, char **argv)
+{
+	CLEANUP_FREE struct image_available *list = NULL;
+	CLEANUP_FREE struct image *images = NULL;
+	struct options o = { .header = true };
+	char path[PATH_MAX];
+	struct err e;
+	size_t n;
+	int rc;
+
+	if ((rc = take_options(&o, "+Hd:jo:ps:", argc, argv)) != 0)
+		return (rc);
+	if (o.folder == NULL)
+		o.folder = path_zones(path, "%s", IMAGE_FOLDER);
+	if (image_folder_list(o.folder, &list, &n, &e) != 0)
+		return (fail_with(&e));
+	qsort(list, n, sizeof(*list), compare); /* each begins with its image */
+	if (o.json)
+		return (print_available_json(list, n));
+	if ((images = calloc(n + 1, sizeof(*images))) == NULL)
+		return (fail("InternalError", "out of memory"));
+	for (size_t i = 0; i < n; i++)
+		images[i] = list[i].image;
+	print_text(&o, images, n);
 	return (EXIT_OK);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * imgadm: the images of this host. SmartOS's command, of which it has what needs no image server:
- * import (of a file with its manifest), list, get, show, delete, and pool. Errors are "imgadm SUBCOMMAND:
+ * import (of a file with its manifest), avail (in a folder), create, export, list, get, show, delete, and
+ * pool. Errors are "imgadm SUBCOMMAND:
  * error (CODE): TEXT" on stderr, with exit status 1, or 3 for an image that is not installed. Runs
  * as root.
  */
@@ -16,8 +17,10 @@
 #include "cmd/imgadm/imgadm.h"
 
 static const struct subcommand commands[] = {
-	{ "import", imgadm_import, "import [-q] [-P POOL] -m MANIFEST -f FILE",
-	    "Import an image from a file." },
+	{ "avail", imgadm_avail, "avail [-H | -p | -j] [-d FOLDER] [-o FIELD,...] [-s FIELD,...]",
+	    "List the images of a folder." },
+	{ "import", imgadm_import, "import [-q] [-P POOL] {-m MANIFEST -f FILE | [-d FOLDER] UUID}",
+	    "Import an image." },
 	{ "install", imgadm_import, NULL, NULL },
 	{ "list", imgadm_list, "list [-H | -p | -j] [-o FIELD,...] [-s FIELD,...]",
 	    "List the images." },
@@ -26,6 +29,11 @@ static const struct subcommand commands[] = {
 	{ "show", imgadm_show, "show UUID", "Show an image's manifest." },
 	{ "delete", imgadm_delete, "delete [-P POOL] UUID", "Delete an image." },
 	{ "destroy", imgadm_delete, NULL, NULL },
+	{ "create", imgadm_create,
+	    "create [-q] [-c PACKING] [-m MANIFEST] [-o PATH] VM [FIELD=VALUE...]",
+	    "Make an image of a stopped VM's disk." },
+	{ "export", imgadm_export, "export [-q] [-c PACKING] [-o PATH] UUID",
+	    "Write an image to files." },
 	{ "pool", imgadm_pool, "pool list [-H | -p]", "Show the pool: driver, room, health." },
 };
 
@@ -40,7 +48,7 @@ print_help(void)
 	for (i = 0; i < NITEMS(commands); i++) {
 		if (commands[i].synopsis != NULL)
 			(void)printf(
-			    "    imgadm %-55s %s\n", commands[i].synopsis, commands[i].text);
+			    "    imgadm %s\n        %s\n", commands[i].synopsis, commands[i].text);
 	}
 	return (EXIT_OK);
 }
@@ -97,7 +105,6 @@ take_pool(const char *name)
 int
 take_uuid(int argc, char **argv, char uuid[UUID_TEXT_LEN + 1])
 {
-	uint8_t bytes[16];
 	int c, rc;
 
 	while ((c = getopt(argc, argv, "+P:")) != -1) {
@@ -106,13 +113,41 @@ take_uuid(int argc, char **argv, char uuid[UUID_TEXT_LEN + 1])
 		if ((rc = take_pool(optarg)) != 0)
 			return (rc);
 	}
-	if (argc - optind != 1)
+	return (take_uuid_operand(argc, argv, 0, uuid));
+}
+
+int
+take_uuid_operand(int argc, char **argv, int more, char uuid[UUID_TEXT_LEN + 1])
+{
+	uint8_t bytes[16];
+
+	if (argc - optind < 1 || argc - optind > 1 + more)
 		return (fail(
 		    "Usage", "incorrect number of args (%d), one UUID is wanted", argc - optind));
 	if (parse_uuid(argv[optind], bytes) != 0)
 		return (fail("InvalidUUID", "invalid uuid: \"%s\"", argv[optind]));
 	format_uuid(bytes, uuid);
 	return (0);
+}
+
+int
+take_output(int option, struct output *out)
+{
+	switch (option) {
+	case 'c':
+		if (image_packed_by_name(optarg, &out->packed) != 0)
+			return (
+			    fail("Usage", "-c: \"%s\" is none of none, gzip, xz, zstd", optarg));
+		return (0);
+	case 'o':
+		out->where = optarg;
+		return (0);
+	case 'q':
+		out->quiet = true;
+		return (0);
+	default:
+		return (fail("UnknownOption", "unknown option: \"-%c\"", optopt));
+	}
 }
 
 int

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <limits.h>
 
 #include "../zone/sandbox.h"
 #include "tool.h"
@@ -183,6 +184,127 @@ hostile(void **state)
 	assert_int_equal(RUN("delete", UUID), 3);
 }
 
+/* An image goes to files and comes back, in each packing. */
+static void
+carried(void **state)
+{
+	static const char *const packing[] = { "none", "gzip", "xz", "zst" };
+	char folder[PATH_MAX / 2], file[PATH_MAX];
+
+	(void)snprintf(folder, sizeof(folder), "%s", sandbox_path("zones/avail"));
+	(void)snprintf(
+	    file, sizeof(file), "%s", sandbox_path("zones/avail/debian-12-20261122.json"));
+	assert_int_equal(RUN("avail"), 1);
+	assert_non_null(strstr(tool_err, "cannot read the folder '"));
+	assert_int_equal(mkdir(folder, 0755), 0);
+	assert_int_equal(RUN("avail", "-H"), 0);
+	assert_string_equal(tool_out, "");
+	write_inputs();
+	assert_int_equal(
+	    RUN("import", "-m", sandbox_path("m.json"), "-f", sandbox_path("disk")), 0);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(RUN("export", "-c", packing[i], "-o", folder, UUID), 0);
+		assert_non_null(
+		    strstr(tool_out, "Exported image " UUID " (debian-12@20261122) to "));
+		assert_string_equal(tool_err, ""); /* no terminal, no progress */
+		assert_int_equal(RUN("export", "-c", packing[i], "-o", folder, UUID), 1);
+		assert_non_null(strstr(tool_err, "is there already"));
+		assert_int_equal(RUN("delete", UUID), 0);
+		assert_int_equal(RUN("avail", "-p"), 0);
+		assert_string_equal(tool_out, UUID ":debian-12:20261122:linux:zvol:2026-11-22\n");
+		assert_int_equal(RUN("avail", "-j", "-d", folder), 0);
+		assert_non_null(strstr(tool_out, "\"sha1\": \""));
+		if (RUN("import", UUID) != 0)
+			fail_msg("%s: %s", packing[i], tool_err);
+		assert_int_equal(unlink(file), 0);
+		assert_int_equal(RUN("import", UUID), 1); /* there is no manifest of it any more */
+		(void)snprintf(file, sizeof(file), "%s/debian-12-20261122.raw%s", folder,
+		    i == 0       ? ""
+			: i == 1 ? ".gz"
+			: i == 2 ? ".xz"
+				 : ".zst");
+		assert_int_equal(unlink(file), 0);
+		(void)snprintf(file, sizeof(file), "%s/debian-12-20261122.json", folder);
+	}
+	assert_int_equal(rmdir(folder), 0); /* nothing hidden is left */
+	assert_int_equal(RUN("export", "-c", "rar", UUID), 1);
+	assert_int_equal(RUN("export", "-o", sandbox_path("nosuch/x"), UUID), 1);
+	assert_int_equal(RUN("delete", UUID), 0);
+	assert_int_equal(RUN("export", UUID), 3);
+}
+
+/* A VM whose disk is of the image UUID, with something written to it. */
+static void
+make_vm(const char *vm)
+{
+	struct zconf *c = zconf_new("z1");
+	struct zdevice *d;
+	struct err e;
+	FILE *f;
+
+	assert_non_null(c);
+	c->brand = strdup("bhyve");
+	c->zonepath = strdup(sandbox_path("zones/z1"));
+	(void)snprintf(c->uuid, sizeof(c->uuid), "%s", vm);
+	c->state = ZONE_STATE_INSTALLED;
+	assert_non_null(d = zconf_device_add(c));
+	d->match = strdup(sandbox_path("zones/z1/disk0.raw"));
+	assert_int_equal(zprop_set(&d->prop, &d->nprop, "image-uuid", UUID), 0);
+	assert_int_equal(zprop_set(&d->prop, &d->nprop, "boot", "true"), 0);
+	assert_int_equal(zconf_attr_set(c, "bootrom", ZATTR_STRING, "uefi"), 0);
+	assert_int_equal(zconf_store(c, &e), 0);
+	zconf_free(c);
+	assert_int_equal(mkdir(sandbox_path("zones/z1"), 0700), 0);
+	assert_non_null(f = fopen(sandbox_path("zones/z1/disk0.raw"), "we"));
+	(void)fputs("of the guest", f);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(truncate(sandbox_path("zones/z1/disk0.raw"), 3 * 1048576 + 512), 0);
+}
+
+#define VM "8f1e1f5a-0b7e-4d8e-9a52-1c0c6a1f00aa"
+
+static void
+created(void **state)
+{
+	char prefix[PATH_MAX], json[PATH_MAX + 8], raw[PATH_MAX + 8];
+	struct err e;
+
+	(void)snprintf(prefix, sizeof(prefix), "%s", sandbox_path("mine"));
+	(void)snprintf(json, sizeof(json), "%s.json", prefix);
+	(void)snprintf(raw, sizeof(raw), "%s.raw", prefix);
+	assert_int_equal(RUN("create", VM), 1);
+	assert_non_null(strstr(tool_err, "error (VmNotFound): vm not found: \"" VM "\""));
+	write_inputs();
+	assert_int_equal(
+	    RUN("import", "-m", sandbox_path("m.json"), "-f", sandbox_path("disk")), 0);
+	make_vm(VM);
+	assert_int_equal(RUN("create", "-o", prefix, VM), 1);
+	assert_non_null(strstr(tool_err,
+	    "error (ManifestValidation): invalid manifest: name (missing), version (missing)"));
+	assert_int_equal(access(raw, F_OK), -1);
+	assert_int_equal(RUN("create", "-o", prefix, VM, "name"), 1);
+	assert_non_null(strstr(tool_err, "not FIELD=VALUE"));
+	assert_int_equal(RUN("create", "-q", "-o", prefix, VM, "name=mine", "version=7",
+			     "requirements.min_ram=512", "tags.role=web"),
+	    0);
+	assert_string_equal(tool_out, "");
+	assert_string_equal(tool_err, "");
+	assert_int_equal(RUN("import", "-m", json, "-f", raw), 0);
+	assert_non_null(strstr(tool_out, "(mine@7)"));
+	assert_int_equal(RUN("list", "-H", "-o", "name,version,os,image_size"), 0);
+	assert_non_null(strstr(tool_out, "mine       7         linux  4\n"));
+	assert_int_equal(RUN("list", "-j"), 0);
+	assert_non_null(strstr(tool_out, "\"bootrom\": \"uefi\""));
+	assert_non_null(strstr(tool_out, "\"min_ram\": 512"));
+	assert_non_null(strstr(tool_out, "\"role\": \"web\""));
+	assert_non_null(strstr(tool_out, "\"version\": \"7\""));
+	assert_int_equal(RUN("create", "-o", prefix, VM, "name=mine", "version=7"), 1);
+	assert_non_null(strstr(tool_err, "is there already"));
+	assert_int_equal(unlink(sandbox_path("zones/z1/disk0.raw")), 0);
+	assert_int_equal(rmdir(sandbox_path("zones/z1")), 0);
+	assert_int_equal(zconf_delete("z1", &e), 0);
+}
+
 int
 main(void)
 {
@@ -193,6 +315,8 @@ main(void)
 		cmocka_unit_test(life),
 		cmocka_unit_test(in_use),
 		cmocka_unit_test(hostile),
+		cmocka_unit_test(carried),
+		cmocka_unit_test(created),
 	};
 
 	return (cmocka_run_group_tests(tests, sandbox_make, sandbox_remove));
