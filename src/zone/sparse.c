@@ -3,7 +3,6 @@
 #include "zone/sparse.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +20,8 @@
 #define KERNEL_CHUNK (64u * 1024u * 1024u) /* at a time, so that interrupts are noticed */
 #define ZERO_BLOCK   4096u
 
-static bool
-is_zero(const uint8_t *p, size_t len)
+bool
+sparse_zero(const uint8_t *p, size_t len)
 {
 	return (len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0));
 }
@@ -35,13 +34,13 @@ sparse_write(int out, const uint8_t *buf, size_t len, uint64_t off)
 
 	while (from < len) {
 		n = MIN(ZERO_BLOCK, len - from);
-		if (is_zero(buf + from, n)) {
+		if (sparse_zero(buf + from, n)) {
 			from += n;
 			continue;
 		}
 		for (to = from + n; to < len; to += n) {
 			n = MIN(ZERO_BLOCK, len - to);
-			if (is_zero(buf + to, n))
+			if (sparse_zero(buf + to, n))
 				break;
 		}
 		if ((rc = fd_pwrite_full(out, buf + from, to - from, (off_t)(off + from))) != 0)

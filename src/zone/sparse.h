@@ -5,6 +5,7 @@
 #ifndef ZHYVE_ZONE_SPARSE_H
 #define ZHYVE_ZONE_SPARSE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,8 @@ int file_share(int in, int out);
  */
 int sparse_copy(int in, int out, uint64_t size);
 
+/* Is it nothing but zeroes? */
+bool sparse_zero(const uint8_t *p, size_t len);
 /* Write to `out` at `off` what is not zero of `buf`, by blocks of 4 KiB. 0 or -errno. */
 int sparse_write(int out, const uint8_t *buf, size_t len, uint64_t off);
 

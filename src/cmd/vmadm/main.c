@@ -16,13 +16,14 @@
 #include "cmd/vmadm/vmadm.h"
 
 static const struct subcommand *const groups[] = { create_commands, update_commands,
-	delete_commands, control_commands, snapshot_commands, info_commands, query_commands };
+	delete_commands, control_commands, snapshot_commands, carry_commands, info_commands,
+	query_commands };
 
 /*
  * SmartOS's subcommands that are not built yet: known, so that they are not taken for a typing
  * error.
  */
-static const char *const later[] = { "send", "receive", "recv", "install", "events" };
+static const char *const later[] = { "install", "events" };
 
 static void
 usage(FILE *f)

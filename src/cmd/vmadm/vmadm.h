@@ -34,6 +34,7 @@ extern const struct subcommand delete_commands[];  /* delete */
 extern const struct subcommand control_commands[]; /* start, stop, reboot, kill, sysrq, console */
 extern const struct subcommand
     snapshot_commands[]; /* create-, rollback-, delete-snapshot, reprovision */
+extern const struct subcommand carry_commands[]; /* send, receive */
 extern const struct subcommand info_commands[];  /* info */
 extern const struct subcommand query_commands[]; /* get, list, lookup */
 

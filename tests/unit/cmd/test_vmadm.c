@@ -140,8 +140,8 @@ test_usage(void **state)
 static void
 test_not_yet(void **state)
 {
-	assert_int_equal(RUN("send", UUID1), 1);
-	expect_err("\"send\" is not available in this version of zhyve.\n");
+	assert_int_equal(RUN("install", UUID1), 1);
+	expect_err("\"install\" is not available in this version of zhyve.\n");
 	assert_int_equal(RUN("events"), 1);
 }
 

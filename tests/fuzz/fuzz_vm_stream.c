@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What vmadm receive reads: records with any header and content, the description of the VM among them. Checksums
+ * are not minded here, as whoever forges a stream can compute them; what is handed out keeps what vmstream.h
+ * promises.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "fuzz.h"
+#include "zone/vmstream.h"
+
+struct input {
+	const uint8_t *data;
+	size_t len;
+};
+
+static int
+take(void *arg, void *buf, size_t len)
+{
+	struct input *in = arg;
+
+	if (len > in->len)
+		return (-EPIPE);
+	memcpy(buf, in->data, len);
+	in->data += len;
+	in->len -= len;
+	return (0);
+}
+
+static void
+check(const struct vmstream *s, const struct vmstream_record *r)
+{
+	if (r->type == VMSTREAM_DATA &&
+	    (r->disk >= s->head->zone->ndevice ||
+		!range_ok(r->offset, r->len, s->head->size[r->disk])))
+		abort();
+	if (r->type == VMSTREAM_FILE &&
+	    (strchr((char *)s->payload, '/') != NULL || s->payload[0] == '.' ||
+		strlen((char *)s->payload) >= r->len))
+		abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = { data, size };
+	struct vmstream s = { .read = take, .arg = &in, .unchecked = true };
+	struct vmstream_head head = { .zone = NULL };
+	struct vmstream_record r;
+	struct vmstream_point point;
+	struct err e = { 0 };
+	char text[VMSTREAM_TOKEN_MAX + 8];
+
+	(void)snprintf(
+	    text, sizeof(text), "%.*s", (int)MIN(size, sizeof(text) - 1), (const char *)data);
+	(void)vmstream_token_parse(text, &point);
+	while (vmstream_read(&s, &r, &e) == 0) {
+		if (r.type == VMSTREAM_HEAD) {
+			if (vmstream_head_parse((char *)s.payload, r.len, &head, &e) != 0)
+				break;
+			s.head = &head;
+		}
+		check(&s, &r);
+	}
+	if (!s.ended && e.text[0] == '\0')
+		abort(); /* it stopped without a word */
+	vmstream_free(&s);
+	zconf_free(head.zone);
+	return (0);
+}
