@@ -26,7 +26,12 @@ struct image {
 	char kernel[PATH_MAX]; /* "": none */
 	char initrd[PATH_MAX];
 	char cmdline[1024];
-	char bootrom[16]; /* requirements.bootrom: "uefi", "bios", or "" */
+	char bootrom[16];          /* requirements.bootrom: "uefi", "bios", or "" */
+	char brand[16];            /* requirements.brand, "": any */
+	char datasource[16];       /* tag org.smartos:cloudinit_datasource, "": none */
+	uint64_t min_ram, max_ram; /* requirements, MiB; 0: any */
+	unsigned networks;         /* requirements.networks: how many */
+	bool ssh_key;              /* requirements.ssh_key */
 };
 
 /* -ENOENT with a message that names the image. */

@@ -165,12 +165,28 @@ take_tags(const json_t *root, struct image *img, struct faults *f)
 	}
 	take_file_tag(tags, "org.zhyve:kernel", img->kernel, sizeof(img->kernel), f);
 	take_file_tag(tags, "org.zhyve:initrd", img->initrd, sizeof(img->initrd), f);
+	take_string(tags, "org.smartos:cloudinit_datasource", true, img->datasource,
+	    sizeof(img->datasource), f);
 	take_string(tags, "org.zhyve:cmdline", true, img->cmdline, sizeof(img->cmdline), f);
 	if (img->initrd[0] != '\0' && img->kernel[0] == '\0')
 		fault(f, "tags.org.zhyve:initrd (without org.zhyve:kernel)");
 }
 
-/* Which boot ROM the content wants; the other requirements are for others. */
+/* A number of MiB; 0 when it is not there. */
+static uint64_t
+take_mib(const json_t *o, const char *key, struct faults *f)
+{
+	const json_t *v = json_object_get(o, key);
+
+	if (v == NULL ||
+	    (json_is_integer(v) && json_integer_value(v) >= 0 &&
+		(uint64_t)json_integer_value(v) <= IMAGE_MIB_MAX))
+		return ((uint64_t)json_integer_value(v));
+	fault(f, "requirements.%s (not a number of MiB)", key);
+	return (0);
+}
+
+/* What the content wants of a VM. min_platform and max_platform are SmartOS's releases, and no concern here. */
 static void
 take_requirements(const json_t *root, struct image *img, struct faults *f)
 {
@@ -178,6 +194,11 @@ take_requirements(const json_t *root, struct image *img, struct faults *f)
 
 	if (!json_is_object(requirements))
 		return;
+	take_string(requirements, "brand", true, img->brand, sizeof(img->brand), f);
+	img->min_ram = take_mib(requirements, "min_ram", f);
+	img->max_ram = take_mib(requirements, "max_ram", f);
+	img->networks = (unsigned)json_array_size(json_object_get(requirements, "networks"));
+	img->ssh_key = json_is_true(json_object_get(requirements, "ssh_key"));
 	take_string(requirements, "bootrom", true, img->bootrom, sizeof(img->bootrom), f);
 	if (img->bootrom[0] != '\0' && strcmp(img->bootrom, "uefi") != 0 &&
 	    strcmp(img->bootrom, "bios") != 0)

@@ -359,6 +359,7 @@ vmcreate_prepare(json_t *payload, vm_image_get *images,
 		return (rc);
 	set_defaults(payload);
 	if ((rc = check_doubles(payload, e)) < 0 ||
+	    (rc = vmimage_requirements(payload, images, warn, e)) < 0 ||
 	    (rc = vmpayload_validate(payload, VMF_CREATE,
 		 json_string_value(json_object_get(payload, "brand")), images, warn, e)) < 0 ||
 	    (rc = vmpayload_promises(payload, VMF_CREATE, warn, e)) < 0)

@@ -119,6 +119,21 @@ check_routes(const json_t *payload, const json_t *vm, struct err *e)
 /* ---- the whole ---- */
 
 int
+vmupdate_target(
+    json_t *list, const json_t *change, const struct vmupdate_key *key, json_t **out, struct err *e)
+{
+	const char *name = json_string_value(json_object_get(change, key->key));
+	size_t at;
+
+	if (name == NULL)
+		return (err_say(e, EINVAL, "%s", key->missing));
+	if ((at = key->find(list, name)) == SIZE_MAX)
+		return (err_say(e, ENOENT, "%s: %s", key->unknown, name));
+	*out = json_array_get(list, at);
+	return (0);
+}
+
+int
 vmupdate_prepare(json_t *payload, const json_t *vm, vm_image_get *images,
     void (*warn)(const char *property, const char *what), struct err *e)
 {

@@ -75,16 +75,16 @@ remove_disks(json_t *disks, const json_t *paths, struct err *e)
 static int
 update_disk(json_t *disks, const json_t *change, struct err *e)
 {
-	const char *path = json_string_value(json_object_get(change, "path")), *name;
-	json_t *disk, *v;
-	size_t at;
+	static const struct vmupdate_key key = { "path",
+		"Disk object needs a .path property to update.",
+		"There is no existing disk with that path", find };
+	json_t *disk = NULL, *v;
+	const char *name;
 	int64_t n;
+	int rc;
 
-	if (path == NULL)
-		return (err_say(e, EINVAL, "Disk object needs a .path property to update."));
-	if ((at = find(disks, path)) == NONE)
-		return (unknown(path, e));
-	disk = json_array_get(disks, at);
+	if ((rc = vmupdate_target(disks, change, &key, &disk, e)) != 0)
+		return (rc);
 	if (vmprop_integer(json_object_get(change, "size"), &n) == 0 && n <= 0)
 		return (err_say(e, EINVAL, "Invalid value(s) for: disks.*.size"));
 	if (json_is_string(json_object_get(change, "refreservation")) &&

@@ -93,17 +93,15 @@ clear_primary(json_t *nics)
 static int
 update_nic(json_t *nics, const json_t *change, struct err *e)
 {
-	const char *mac = json_string_value(json_object_get(change, "mac")), *name;
-	json_t *nic, *value;
-	size_t at;
+	static const struct vmupdate_key key = { "mac",
+		"NIC object needs a .mac property to update",
+		"There is no existing NIC with that mac address", find_nic };
+	json_t *nic = NULL, *value;
+	const char *name;
 	int rc;
 
-	if (mac == NULL)
-		return (err_say(e, EINVAL, "NIC object needs a .mac property to update"));
-	if ((at = find_nic(nics, mac)) == NONE)
-		return (
-		    err_say(e, ENOENT, "There is no existing NIC with that mac address: %s", mac));
-	nic = json_array_get(nics, at);
+	if ((rc = vmupdate_target(nics, change, &key, &nic, e)) != 0)
+		return (rc);
 	if ((rc = drop_other_form(nic, change, e)) != 0)
 		return (rc);
 	if (vmprop_truth(json_object_get(change, "primary")))

@@ -53,9 +53,26 @@ int vmpayload_promises(json_t *payload, unsigned action,
     void (*warn)(const char *property, const char *what), struct err *e);
 int vmpayload_rest(const json_t *payload, struct err *e);
 
+/*
+ * What the image of the boot disk wants of the VM (vmimage.c): memory, brand; and what it is good to have
+ * with it, which is warned of. Its cloudinit_datasource goes into the payload. -EINVAL names the image.
+ */
+int vmimage_requirements(json_t *payload, vm_image_get *images,
+    void (*warn)(const char *property, const char *what), struct err *e);
+
 /* Parts of it (vmnic.c, vmdisk.c), in place. */
 int vmnic_prepare(json_t *payload, struct err *e);
 int vmdisk_prepare(json_t *payload, struct err *e);
+/*
+ * What an object of update_disks or update_nics is about: the member `key` of it names one of `list`. -EINVAL
+ * with `missing`; -ENOENT with `unknown`, which the name follows.
+ */
+struct vmupdate_key {
+	const char *key, *missing, *unknown;
+	size_t (*find)(const json_t *list, const char *name); /* SIZE_MAX: none */
+};
+int vmupdate_target(json_t *list, const json_t *change, const struct vmupdate_key *key,
+    json_t **out, struct err *e);
 /*
  * add_nics, update_nics and remove_nics of an update payload (vmupdate_nic.c): the nics that the VM
  * will have become the payload's "nics".

@@ -16,12 +16,17 @@
 #include "zone/vmvalidate.h"
 
 static int
+send_vm(struct vm *vm, void *token, struct err *e)
+{
+	return (vmcarry_send(vm->c, vm_owns_disk, token, STDOUT_FILENO, e));
+}
+
+static int
 send_run(int argc, char **argv)
 {
-	const char *token = NULL, *uuid;
-	struct err e = { 0 };
-	struct vm vm;
-	int opt, rc;
+	const char *uuid;
+	char *token = NULL;
+	int opt;
 
 	while ((opt = getopt(argc, argv, "t:")) != -1) {
 		if (opt != 't')
@@ -36,14 +41,7 @@ send_run(int argc, char **argv)
 	}
 	interrupt_watch(false);
 	progress_watch();
-	if ((rc = vm_load(uuid, &vm, &e)) == 0)
-		rc = vmcarry_send(vm.c, vm_owns_disk, token, STDOUT_FILENO, &e);
-	vm_free(&vm);
-	if (rc < 0) {
-		(void)err_ctx(&e, "Failed to send VM %s", uuid);
-		return (fail(&e));
-	}
-	return (success("Successfully sent VM %s", uuid));
+	return (vm_act(uuid, send_vm, token, "send", "sent"));
 }
 
 /* Nothing of it may be in the way of another VM; its networks have to be there. */

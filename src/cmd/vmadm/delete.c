@@ -36,7 +36,7 @@ delete_volumes(const struct zconf *c, struct err *e)
 }
 
 static int
-delete_vm(struct vm *vm, struct err *e)
+delete_vm(struct vm *vm, void *arg, struct err *e)
 {
 	const char *name = vm->c->name;
 	int rc;
@@ -55,23 +55,13 @@ delete_vm(struct vm *vm, struct err *e)
 static int
 delete_run(int argc, char **argv)
 {
-	struct err e = { 0 };
 	const char *uuid;
-	struct vm vm;
-	int rc;
 
 	if (getopt(argc, argv, "+") != -1)
 		return (usage_error("Invalid option for delete: -%c", optopt));
 	if ((uuid = uuid_operand(argc, argv, 0)) == NULL)
 		return (EXIT_USAGE);
-	if ((rc = vm_load(uuid, &vm, &e)) == 0)
-		rc = delete_vm(&vm, &e);
-	vm_free(&vm);
-	if (rc < 0) {
-		(void)err_ctx(&e, "Failed to delete VM %s", uuid);
-		return (fail(&e));
-	}
-	return (success("Successfully deleted VM %s", uuid));
+	return (vm_act(uuid, delete_vm, NULL, "delete", "deleted"));
 }
 
 const struct subcommand delete_commands[] = {

@@ -190,8 +190,9 @@ store_image(const char *zone, const struct image *img, struct err *e)
 }
 
 static int
-reprovision(struct vm *vm, const json_t *payload, struct err *e)
+reprovision(struct vm *vm, void *arg, struct err *e)
 {
+	const json_t *payload = arg;
 	const char *uuid = json_string_value(json_object_get(payload, "image_uuid")),
 		   *zone = vm->c->name;
 	struct volume_spec spec = { .zone = zone, .image_uuid = uuid, .replace = true };
@@ -218,8 +219,6 @@ reprovision_run(int argc, char **argv)
 {
 	const char *file = NULL, *uuid;
 	json_t *payload = NULL;
-	struct err e = { 0 };
-	struct vm vm;
 	int opt, rc;
 
 	while ((opt = getopt(argc, argv, "f:")) != -1) {
@@ -231,15 +230,9 @@ reprovision_run(int argc, char **argv)
 		return (EXIT_USAGE);
 	if ((rc = payload_read(file, "reprovision", &payload)) != EXIT_DONE)
 		return (rc);
-	if ((rc = vm_load(uuid, &vm, &e)) == 0)
-		rc = reprovision(&vm, payload, &e);
+	rc = vm_act(uuid, reprovision, payload, "reprovision", "reprovisioned");
 	json_decref(payload);
-	vm_free(&vm);
-	if (rc < 0) {
-		(void)err_ctx(&e, "Failed to reprovision VM %s", uuid);
-		return (fail(&e));
-	}
-	return (success("Successfully reprovisioned VM %s", uuid));
+	return (rc);
 }
 
 const struct subcommand snapshot_commands[] = {

@@ -36,6 +36,23 @@ vm_free(struct vm *vm)
 	vm->c = NULL;
 }
 
+int
+vm_act(const char *uuid, int (*fn)(struct vm *vm, void *arg, struct err *e), void *arg,
+    const char *verb, const char *done)
+{
+	struct err e = { 0 };
+	struct vm vm;
+	int rc;
+
+	if ((rc = vm_load(uuid, &vm, &e)) == 0)
+		rc = fn(&vm, arg, &e);
+	vm_free(&vm);
+	if (rc == 0)
+		return (success("Successfully %s VM %s", done, uuid));
+	(void)err_ctx(&e, "Failed to %s VM %s", verb, uuid);
+	return (fail(&e));
+}
+
 const char *
 vm_state(const struct vm *vm)
 {

@@ -61,6 +61,12 @@ struct vm {
 /* The VM of that UUID with its status. -ENOENT with "zoneadm: UUID: No such zone configured". */
 int vm_load(const char *uuid, struct vm *vm, struct err *e);
 void vm_free(struct vm *vm);
+/*
+ * Load the VM, do it, say how it went: "Failed to VERB VM UUID: ...", or "Successfully DONE VM UUID". Returns
+ * the exit status.
+ */
+int vm_act(const char *uuid, int (*fn)(struct vm *vm, void *arg, struct err *e), void *arg,
+    const char *verb, const char *done);
 /* Its state as vmadm names it. */
 const char *vm_state(const struct vm *vm);
 /* The VM object (the caller's). */

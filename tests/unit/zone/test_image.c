@@ -98,7 +98,8 @@ manifest_good(void **state)
 		  "\"size\":4096,\"compression\":\"none\"}],"
 		  "\"tags\":{\"org.zhyve:kernel\":\"vmlinuz\",\"org.zhyve:initrd\":\"i\","
 		  "\"org.zhyve:cmdline\":\"root=/dev/vda1\",\"role\":\"os\"},"
-		  "\"requirements\":{\"bootrom\":\"uefi\",\"brand\":\"bhyve\"}}",
+		  "\"requirements\":{\"bootrom\":\"uefi\",\"brand\":\"bhyve\",\"min_ram\":512,"
+		  "\"ssh_key\":true,\"networks\":[{\"name\":\"net0\"}],\"min_platform\":{}}}",
 		&m),
 	    0);
 	assert_string_equal(m.image.uuid, UUID1);
@@ -109,6 +110,11 @@ manifest_good(void **state)
 	assert_string_equal(m.image.cmdline, "root=/dev/vda1");
 	assert_string_equal(m.image.published, "2026-11-22T10:00:00Z");
 	assert_string_equal(m.image.bootrom, "uefi");
+	assert_string_equal(m.image.brand, "bhyve");
+	assert_int_equal(m.image.min_ram, 512);
+	assert_int_equal(m.image.max_ram, 0);
+	assert_int_equal(m.image.networks, 1);
+	assert_true(m.image.ssh_key);
 }
 
 static void
@@ -132,6 +138,8 @@ manifest_faults(void **state)
 		{ "{\"uuid\":\"" UUID1 "\"," BASIC ",\"v\":3}", "duplicate" },
 		{ "{\"uuid\":\"" UUID1 "\"," BASIC ",\"requirements\":{\"bootrom\":\"csm\"}}",
 		    "requirements.bootrom (\"csm\" is neither uefi nor bios)" },
+		{ "{\"uuid\":\"" UUID1 "\"," BASIC ",\"requirements\":{\"min_ram\":\"much\"}}",
+		    "requirements.min_ram (not a number of MiB)" },
 		{ "{\"uuid\":\"" UUID1 "\"," BASIC ",\"files\":[]}",
 		    "files (not a list of one file)" },
 		{ "{\"uuid\":\"" UUID1 "\"," BASIC ",\"files\":[{\"sha1\":\"12\"}]}",

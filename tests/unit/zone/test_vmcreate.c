@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -529,11 +530,100 @@ test_exit_status(void **state)
 	}
 }
 
+/* ---- what an image wants ---- */
+
+static struct image wanted;
+
+static int
+wanting_image(const char *uuid, struct image *out, struct err *e)
+{
+	*out = wanted;
+	return (0);
+}
+
+/* vmcreate_prepare of a VM of the image `wanted`; more members in `more`. */
+static int
+of_image(const char *more, json_t **out, struct err *e)
+{
+	char text[512];
+
+	(void)snprintf(text, sizeof(text),
+	    "{'brand': 'bhyve', 'disks': [{'image_uuid': '" IMAGE
+	    "', 'boot': true, 'model': 'virtio'}]%s}",
+	    more);
+	*out = parse(text);
+	warnings[0] = '\0';
+	wanted.size = 1u << 20;
+	(void)strcpy(wanted.uuid, IMAGE);
+	(void)strcpy(wanted.type, "zvol");
+	(void)strcpy(wanted.name, "db");
+	(void)strcpy(wanted.version, "7");
+	return (vmcreate_prepare(*out, wanting_image, warn, e));
+}
+
+static void
+wants(const char *more, const char *message)
+{
+	struct err e = { 0 };
+	json_t *payload;
+	int rc = of_image(more, &payload, &e);
+
+	if (message != NULL && (rc != -EINVAL || strcmp(e.text, message) != 0))
+		fail_msg("%s: '%s', not '%s'", more, e.text, message);
+	if (message == NULL && rc != 0)
+		fail_msg("%s: %s", more, e.text);
+	json_decref(payload);
+}
+
+static void
+test_requirements(void **state)
+{
+	wanted = (struct image){ .min_ram = 512, .max_ram = 1024 };
+	wants("", "image " IMAGE " (db@7) requires at least 512 MiB of ram, the VM has 256");
+	wants(", 'ram': '2048'",
+	    "image " IMAGE " (db@7) requires at most 1024 MiB of ram, the VM has 2048");
+	wants(", 'ram': 512", NULL);
+	assert_string_equal(warnings, "");
+	wanted = (struct image){ .brand = "kvm" };
+	wants("", "image " IMAGE " (db@7) requires brand kvm, the VM has bhyve");
+	wanted = (struct image){ .brand = "bhyve", .networks = 1, .ssh_key = true };
+	wants("", NULL);
+	assert_string_equal(warnings, "nics;customer_metadata.root_authorized_keys;");
+	wants(", 'customer_metadata': {'root_authorized_keys': 'ssh-ed25519 AAAA'}", NULL);
+	assert_string_equal(warnings, "nics;");
+}
+
+static void
+test_datasource(void **state)
+{
+	const json_t *metadata;
+	struct err e = { 0 };
+	json_t *payload;
+
+	wanted = (struct image){ .datasource = "smartos" };
+	assert_int_equal(of_image(", 'internal_metadata': {'a': 'b', 'cloudinit_datasource': 'x'}",
+			     &payload, &e),
+	    0);
+	metadata = json_object_get(payload, "internal_metadata");
+	assert_string_equal(text(metadata, "cloudinit_datasource"), "smartos"); /* the tag wins */
+	assert_string_equal(text(metadata, "a"), "b");
+	assert_string_equal(warnings, "");
+	json_decref(payload);
+	wanted = (struct image){ .datasource = "nocloud" };
+	assert_int_equal(of_image("", &payload, &e), 0);
+	metadata = json_object_get(payload, "internal_metadata");
+	assert_string_equal(text(metadata, "cloudinit_datasource"), "nocloud");
+	assert_string_equal(warnings, "internal_metadata.cloudinit_datasource;");
+	json_decref(payload);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_requirements),
+		cmocka_unit_test(test_datasource),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_types_are_mended),
 		cmocka_unit_test(test_unknown_are_left_out),
