@@ -22,8 +22,8 @@ enum {
 #define POOL "zones" /* the only one there is */
 
 /* The subcommands. */
-command_fn imgadm_avail, imgadm_create, imgadm_delete, imgadm_export, imgadm_get, imgadm_import,
-    imgadm_list, imgadm_pool, imgadm_show;
+command_fn imgadm_avail, imgadm_build, imgadm_create, imgadm_delete, imgadm_export, imgadm_get,
+    imgadm_import, imgadm_list, imgadm_pool, imgadm_show;
 
 /* "imgadm SUBCOMMAND: error (CODE): TEXT" on stderr; returns EXIT_ERROR. */
 int fail(const char *code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * imgadm: the images of this host. SmartOS's command, of which it has what needs no image server:
- * import (of a file with its manifest), avail (in a folder), create, export, list, get, show, delete, and
+ * import (of a file with its manifest), avail (in a folder), build, create, export, list, get, show, delete, and
  * pool. Errors are "imgadm SUBCOMMAND:
  * error (CODE): TEXT" on stderr, with exit status 1, or 3 for an image that is not installed. Runs
  * as root.
@@ -29,6 +29,8 @@ static const struct subcommand commands[] = {
 	{ "show", imgadm_show, "show UUID", "Show an image's manifest." },
 	{ "delete", imgadm_delete, "delete [-P POOL] UUID", "Delete an image." },
 	{ "destroy", imgadm_delete, NULL, NULL },
+	{ "build", imgadm_build, "build [-n] [-d FOLDER] debian-12",
+	    "Make an image of a system's packages." },
 	{ "create", imgadm_create,
 	    "create [-q] [-c PACKING] [-m MANIFEST] [-o PATH] VM [FIELD=VALUE...]",
 	    "Make an image of a stopped VM's disk." },

@@ -305,6 +305,48 @@ created(void **state)
 	assert_int_equal(zconf_delete("z1", &e), 0);
 }
 
+/* A program in mkimage's place: what it leaves is imported, and its failure is one. */
+static void
+built(void **state)
+{
+	char program[PATH_MAX];
+	FILE *f;
+
+	write_inputs();
+	(void)snprintf(program, sizeof(program), "%s", sandbox_path("mkimage"));
+	assert_non_null(f = fopen(program, "we"));
+	(void)fprintf(f,
+	    "#!/bin/sh\n[ -z \"$FAIL\" ] || exit 1\necho making it\n"
+	    "cp '%s' \"$ZHYVE_CACHE/debian-12.json\" && cp '%s' \"$ZHYVE_CACHE/debian-12.raw\"\n",
+	    sandbox_path("m.json"), sandbox_path("disk"));
+	assert_int_equal(fchmod(fileno(f), 0755), 0);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(setenv("ZHYVE_MKIMAGE", program, 1), 0);
+	assert_int_equal(RUN("build"), 1);
+	assert_int_equal(RUN("build", "debian-3"), 1);
+	assert_non_null(strstr(tool_err, "one system is wanted, of: debian-12"));
+	assert_int_equal(RUN("build", "-d", "avail", "debian-12"), 1);
+	assert_int_equal(RUN("build", "-n", "debian-12"), 0);
+	assert_int_equal(RUN("list", "-H"), 0);
+	assert_string_equal(tool_out, "");
+	assert_int_equal(RUN("build", "debian-12"), 0);
+	assert_string_equal(tool_out, "Imported image " UUID " (debian-12@20261122)\n");
+	assert_string_equal(tool_err, "making it\n");
+	assert_int_equal(RUN("build", "debian-12"), 0);
+	assert_string_equal(tool_out, "There is already image " UUID " (debian-12@20261122)\n");
+	assert_int_equal(RUN("delete", UUID), 0);
+	assert_int_equal(setenv("FAIL", "1", 1), 0);
+	assert_int_equal(RUN("build", "debian-12"), 1);
+	assert_non_null(strstr(tool_err, "error (BuildError): "));
+	assert_int_equal(unsetenv("FAIL"), 0);
+	assert_int_equal(setenv("ZHYVE_MKIMAGE", "/nonexistent", 1), 0);
+	assert_int_equal(RUN("build", "debian-12"), 1);
+	assert_non_null(strstr(tool_err, "cannot run /nonexistent"));
+	assert_int_equal(unlink(sandbox_path("zones/avail/debian-12.json")), 0);
+	assert_int_equal(unlink(sandbox_path("zones/avail/debian-12.raw")), 0);
+	assert_int_equal(rmdir(sandbox_path("zones/avail")), 0);
+}
+
 int
 main(void)
 {
@@ -316,7 +358,8 @@ main(void)
 		cmocka_unit_test(in_use),
 		cmocka_unit_test(hostile),
 		cmocka_unit_test(carried),
-		cmocka_unit_test(created),
+		cmocka_unit_test(built),
+		cmocka_unit_test(created), /* leaves an image */
 	};
 
 	return (cmocka_run_group_tests(tests, sandbox_make, sandbox_remove));
