@@ -351,14 +351,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(arguments),
-		cmocka_unit_test(absent),
-		cmocka_unit_test(pool),
-		cmocka_unit_test(life),
-		cmocka_unit_test(in_use),
-		cmocka_unit_test(hostile),
-		cmocka_unit_test(carried),
-		cmocka_unit_test(built),
+		cmocka_unit_test(arguments), cmocka_unit_test(absent), cmocka_unit_test(pool),
+		cmocka_unit_test(life), cmocka_unit_test(in_use), cmocka_unit_test(hostile),
+		cmocka_unit_test(carried), cmocka_unit_test(built),
 		cmocka_unit_test(created), /* leaves an image */
 	};
 
