@@ -44,7 +44,7 @@ const char *const hostile_filter_names[FILTER_COUNT] = {
 
 static const struct attempt_group *const groups[] = { &try_files, &try_mounts, &try_rights,
 	&try_namespaces, &try_kernel, &try_keys, &try_processes, &try_limits, &try_sockets,
-	&try_ipc, &try_descriptors, &try_kvm };
+	&try_ipc, &try_descriptors, &try_kvm, &try_drivers };
 
 /* What a child has come to. */
 struct word {

@@ -38,7 +38,8 @@ struct attempt_group {
 	size_t n;
 };
 extern const struct attempt_group try_files, try_mounts, try_rights, try_namespaces, try_kernel,
-    try_keys, try_processes, try_limits, try_sockets, try_ipc, try_descriptors, try_kvm;
+    try_keys, try_processes, try_limits, try_sockets, try_ipc, try_descriptors, try_kvm,
+    try_drivers;
 
 /* What the jail's maker has put in the way for them to find; 0: it has not. */
 extern struct hostile_bait {

@@ -8,6 +8,8 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
+#include <linux/vfio.h>
+#include <linux/vhost.h>
 #include <linux/vm_sockets.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -353,6 +355,47 @@ static const struct attempt kvm[] = {
 	KVM("KVM_CREATE_GUEST_MEMFD", 0xc040aed4, 0),
 };
 
+/* ---- vhost and VFIO ---- */
+
+/*
+ * What zhyve's descriptors of the kernel's drivers could be asked for beyond what its filter names. Tried on
+ * standard input: a call that got through would come back with ENOTTY, which is no refusal.
+ */
+#define DRIVER(cmd)                       \
+	{                                 \
+#cmd, FILTER, SYS_ioctl,  \
+		{                         \
+			0, (long)(cmd), 0 \
+		}                         \
+	}
+static const struct attempt drivers[] = {
+	DRIVER(VHOST_GET_FEATURES),
+	DRIVER(VHOST_SET_OWNER),
+	DRIVER(VHOST_RESET_OWNER),
+	DRIVER(VHOST_SET_LOG_BASE),
+	DRIVER(VHOST_SET_LOG_FD),
+	DRIVER(VHOST_GET_VRING_BASE),
+	DRIVER(VHOST_SET_VRING_ERR),
+	DRIVER(VHOST_SET_BACKEND_FEATURES),
+	DRIVER(VHOST_GET_BACKEND_FEATURES),
+	DRIVER(VHOST_VSOCK_SET_GUEST_CID),
+	DRIVER(VHOST_VSOCK_SET_RUNNING),
+	DRIVER(VFIO_SET_IOMMU),
+	DRIVER(VFIO_IOMMU_GET_INFO),
+	DRIVER(VFIO_IOMMU_MAP_DMA),
+	DRIVER(VFIO_IOMMU_UNMAP_DMA),
+	DRIVER(VFIO_GROUP_SET_CONTAINER),
+	DRIVER(VFIO_GROUP_UNSET_CONTAINER),
+	DRIVER(VFIO_GROUP_GET_DEVICE_FD),
+	DRIVER(VFIO_DEVICE_GET_INFO),
+	DRIVER(VFIO_DEVICE_GET_REGION_INFO),
+	DRIVER(VFIO_DEVICE_RESET),
+	DRIVER(VFIO_DEVICE_PCI_HOT_RESET),
+	DRIVER(VFIO_DEVICE_IOEVENTFD),
+	DRIVER(VFIO_DEVICE_FEATURE),
+};
+
 const struct attempt_group try_sockets = { "sockets", sockets, NITEMS(sockets) };
 const struct attempt_group try_descriptors = { "descriptors", descriptors, NITEMS(descriptors) };
 const struct attempt_group try_kvm = { "KVM", kvm, NITEMS(kvm) };
+const struct attempt_group try_drivers = { "drivers", drivers, NITEMS(drivers) };
