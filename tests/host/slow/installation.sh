@@ -65,7 +65,7 @@ ends() {
 
 if [ -z "${INSTALLER_DISK:-}" ]; then
 	mkdir "$T/i"
-	# Beyond README's: this network and mirror; fewer packages and no waiting for the disk, which spares an emulated machine half an hour; the log.
+	# Beyond README's: this network and mirror; fewer packages and no waiting for the disk, which spares an emulated machine half an hour.
 	{
 		cat "$top/examples/preseed.cfg"
 		cat <<-END
@@ -86,7 +86,9 @@ if [ -z "${INSTALLER_DISK:-}" ]; then
 			d-i pkgsel/include string
 			d-i preseed/early_command string f=/lib/partman/finish.d/99unsafe; mkdir -p /lib/partman/finish.d; echo '#!/bin/sh' >\$f; \\
 				echo 'mkdir -p /target/etc/dpkg/dpkg.cfg.d; echo force-unsafe-io >/target/etc/dpkg/dpkg.cfg.d/unsafe' >>\$f; \\
-				chmod 755 \$f; rm -f /usr/bin/screen; tail -f /var/log/syslog </dev/null >/dev/ttyS0 2>&1 3>&1 &
+				chmod 755 \$f; rm -f /usr/bin/screen
+			d-i apt-setup/services-select multiselect
+			d-i apt-setup/enable-source-repositories boolean false
 		END
 		[ -z "${INSTALLER_ANSWERS:-}" ] || cat "$INSTALLER_ANSWERS"
 	} >"$T/i/preseed.cfg"
