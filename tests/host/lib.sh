@@ -11,7 +11,6 @@
 #   t_run TEXT STATUS COMMAND...         the command's exit status; its output is kept in $t_out (and $t_err)
 #   t_skip TEXT WHY
 #   wait_for SECONDS COMMAND...          until the command succeeds; its last failure is silent; 1 when time is up
-#   to_its_end UUID                      starts a machine, waits until it has stopped; $con is what its console has said since then
 #   behind_grub DISK WORDS               a copy of the Debian image: its GRUB starts the tiny guest's kernel and initramfs, tiny.run=WORDS
 #   tiny_with FILE MODULES [PROGRAM...]  the tiny guest's initramfs with more drivers and programs, and standard input for its first process
 #   $T                                   a directory of the scenario's own, gone at its end
@@ -70,39 +69,6 @@ wait_for() {
 		[ $SECONDS -lt $end ] || return 1
 		sleep 0.2
 	done
-}
-
-# A guest that stands still in the mode of the host that UEFI wants (docs/decisions/0039 tells of what QEMU does to guests) asks zhyve for
-# nothing more, however often one looks. It is shown, and started again, twice at most: a machine that never boots fails all the same.
-t_silent() { # UUID
-	local first='' now log=/zones/$1/logs/console.log
-	[ $(($(date +%s) - $(stat -c %Y "$log"))) -ge 60 ] || return 1 # to look is to disturb it
-	for _ in 1 2 3 4 5; do
-		now=$(vmadm info "$1" vcpus 2>/dev/null | jq -c '[.vcpus[] | [.state, .exits]]') || return 1
-		: "${first:=$now}"
-		[ "$now" = "$first" ] || return 1
-		sleep 6
-	done
-	echo "# DEFECT of the virtual host: the guest stands still: $(vmadm info "$1" vcpus | jq -c .vcpus)"
-	tail -c 300 "$log" | tr -d '\r\0' | sed 's/^/#   /'
-}
-
-to_its_end() {
-	local uuid=$1 log=/zones/$1/logs/console.log end=/zones/$1/lastexited before seen still try
-	stopped() { [ "$(cat "$end" 2>/dev/null)" != "$before" ] && [ "$(vmadm list -H -o state "uuid=$uuid")" = stopped ]; }
-	stopped_or_silent() { stopped || { still=$(t_silent "$uuid") && ! stopped; }; }
-	before=$(cat "$end" 2>/dev/null || true)
-	seen=$(stat -c %s "$log" 2>/dev/null || echo 0)
-	t_run "start" 0 vmadm start "$uuid"
-	for try in 1 2 last; do
-		still=
-		wait_for 600 stopped_or_silent || true
-		[ -n "$still" ] && [ "$try" != last ] || break
-		printf '%s\n' "$still" "# started again (retry $try of 2)"
-		seen=$(stat -c %s "$log")
-		vmadm reboot "$uuid" -F
-	done
-	con=$(tail -c +$((seen + 1)) "$log" | tr -d '\r\0')
 }
 
 behind_grub() {

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: group=base time=240
+# host: mode=cx16 time=240
 #
 # What a Linux guest makes of processors and clocks: the I/O APIC of zhyve with neither 8259s nor PIT, an HPET, a named model, cores
-# and threads.
+# and threads. The model has cmpxchg16b, so this host has, too.
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"

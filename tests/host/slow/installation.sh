@@ -7,9 +7,10 @@
 #
 #   tests/host/run --net --zones 6G,xfs -t 5400 -- bash tests/host/slow/installation.sh
 #
-# It wants more than an hour there: on a machine with a load of ten Debian 13's installer took 3 minutes to its first step, 2 to the network and the
-# mirror, 4 to load its components, 3 to partition and format, and then wrote about six packages of the base system a minute. That far it has been
-# seen (2026-11-22); not yet its end, nor what follows it here. When a run is over because the virtual host stood still, begin again.
+# Seen there on 2026-11-23, with Debian 13's installer, on a machine with a load of 20 on which it went before all others: 2 minutes to the network,
+# 5 to the disk's partitions, 6 to the first package of the base system, 30 to its end with a kernel, 38 to GRUB, 44 to the power-off; the disk then to
+# its GRUB in 30 s, to login: in 2 minutes, there with console=ttyS0 typed into GRUB's menu: it stood in front of the --- then, where the installer
+# does not keep it. When a run is over because the virtual host stood still, begin again.
 #
 # Wants the packages nftables and debian-installer-12-netboot-amd64 (or -13-) and a Debian mirror. Variables, by run's -e:
 # INSTALLER_MIRROR=HOST[:PORT]/FOLDER (deb.debian.org/debian), INSTALLER_IMAGES=FOLDER with linux and initrd.gz (the newest package's),
@@ -98,7 +99,7 @@ if [ -z "${INSTALLER_DISK:-}" ]; then
 		add attr; set name=kernel; set type=string; set value=$di/linux; end;
 		add attr; set name=initrd; set type=string; set value=/var/tmp/initrd.gz; end;
 		add attr; set name=bootargs; set type=string;
-		set value=\"console=ttyS0 priority=critical DEBIAN_FRONTEND=text --- mitigations=off no_timer_check tsc=reliable apparmor=0 quiet\"; end"
+		set value=\"priority=critical DEBIAN_FRONTEND=text --- console=ttyS0 mitigations=off no_timer_check tsc=reliable apparmor=0 quiet\"; end"
 	t_run "start" 0 vmadm start "$uuid"
 	tail -n +1 -F "$log" 2>/dev/null | sed -u 's/\r/\n/g; s/[\x00\x07\x08]//g; s/\x1b[[(][0-9;?]*[A-Za-z]//g' |
 		grep --line-buffered -a '[^ ]' | stamp &
@@ -135,7 +136,7 @@ says 120 '^root@installed'
 # shellcheck disable=SC2016  # the guest's shell expands it
 printf 'grep PRETTY /etc/os-release; uname -r; echo "root on $(findmnt -no SOURCE,FSTYPE /)" with $((6*7)) points\r' >&8
 says 60 'root on /dev/vda1 ext4 with 42 points'
-printf 'ping -c 2 10.88.0.1; poweroff\r' >&8
+printf 'poweroff\r' >&8
 ends 300 || true
 t_is "and powers off" "$(state) $(cut -d' ' -f3 "$z/lastexited")" "stopped power-off"
 said | grep -a '[^ ]' | tail -n 40 | sed 's/^/# | /'

@@ -21,8 +21,8 @@ done
 limit=${INSTALLER_SECONDS:-400}
 mkdir -p /etc/zones /srv/tftp
 cp $di/linux $di/initrd.gz /srv/tftp
-# The words after console= spare an emulated machine some minutes.
-printf '%s\n' '#!ipxe' 'kernel linux console=ttyS0 mitigations=off no_timer_check tsc=reliable apparmor=0 ---' 'initrd initrd.gz' boot \
+# The words behind console= spare an emulated machine some minutes.
+printf '%s\n' '#!ipxe' 'kernel linux --- console=ttyS0 mitigations=off no_timer_check tsc=reliable apparmor=0' 'initrd initrd.gz' boot \
 	>/srv/tftp/install.ipxe
 printf '%s\n' dhcp-boot=install.ipxe enable-tftp tftp-root=/srv/tftp >/etc/zones/nictag-nat0.dnsmasq
 t_run "a nic tag that leads out and boots what is on it" 0 nictagadm add -N nat0 10.88.0.0/24
