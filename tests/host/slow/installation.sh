@@ -132,7 +132,7 @@ printf 'root\r' >&8
 says 60 Password:
 sleep 1
 printf 'change-me\r' >&8
-says 120 '^root@installed'
+says 120 'root@installed'
 # shellcheck disable=SC2016  # the guest's shell expands it
 printf 'grep PRETTY /etc/os-release; uname -r; echo "root on $(findmnt -no SOURCE,FSTYPE /)" with $((6*7)) points\r' >&8
 says 60 'root on /dev/vda1 ext4 with 42 points'
