@@ -94,7 +94,7 @@ quiet() { # no frame goes either way
 	t_is "no frame goes, to the guest or from it" "$(awk -v l="$link:" '$1 == l { print $3, $11 }' /proc/net/dev)" "$before"
 }
 for process in true false; do
-	zonecfg -z $z "select attr name=net-process; set value=$process; end"
+	[ $process = true ] || zonecfg -z $z "add attr; set name=net-process; set type=boolean; set value=false; end"
 	t_run "boot, net-process=$process" 0 zoneadm -z $z reboot
 	t_run "frames go" 0 more
 	set_link down
