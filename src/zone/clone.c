@@ -25,31 +25,18 @@
 
 #define CONFIG_FILE_MAX (16 * MIB)
 
-/* N of a disk that is called diskN.raw, or the place among the devices. */
-static unsigned
-number_of(const char *match, size_t place)
-{
-	const char *base = strrchr(match, '/');
-	unsigned n;
-	int end = 0;
-
-	if (base != NULL && sscanf(base, "/disk%3u.raw%n", &n, &end) == 1 && end > 0 &&
-	    base[end] == '\0')
-		return (n);
-	return ((unsigned)place);
-}
-
 /* The source's disk that this device is to be a copy of; NULL: it is none. */
 static const char *
 source_of(const struct zconf *c, size_t i, const struct zconf *src)
 {
 	const char *match = c->device[i].match;
-	char own[PATH_MAX], theirs[PATH_MAX];
-	size_t len = strlen(path_zones(own, "%s/", c->name));
+	char theirs[PATH_MAX];
+	unsigned n;
 
-	/* A disk of its own that is not there yet: the one of that name in the source. */
-	if (strncmp(match, own, len) == 0)
-		match = path_zones(theirs, "%s/%s", src->name, match + len);
+	/* A disk of its own that is not there yet: the one of that number in the source. */
+	if (volume_is_of(match, c->name) && volume_number(match, &n) &&
+	    volume_path(theirs, src->name, n, NULL) == 0)
+		match = theirs;
 	for (size_t k = 0; k < src->ndevice; k++) {
 		if (strcmp(src->device[k].match, match) == 0)
 			return (src->device[k].match);
@@ -63,6 +50,7 @@ clone_disks(struct zconf *c, const struct zconf *src, const char *snapshot, stru
 	const struct zfield *match = zfield_find(zdevice_fields, "match");
 	char path[PATH_MAX];
 	const char *from;
+	unsigned n;
 	int rc;
 
 	for (size_t i = 0; i < c->ndevice; i++) {
@@ -70,7 +58,7 @@ clone_disks(struct zconf *c, const struct zconf *src, const char *snapshot, stru
 			continue;
 		const struct volume_spec spec = {
 			.zone = c->name,
-			.index = number_of(from, i),
+			.index = volume_number(from, &n) ? n : (unsigned)i,
 			.from = from,
 			.from_snapshot = snapshot,
 		};

@@ -21,6 +21,8 @@
 #include "zone/image_manifest.h"
 #include "zone/image_store.h"
 #include "zone/paths.h"
+#include "zone/pool.h"
+#include "zone/volume.h"
 
 static int
 canonical(const char *uuid, char out[UUID_TEXT_LEN + 1], struct err *e)
@@ -39,7 +41,7 @@ image_manifest_text(const char *uuid, char **out, struct err *e)
 	char id[UUID_TEXT_LEN + 1], path[PATH_MAX];
 	int rc;
 
-	if ((rc = canonical(uuid, id, e)) != 0)
+	if ((rc = canonical(uuid, id, e)) != 0 || (rc = pool_ready(e)) != 0)
 		return (rc);
 	rc = file_read(path_zones(path, "images/%s.json", id), IMAGE_MANIFEST_MAX, out, NULL, e);
 	if (rc == -ENOENT)
@@ -127,9 +129,11 @@ image_list(struct image **out, size_t *n, struct err *e)
 	struct dirent *de;
 	struct err one;
 	DIR *d;
-	int rc = 0;
+	int rc;
 
 	*n = 0;
+	if ((rc = pool_ready(e)) != 0)
+		return (rc);
 	if ((d = opendir(path_zones(path, "images"))) == NULL && errno != ENOENT)
 		return (err_set(e, errno, "cannot read '%s'", path));
 	while (d != NULL && rc == 0 && (de = readdir(d)) != NULL) {
@@ -161,7 +165,7 @@ image_store_open(int *dir, struct err *e)
 	char path[PATH_MAX];
 	int rc;
 
-	if ((rc = dir_make(path_zones(path, "images"), 0755, e)) != 0)
+	if ((rc = pool_ready(e)) != 0 || (rc = dir_make(path_zones(path, "images"), 0755, e)) != 0)
 		return (rc);
 	if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || flock(fd, LOCK_EX) != 0)
 		return (err_set(e, errno, "cannot lock '%s'", path));
@@ -189,5 +193,5 @@ image_delete(const char *uuid, struct err *e)
 		if (errno != ENOENT)
 			return (err_set(e, errno, "cannot delete '%s' of image %s", name, id));
 	}
-	return (0);
+	return (volume_image_forget(id, e));
 }

@@ -20,6 +20,7 @@
 #include "zone/client.h"
 #include "zone/install.h"
 #include "zone/paths.h"
+#include "zone/pool.h"
 #include "zone/reconcile.h"
 #include "zone/varlink.h"
 #include "zone/zconf_field.h"
@@ -89,7 +90,7 @@ zone_path_make(const char *path, struct err *e)
 	struct stat st;
 	int rc;
 
-	if ((rc = dir_make(path_zones(pool, "%s", ""), 0755, e)) != 0)
+	if ((rc = pool_ready(e)) != 0 || (rc = dir_make(path_zones(pool, "%s", ""), 0755, e)) != 0)
 		return (rc);
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		return (err_set(e, errno, "cannot make zonepath '%s'", path));

@@ -19,9 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -30,6 +28,7 @@
 #include "zone/netlink.h"
 #include "zone/nictag_nat.h"
 #include "zone/paths.h"
+#include "zone/program.h"
 
 #define NFT         "/usr/sbin/nft"
 #define DNSMASQ     "/usr/sbin/dnsmasq"
@@ -37,7 +36,6 @@
 #define BITS_MIN    8u
 #define BITS_MAX    29u
 #define END_WAIT_MS 5000
-#define WORDS_MAX   1024 /* of what a program says when it fails */
 
 /* A private network, host order. */
 struct nat {
@@ -117,61 +115,11 @@ check_free(const struct nictag *t, const struct nat *n, struct err *e)
 
 /* ---- programs ---- */
 
-/* In the child: `in` becomes its input, `out` where it complains. */
-static void run_child(char *const argv[], int in, int out) __attribute__((noreturn));
-
-static void
-run_child(char *const argv[], int in, int out)
-{
-	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", lang[] = "LC_ALL=C";
-	char *envp[] = { path, lang, NULL };
-	sigset_t none;
-
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)signal(SIGPIPE, SIG_DFL);
-	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || close_range(3, ~0u, 0) != 0)
-		_exit(127);
-	(void)execve(argv[0], argv, envp);
-	_exit(errno == ENOENT ? 126 : 127);
-}
-
-/*
- * Run a program to its end, `input` on its standard input. What it writes goes to a file without a
- * name: one that goes on in the background does not keep us. -ENOENT when it is not there.
- */
-static int
-run(char *const argv[], const char *input, struct err *e)
-{
-	CLEANUP_FD int in = memfd_create("input", MFD_CLOEXEC);
-	CLEANUP_FD int out = memfd_create("output", MFD_CLOEXEC);
-	char words[WORDS_MAX] = "";
-	int status;
-	pid_t pid;
-
-	if (in < 0 || out < 0 || write(in, input, strlen(input)) != (ssize_t)strlen(input) ||
-	    lseek(in, 0, SEEK_SET) != 0 || (pid = fork()) < 0)
-		return (err_set(e, errno, "cannot run %s", argv[0]));
-	if (pid == 0)
-		run_child(argv, in, out);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		continue;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return (0);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 126)
-		return (err_say(e, ENOENT, "there is no %s", argv[0]));
-	(void)!pread(out, words, sizeof(words) - 1, 0);
-	words[strcspn(words, "\n")] = '\0';
-	return (err_say(
-	    e, EIO, "%s failed: %s", argv[0], words[0] != '\0' ? words : "it did not say why"));
-}
-
 static int
 run_nft(const char *script, struct err *e)
 {
-	char arg0[] = NFT, f[] = "-f", dash[] = "-";
-	char *argv[] = { arg0, f, dash, NULL };
-	int rc = run(argv, script, e);
+	const char *const argv[] = { NFT, "-f", "-", NULL };
+	int rc = program_run(argv, script, NULL, e);
 
 	if (rc == -ENOENT)
 		return (err_say(e, ENOENT, "there is no %s (Debian package nftables)", NFT));
@@ -283,9 +231,8 @@ start_dnsmasq(const struct nictag *t, const struct nat *n, struct err *e)
 	char first[INET_ADDRSTRLEN], last[INET_ADDRSTRLEN], mask[INET_ADDRSTRLEN], path[PATH_MAX];
 	char conf[PATH_MAX + 16] = "--conf-file=", interface[32], range[64 + 3 * INET_ADDRSTRLEN];
 	char pid[PATH_MAX + 16], leases[PATH_MAX + 32];
-	char arg0[] = DNSMASQ, bind[] = "--bind-interfaces", lo[] = "--except-interface=lo",
-	     known[] = "--dhcp-authoritative";
-	char *argv[] = { arg0, conf, bind, lo, known, interface, range, pid, leases, NULL };
+	const char *const argv[] = { DNSMASQ, conf, "--bind-interfaces", "--except-interface=lo",
+		"--dhcp-authoritative", interface, range, pid, leases, NULL };
 	int rc;
 
 	if (running >= 0)
@@ -298,7 +245,7 @@ start_dnsmasq(const struct nictag *t, const struct nat *n, struct err *e)
 	    text_of(n->mask, mask));
 	(void)snprintf(pid, sizeof(pid), "--pid-file=%s", path_of(t, "pid", path));
 	(void)snprintf(leases, sizeof(leases), "--dhcp-leasefile=%s", path_of(t, "leases", path));
-	rc = run(argv, "", e);
+	rc = program_run(argv, "", NULL, e);
 	if (rc == -ENOENT) {
 		log_info(
 		    "nic tag '%s': there is no %s (Debian package dnsmasq-base): machines need "

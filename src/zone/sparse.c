@@ -110,11 +110,15 @@ file_share(int in, int out)
 int
 sparse_copy(int in, int out, uint64_t size)
 {
+	return (ftruncate(out, (off_t)size) != 0 ? -errno : sparse_copy_into(in, out, size));
+}
+
+int
+sparse_copy_into(int in, int out, uint64_t size)
+{
 	off_t data, hole = 0;
 	int rc;
 
-	if (ftruncate(out, (off_t)size) != 0)
-		return (-errno);
 	while ((uint64_t)hole < size) {
 		data = lseek(in, hole, SEEK_DATA);
 		if (data < 0 && errno == ENXIO)

@@ -26,6 +26,10 @@ int sparse_copy(int in, int out, uint64_t size);
 
 /* Is it nothing but zeroes? */
 bool sparse_zero(const uint8_t *p, size_t len);
+
+/* The same to a device of at least that size, which reads as zeroes. */
+int sparse_copy_into(int in, int out, uint64_t size);
+
 /* Write to `out` at `off` what is not zero of `buf`, by blocks of 4 KiB. 0 or -errno. */
 int sparse_write(int out, const uint8_t *buf, size_t len, uint64_t off);
 

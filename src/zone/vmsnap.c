@@ -308,17 +308,14 @@ static json_t *
 own_disks(const struct zconf *c)
 {
 	json_t *list = json_array();
-	char top[PATH_MAX];
 
-	(void)path_zones(top, "%s/", c->name);
 	for (size_t i = 0; i < c->ndevice; i++) {
 		const struct zdevice *d = &c->device[i];
 		const char *media = zprop_get(d->prop, d->nprop, "media");
 
 		if (brand_is_passthru(d) || (media != NULL && strcmp(media, "cdrom") == 0))
 			continue;
-		if (d->match != NULL && strncmp(d->match, top, strlen(top)) == 0 &&
-		    strstr(d->match, "/../") == NULL)
+		if (d->match != NULL && volume_is_of(d->match, c->name))
 			(void)json_array_append_new(list, json_string(d->match));
 		else
 			log_warn("disk '%s' is not the VM's own: snapshots do not have it",

@@ -22,11 +22,12 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "zone/paths.h"
+#include "zone/pool.h"
 #include "zone/volume_driver.h"
 
-/* New volumes are made by the first. */
 static const struct volume_driver *const drivers[] = {
 	&volume_file,
+	&volume_lvm,
 };
 
 static const struct volume_driver *
@@ -38,10 +39,49 @@ driver_of(const char *path)
 	return (NULL);
 }
 
+/* The one that new volumes are made by. */
+static int
+pool_driver(const struct volume_driver **out, struct err *e)
+{
+	struct pool_conf conf;
+	int rc;
+
+	if ((rc = pool_conf_load(&conf, e)) != 0)
+		return (rc);
+	for (size_t i = 0; i < NITEMS(drivers); i++) {
+		if (strcmp(drivers[i]->name, conf.driver) == 0) {
+			*out = drivers[i];
+			return (0);
+		}
+	}
+	return (err_say(e, EINVAL, "there is no pool driver '%s'", conf.driver));
+}
+
+int
+volume_size(const struct volume_spec *spec, uint64_t source, const char *name, uint64_t *size,
+    struct err *e)
+{
+	*size = spec->size != 0 ? spec->size : source;
+	if (*size == 0 || *size % 512 != 0 || *size > VOLUME_SIZE_MAX)
+		return (err_say(e, EINVAL,
+		    "disk%u of zone '%s': a size of %llu bytes is not possible; a multiple of 512, "
+		    "not 0, is wanted",
+		    spec->index, spec->zone, (unsigned long long)*size));
+	if (*size < source)
+		return (err_say(e, EINVAL,
+		    "disk%u of zone '%s': %llu MiB are less than the %llu MiB of %s", spec->index,
+		    spec->zone, (unsigned long long)(*size / MIB),
+		    (unsigned long long)(source / MIB), name));
+	return (0);
+}
+
 int
 volume_create(const struct volume_spec *spec, char *path, struct err *e)
 {
-	return (drivers[0]->create(spec, path, e));
+	const struct volume_driver *d;
+	int rc = pool_driver(&d, e);
+
+	return (rc != 0 ? rc : d->create(spec, path, e));
 }
 
 int
@@ -56,87 +96,159 @@ volume_destroy(const char *path, struct err *e)
 }
 
 int
+volume_path(char buf[PATH_MAX], const char *zone, unsigned index, struct err *e)
+{
+	const struct volume_driver *d;
+	int rc = pool_driver(&d, e);
+
+	return (rc != 0 ? rc : d->path(buf, zone, index, e));
+}
+
+bool
+volume_number(const char *path, unsigned *n)
+{
+	const char *last = NULL;
+	int end = 0;
+
+	for (const char *p = path; (p = strstr(p, "disk")) != NULL; p++)
+		last = p;
+	return (last != NULL && last > path && strchr("/.", last[-1]) != NULL &&
+	    sscanf(last, "disk%3u%n", n, &end) == 1 &&
+	    (last[end] == '\0' || strcmp(last + end, ".raw") == 0));
+}
+
+bool
+volume_is_of(const char *path, const char *zone)
+{
+	const struct volume_driver *d = driver_of(path);
+	char own[PATH_MAX];
+	unsigned n;
+
+	(void)path_zones(own, "%s/", zone);
+	if (strncmp(path, own, strlen(own)) == 0)
+		return (strstr(path, "/../") == NULL);
+	return (d != NULL && volume_number(path, &n) && d->path(own, zone, n, NULL) == 0 &&
+	    strcmp(path, own) == 0);
+}
+
+int
 volume_pool_get(struct volume_pool *out, struct err *e)
 {
-	return (drivers[0]->pool(out, e));
+	const struct volume_driver *d;
+	int rc = pool_driver(&d, e);
+
+	return (rc != 0 ? rc : d->pool(out, e));
+}
+
+int
+volume_image_forget(const char *uuid, struct err *e)
+{
+	const struct volume_driver *d;
+	int rc = pool_driver(&d, e);
+
+	return (rc != 0 || d->image_forget == NULL ? rc : d->image_forget(uuid, e));
 }
 
 /* ---- snapshots ---- */
 
-/* The driver of a volume; a name that is to be part of a file's name is checked on the way. */
-static int
-snapshot_driver(const char *path, const char *name, const struct volume_driver **out, struct err *e)
+/* The driver of a volume; a name that is to be part of a file's name is checked on the way. NULL: -EINVAL. */
+static const struct volume_driver *
+snapshot_driver(const char *path, const char *name, struct err *e)
 {
-	if ((*out = driver_of(path)) == NULL)
-		return (
-		    err_say(e, EINVAL, "disk '%s' is no volume of the pool: no snapshots", path));
-	if (name[0] == '\0' || strlen(name) >= VOLUME_SNAP_MAX || strchr(name, '/') != NULL)
-		return (err_say(e, EINVAL, "'%s' is no name of a snapshot", name));
-	return (0);
+	const struct volume_driver *d = driver_of(path);
+
+	if (d == NULL) {
+		(void)err_say(e, EINVAL, "disk '%s' is no volume of the pool: no snapshots", path);
+		return (NULL);
+	}
+	if (name[0] == '\0' || strlen(name) >= VOLUME_SNAP_MAX || strchr(name, '/') != NULL) {
+		(void)err_say(e, EINVAL, "'%s' is no name of a snapshot", name);
+		return (NULL);
+	}
+	return (d);
 }
 
 int
 volume_snapshot(const char *path, const char *name, bool live, struct err *e)
 {
-	const struct volume_driver *d;
-	int rc = snapshot_driver(path, name, &d, e);
+	const struct volume_driver *d = snapshot_driver(path, name, e);
 
-	return (rc != 0 ? rc : d->snapshot(path, name, live, e));
+	return (d != NULL ? d->snapshot(path, name, live, e) : -EINVAL);
 }
 
 int
 volume_flush(const char *path, struct err *e)
 {
-	const struct volume_driver *d;
-	int rc = snapshot_driver(path, "any", &d, e);
+	const struct volume_driver *d = snapshot_driver(path, "any", e);
 
-	return (rc != 0 ? rc : d->flush(path, e));
+	return (d != NULL ? d->flush(path, e) : -EINVAL);
 }
 
 int
 volume_settle(const char *path, const char *name, struct err *e)
 {
-	const struct volume_driver *d;
-	int rc = snapshot_driver(path, name, &d, e);
+	const struct volume_driver *d = snapshot_driver(path, name, e);
 
-	return (rc != 0 ? rc : d->settle(path, name, e));
-}
-
-int
-volume_rollback(const char *path, const char *name, struct err *e)
-{
-	const struct volume_driver *d;
-	uint64_t size;
-	int rc, fd;
-
-	if ((rc = snapshot_driver(path, name, &d, e)) != 0)
-		return (rc);
-	if ((fd = volume_open(path, 0, &size, e)) < 0)
-		return (fd);
-	rc = d->rollback(path, name, e);
-	volume_close(&fd);
-	return (rc);
+	return (d != NULL ? d->settle(path, name, e) : -EINVAL);
 }
 
 int
 volume_snapshot_destroy(const char *path, const char *name, struct err *e)
 {
-	const struct volume_driver *d;
-	int rc = snapshot_driver(path, name, &d, e);
+	const struct volume_driver *d = snapshot_driver(path, name, e);
 
-	return (rc != 0 ? rc : d->snapshot_destroy(path, name, e));
+	return (d != NULL ? d->snapshot_destroy(path, name, e) : -EINVAL);
 }
 
 int
 volume_snapshot_usage(const char *path, const char *name, uint64_t *bytes, struct err *e)
 {
-	const struct volume_driver *d;
-	int rc = snapshot_driver(path, name, &d, e);
+	const struct volume_driver *d = snapshot_driver(path, name, e);
 
-	return (rc != 0 ? rc : d->snapshot_usage(path, name, bytes, e));
+	return (d != NULL ? d->snapshot_usage(path, name, bytes, e) : -EINVAL);
+}
+
+int
+volume_rollback(const char *path, const char *name, struct err *e)
+{
+	const struct volume_driver *d = snapshot_driver(path, name, e);
+	uint64_t size;
+	struct stat st;
+	int rc, fd;
+
+	if (d == NULL)
+		return (-EINVAL);
+	/* One that was interrupted may have left a device under another name only. */
+	fd = volume_open(path, 0, &size, e);
+	if (fd < 0 && fd != -ENOENT)
+		return (fd);
+	err_clear(e);
+	/* Who holds a device keeps its driver from it: that nobody else did is known now. */
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISBLK(st.st_mode))
+		volume_close(&fd);
+	rc = d->rollback(path, name, e);
+	volume_close(&fd);
+	return (rc);
 }
 
 /* ---- opening ---- */
+
+/* A device that is not there may only have to be made so. */
+static int
+open_device(const char *path, struct err *e)
+{
+	const struct volume_driver *d;
+	int fd = open(path, O_PATH | O_CLOEXEC), rc;
+
+	if (fd >= 0)
+		return (fd);
+	if (errno != ENOENT || (d = driver_of(path)) == NULL || d->ready == NULL)
+		return (err_set(e, errno, "cannot open disk '%s'", path));
+	if ((rc = d->ready(path, e)) != 0)
+		return (rc);
+	fd = open(path, O_PATH | O_CLOEXEC);
+	return (fd >= 0 ? fd : err_set(e, errno, "cannot open disk '%s'", path));
+}
 
 /*
  * An O_PATH descriptor. Below the pool nothing may lead elsewhere; outside (a disk of the host, by
@@ -155,8 +267,8 @@ look_up(const char *path, struct stat *st, struct err *e)
 			return (err_set(e, errno, "cannot open the pool '%s'", top));
 		if ((fd = fd_open_beneath(pool, path + len + 1, O_PATH, 0)) < 0)
 			return (err_set(e, -fd, "cannot open disk '%s'", path));
-	} else if ((fd = open(path, O_PATH | O_CLOEXEC)) < 0) {
-		return (err_set(e, errno, "cannot open disk '%s'", path));
+	} else if ((fd = open_device(path, e)) < 0) {
+		return (fd);
 	}
 	if (fstat(fd, st) != 0)
 		return (err_set(e, errno, "cannot open disk '%s'", path));

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Volumes: block storage of zones in a pool, behind one table of drivers (volume_driver.h; `file`
- * now, zfs and lvm to come). Content is raw: nothing in a volume's bytes, which a guest writes, is
+ * Volumes: block storage of zones in a pool, behind one table of drivers (volume_driver.h). Which one
+ * makes new volumes is the pool's configuration (pool.h). Content is raw: nothing in a volume's bytes, which a guest writes, is
  * ever interpreted by the host. Tools and zoneadmd, root.
  */
 #ifndef ZHYVE_ZONE_VOLUME_H
 #define ZHYVE_ZONE_VOLUME_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -36,6 +37,12 @@ struct volume_spec {
  */
 int volume_create(const struct volume_spec *spec, char *path, struct err *e);
 int volume_destroy(const char *path, struct err *e); /* 0 also when it is gone already */
+/* Where diskN of a zone is, or would be. -EINVAL for what is no name of a zone, -ENAMETOOLONG. */
+int volume_path(char buf[PATH_MAX], const char *zone, unsigned index, struct err *e);
+/* Is it a volume of this zone's own? */
+bool volume_is_of(const char *path, const char *zone);
+/* N of diskN; false for a name of another kind. */
+bool volume_number(const char *path, unsigned *n);
 /*
  * Give it another size, of 512 a multiple. It may be larger while a zone runs on it, which is then
  * to be told; smaller only when none does (-EBUSY), and what was beyond is lost. -ENOSPC when the
@@ -81,7 +88,7 @@ int volume_settle(const char *path, const char *name, struct err *e);
 int volume_rollback(const char *path, const char *name, struct err *e);
 int volume_snapshot_destroy(
     const char *path, const char *name, struct err *e); /* 0: gone already */
-/* Bytes that nothing but this snapshot holds. -ENOENT. */
+/* Bytes that nothing but this snapshot holds. -ENOENT; -EOPNOTSUPP where the pool does not tell. */
 int volume_snapshot_usage(const char *path, const char *name, uint64_t *bytes, struct err *e);
 
 /* ---- the pool ---- */
@@ -91,8 +98,11 @@ struct volume_pool {
 	uint64_t size, free; /* bytes */
 	bool instant;        /* clones and snapshots share blocks, and need no time */
 	bool readonly;
+	char problem[64]; /* in a word or two, what is wrong with it; "": nothing */
 };
 /* The pool that new volumes are made in. */
 int volume_pool_get(struct volume_pool *out, struct err *e);
+/* An image is deleted: what the pool keeps of it to clone it goes as well. */
+int volume_image_forget(const char *uuid, struct err *e);
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef ZHYVE_ZONE_VOLUME_DRIVER_H
 #define ZHYVE_ZONE_VOLUME_DRIVER_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "zone/volume.h"
@@ -14,21 +15,39 @@ struct volume_driver {
 	const char *name;
 	/* Is `path` a volume made by this driver? */
 	bool (*owns)(const char *path);
+	/* As volume_path. */
+	int (*path)(char buf[PATH_MAX], const char *zone, unsigned index, struct err *e);
+	/* See to it that the device of a volume whose path is not there is. NULL: nothing can be done. */
+	int (*ready)(const char *path, struct err *e);
 	/* As volume_create and volume_destroy. */
 	int (*create)(const struct volume_spec *spec, char *path, struct err *e);
 	int (*destroy)(const char *path, struct err *e);
 	/* As volume_resize; `fd` is the volume, open for writing, of `now` bytes. */
 	int (*resize)(int fd, const char *path, uint64_t now, uint64_t size, struct err *e);
-	/* As their namesakes in volume.h; for rollback the volume is open, and locked. */
+	/*
+	 * As their namesakes in volume.h. For rollback the volume is locked where it is a file; nobody had a
+	 * device open.
+	 */
 	int (*snapshot)(const char *path, const char *name, bool live, struct err *e);
 	int (*flush)(const char *path, struct err *e);
 	int (*settle)(const char *path, const char *name, struct err *e);
 	int (*rollback)(const char *path, const char *name, struct err *e);
 	int (*snapshot_destroy)(const char *path, const char *name, struct err *e);
 	int (*snapshot_usage)(const char *path, const char *name, uint64_t *bytes, struct err *e);
+	/* As volume_image_forget. NULL: it keeps nothing of images. */
+	int (*image_forget)(const char *uuid, struct err *e);
 	int (*pool)(struct volume_pool *out, struct err *e);
 };
 
+#define VOLUME_SIZE_MAX (1ull << 60)
+/*
+ * The size asked for, or, with none, that of what it is made of (`source` bytes of `name`; 0: nothing), which
+ * it may not be below.
+ */
+int volume_size(const struct volume_spec *spec, uint64_t source, const char *name, uint64_t *size,
+    struct err *e);
+
 extern const struct volume_driver volume_file;
+extern const struct volume_driver volume_lvm;
 
 #endif

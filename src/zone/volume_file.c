@@ -23,8 +23,6 @@
 #include "zone/volume_driver.h"
 #include "zone/volume_file.h"
 
-#define VOLUME_SIZE_MAX (1ull << 60)
-
 /* What a volume is made of; fd -1: nothing. */
 struct source {
 	int fd;
@@ -40,6 +38,14 @@ file_owns(const char *path)
 
 	return (strncmp(path, top, len) == 0 && path[len] == '/' && n > 4 &&
 	    strcmp(path + n - 4, ".raw") == 0);
+}
+
+static int
+file_path(char buf[PATH_MAX], const char *zone, unsigned index, struct err *e)
+{
+	(void)e;
+	(void)path_zones(buf, "%s/disk%u.raw", zone, index);
+	return (0);
 }
 
 /* Open what it is to be made of. */
@@ -86,24 +92,6 @@ fill(int fd, const struct volume_spec *spec, uint64_t size, const struct source 
 	if (rc == 0 && ftruncate(fd, (off_t)size) != 0)
 		rc = err_set(e, errno, "cannot give %s its size", what);
 	return (rc);
-}
-
-/* The size asked for, or the source's. */
-static int
-decide_size(const struct volume_spec *spec, const struct source *src, uint64_t *size, struct err *e)
-{
-	*size = spec->size != 0 ? spec->size : src->size;
-	if (*size == 0 || *size % 512 != 0 || *size > VOLUME_SIZE_MAX)
-		return (err_say(e, EINVAL,
-		    "disk%u of zone '%s': a size of %llu bytes is not possible; a multiple of 512, "
-		    "not 0, is wanted",
-		    spec->index, spec->zone, (unsigned long long)*size));
-	if (*size < src->size)
-		return (err_say(e, EINVAL,
-		    "disk%u of zone '%s': %llu MiB are less than the %llu MiB of %s", spec->index,
-		    spec->zone, (unsigned long long)(*size / MIB),
-		    (unsigned long long)(src->size / MIB), src->name));
-	return (0);
 }
 
 static int
@@ -157,11 +145,11 @@ file_create(const struct volume_spec *spec, char *path, struct err *e)
 
 	if ((rc = open_source(spec, &src, e)) != 0)
 		return (rc);
-	if ((rc = decide_size(spec, &src, &size, e)) == 0 &&
+	if ((rc = volume_size(spec, src.size, src.name, &size, e)) == 0 &&
 	    (dir = open_zone_folder(spec->zone, folder, e)) < 0)
 		rc = dir;
 	if (rc == 0) {
-		(void)path_zones(path, "%s/disk%u.raw", spec->zone, spec->index);
+		(void)file_path(path, spec->zone, spec->index, e);
 		rc = make(dir, spec, &src, size, folder, path, e);
 	}
 	volume_close(&src.fd);
@@ -208,6 +196,7 @@ file_resize(int fd, const char *path, uint64_t now, uint64_t size, struct err *e
 const struct volume_driver volume_file = {
 	.name = "file",
 	.owns = file_owns,
+	.path = file_path,
 	.create = file_create,
 	.destroy = file_destroy,
 	.resize = file_resize,

@@ -27,6 +27,7 @@
 #include "base/parse.h"
 #include "zone/cgroup.h"
 #include "zone/paths.h"
+#include "zone/pool.h"
 #include "zone/reconcile.h"
 #include "zone/zoneadmd.h"
 
@@ -131,7 +132,7 @@ check_zone(struct zoneadmd *z, struct err *e)
 	if (c->state != ZONE_STATE_INSTALLED)
 		rc = err_say(e, EINVAL, "must be installed before boot.");
 	zconf_free(c);
-	if (rc == 0)
+	if (rc == 0 && (rc = pool_ready(e)) == 0)
 		rc = dir_make(path_zones(path, "%s/logs", z->name), 0755, e);
 	return (rc);
 }

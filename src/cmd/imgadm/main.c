@@ -36,7 +36,8 @@ static const struct subcommand commands[] = {
 	    "Make an image of a stopped VM's disk." },
 	{ "export", imgadm_export, "export [-q] [-c PACKING] [-o PATH] UUID",
 	    "Write an image to files." },
-	{ "pool", imgadm_pool, "pool list [-H | -p]", "Show the pool: driver, room, health." },
+	{ "pool", imgadm_pool, "pool list | create | delete | mount",
+	    "Show the pool; set it up; take it away." },
 };
 
 static const char *subcommand; /* for messages */

@@ -135,15 +135,17 @@ vm_disks_resize(const struct vm *vm, const struct zconf *c, const json_t *payloa
 /* ---- disks that come and go ---- */
 
 /* The lowest number from *index on that nothing in the zone has. */
-static void
-free_index(const struct zconf *c, unsigned *index)
+static int
+free_index(const struct zconf *c, unsigned *index, struct err *e)
 {
 	char path[PATH_MAX];
+	int rc;
 
 	for (;; (*index)++) {
-		(void)path_zones(path, "%s/disk%u.raw", c->name, *index);
+		if ((rc = volume_path(path, c->name, *index, e)) != 0)
+			return (rc);
 		if (access(path, F_OK) != 0 && find_disk(c, path) == NULL)
-			break;
+			return (0);
 	}
 }
 
@@ -168,8 +170,8 @@ vm_disks_make(const struct vm *vm, const struct zconf *c, const json_t *payload,
 	if ((d->made = calloc(json_array_size(disks) + 1, sizeof(*d->made))) == NULL)
 		return (err_set(e, ENOMEM, "cannot make disks"));
 	json_array_foreach (disks, i, disk) {
-		free_index(c, &index);
-		if ((rc = vm_disk_make(c->name, index, disk, &d->made[d->nmade], e)) < 0)
+		if ((rc = free_index(c, &index, e)) < 0 ||
+		    (rc = vm_disk_make(c->name, index, disk, &d->made[d->nmade], e)) < 0)
 			return (rc);
 		d->nmade += d->made[d->nmade] != NULL;
 	}

@@ -126,8 +126,10 @@ static int
 find_disk0(struct zconf *c, struct zdevice **out, struct err *e)
 {
 	char path[PATH_MAX];
+	int rc;
 
-	(void)path_zones(path, "%s/disk0.raw", c->name);
+	if ((rc = volume_path(path, c->name, 0, e)) != 0)
+		return (rc);
 	for (size_t i = 0; i < c->ndevice; i++) {
 		struct zdevice *d = &c->device[i];
 		const char *boot = zprop_get(d->prop, d->nprop, "boot");

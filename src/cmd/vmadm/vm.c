@@ -10,6 +10,7 @@
 #include "cmd/vmadm/vmadm.h"
 #include "zone/link.h"
 #include "zone/paths.h"
+#include "zone/volume.h"
 #include "zone/vmobj.h"
 #include "zone/vmprop.h"
 
@@ -175,11 +176,7 @@ vm_check_nic_tags(const json_t *nics, struct err *e)
 bool
 vm_owns_disk(const struct zconf *c, const struct zdevice *d)
 {
-	char own[PATH_MAX];
-
-	(void)path_zones(own, "%s/", c->name);
-	return (d->match != NULL && strncmp(d->match, own, strlen(own)) == 0 &&
-	    strstr(d->match, "/../") == NULL);
+	return (d->match != NULL && volume_is_of(d->match, c->name));
 }
 
 int

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Programs of the host: see program.h. Tools and zoneadmd, root. */
+#include "zone/program.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+#define WORDS_MAX 1024 /* of what a program says when it fails */
+
+/* Exit status of a child whose program is not there, and of one that could not be prepared. */
+#define EXIT_NO_PROGRAM 126
+#define EXIT_NOT_RUN    127
+
+/*
+ * Where no udev runs, device-mapper's programs would wait for it; told so, they make the links in /dev
+ * themselves. And lvm would complain of every descriptor that a shell left open.
+ */
+static const char *const with_udev[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+	"LVM_SUPPRESS_FD_WARNINGS=1", NULL };
+static const char *const without_udev[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+	"LVM_SUPPRESS_FD_WARNINGS=1", "DM_DISABLE_UDEV=1", NULL };
+
+static void run_child(const char *const argv[], int in, int out, int err) __attribute__((noreturn));
+
+static void
+run_child(const char *const argv[], int in, int out, int err)
+{
+	bool udev = access("/run/udev/control", F_OK) == 0;
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGPIPE, SIG_DFL);
+	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 || close_range(3, ~0u, 0) != 0)
+		_exit(EXIT_NOT_RUN);
+	/* execve does not change them: POSIX has the parameters as they are for old programs' sake. */
+	(void)execve(argv[0], (char *const *)(uintptr_t)argv,
+	    (char *const *)(uintptr_t)(udev ? with_udev : without_udev));
+	_exit(errno == ENOENT ? EXIT_NO_PROGRAM : EXIT_NOT_RUN);
+}
+
+static int
+take_output(int fd, const char *program, char **output, struct err *e)
+{
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st) != 0)
+		return (err_set(e, errno, "cannot read the output of %s", program));
+	if (st.st_size > (off_t)PROGRAM_OUTPUT_MAX)
+		return (err_say(e, EFBIG, "%s says more than can be", program));
+	if ((*output = calloc(1, (size_t)st.st_size + 1)) == NULL)
+		return (err_set(e, ENOMEM, "cannot read the output of %s", program));
+	if ((rc = fd_pread_full(fd, *output, (size_t)st.st_size, 0)) == 0)
+		return (0);
+	free(*output);
+	*output = NULL;
+	return (err_set(e, -rc, "cannot read the output of %s", program));
+}
+
+/* The first line that says something. */
+static int
+complain(int fd, const char *program, struct err *e)
+{
+	char words[WORDS_MAX] = "", *line = words;
+
+	(void)!pread(fd, words, sizeof(words) - 1, 0);
+	line += strspn(line, " \t\n");
+	line[strcspn(line, "\n")] = '\0';
+	return (err_say(
+	    e, EIO, "%s failed: %s", program, line[0] != '\0' ? line : "it did not say why"));
+}
+
+int
+program_run(const char *const argv[], const char *input, char **output, struct err *e)
+{
+	CLEANUP_FD int in = memfd_create("input", MFD_CLOEXEC);
+	CLEANUP_FD int out = memfd_create("output", MFD_CLOEXEC);
+	CLEANUP_FD int err = memfd_create("complaints", MFD_CLOEXEC);
+	int status;
+	pid_t pid;
+
+	if (in < 0 || out < 0 || err < 0 || fd_write_full(in, input, strlen(input)) != 0 ||
+	    lseek(in, 0, SEEK_SET) != 0 || (pid = fork()) < 0)
+		return (err_set(e, errno, "cannot run %s", argv[0]));
+	if (pid == 0)
+		run_child(argv, in, out, err);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_PROGRAM)
+		return (err_say(e, ENOENT, "there is no %s", argv[0]));
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return (complain(err, argv[0], e));
+	return (output != NULL ? take_output(out, argv[0], output, e) : 0);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Programs of the host that do a part of the work (nft, dnsmasq, lvm, zfs, mkfs): run without a shell, in an
+ * environment of their own, with no descriptor of ours. Only what we made or checked ourselves may be among
+ * their arguments. Tools and zoneadmd, root.
+ */
+#ifndef ZHYVE_ZONE_PROGRAM_H
+#define ZHYVE_ZONE_PROGRAM_H
+
+#include "base/err.h"
+
+#define PROGRAM_OUTPUT_MAX (8u << 20)
+
+/*
+ * Run a program (argv[0]: its path) to its end, `input` on its standard input. *output (may be NULL) is what
+ * it wrote to its standard output, at most PROGRAM_OUTPUT_MAX; the caller's (free). What it writes goes to
+ * files without a name: one that goes on in the background does not keep us. -ENOENT when it is not there;
+ * -EIO when it fails, with the first line of its complaint; -EFBIG.
+ */
+int program_run(const char *const argv[], const char *input, char **output, struct err *e);
+
+#endif

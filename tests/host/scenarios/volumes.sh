@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# host: group=zone time=10 kernel=any
+#
+# One suite (tests/host/volumes.c) for every volume driver: files that are copied, files on an XFS of imgadm pool create, lvm's thin volumes.
+# What this kernel has not is said; tests/host/slow/volumes.sh runs all of it in the virtual host.
+set -eu
+# shellcheck source=tests/host/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+suite() { # DRIVER [instant]
+	local st=0 line
+	"$top/build/tests/host/volumes" "$@" >"$T/suite" || st=$?
+	while read -r line; do
+		case $line in
+		ok*) t_ok "${line#ok - }" ;;
+		not*) t_fail "${line#not ok - }" ;;
+		*) echo "$line" ;;
+		esac
+	done <"$T/suite"
+	t_is "$1: the suite ran to its end" "$st" 0
+}
+field() { imgadm pool list -p | cut -d: -f"$1"; }
+
+# Where the pool's file is: not on this root, which may be an overlay of memory.
+mkdir -p /var/lib/zones
+mount -t tmpfs -o size=2g pool /var/lib/zones
+t_atexit umount -l /var/lib/zones
+umount -l /zones
+mount -t tmpfs zones /zones
+suite copied
+rm -rf /zones/*
+t_run "a pool is not made where a file system is mounted" 1 imgadm pool create -s 600m
+t_like "and why is said" "$t_err" 'mounted .* already'
+umount /zones
+
+t_run "a pool too large for its disk is refused" 1 imgadm pool create -s 50g
+t_like "with the room there is" "$t_err" 'no space: the pool needs 51200 MiB'
+t_is "and leaves nothing" "$(ls /var/lib/zones)" ""
+t_run "an unknown driver is refused" 1 imgadm pool create -d floppy -s 1g
+t_run "a pool in a file" 0 imgadm pool create -s 600m
+t_run "there is one only" 1 imgadm pool create -s 600m
+t_is "its driver, clones, health" "$(field 2,5,6)" file:shared:ok
+umount /zones
+t_is "it is mounted again when it is wanted" "$(field 5) $(findmnt -n -o FSTYPE /zones)" "shared xfs"
+suite reflink instant
+t_run "with zones' folders in it, it is not deleted" 1 imgadm pool delete
+t_like "and why is said" "$t_err" 'is not empty'
+rm -rf /zones/[!i]*
+t_run "it is deleted" 0 imgadm pool delete
+t_is "with its file, mount and loop device" "$(ls /var/lib/zones; ls /etc/zones/pool.json 2>/dev/null; findmnt -n /zones; losetup -a | grep pool.img)" ""
+
+if [ ! -x /usr/sbin/lvm ]; then
+	t_skip "lvm" "lvm2 is not installed"
+elif ! modprobe dm-thin-pool 2>/dev/null; then
+	t_skip "lvm" "this kernel has no thin pools"
+else
+	t_run "a pool of lvm's in a file" 0 imgadm pool create -d lvm -s 600m
+	t_is "its driver, clones, health" "$(field 2,5,6)" lvm:shared:ok
+	suite lvm instant
+	t_is "nothing is left but the pool" "$(lvm lvs --noheadings -o lv_name zones | tr -d ' ')" pool
+	vgchange -qq -an zones
+	wait_for 5 sh -c '! losetup -a | grep -q pool.img' || true
+	t_is "it comes back when it is wanted" "$(field 2,6)" lvm:ok
+	t_run "it is deleted" 0 imgadm pool delete
+	t_is "with its file" "$(ls /var/lib/zones)" ""
+fi
+t_done
