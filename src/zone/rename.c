@@ -22,6 +22,7 @@
 #include "zone/install.h"
 #include "zone/ledger.h"
 #include "zone/paths.h"
+#include "zone/volume.h"
 #include "zone/zconf_json.h"
 #include "zone/zconf_store.h"
 #include "zone/zstate.h"
@@ -196,6 +197,22 @@ check_snapshots(const char *name, struct err *e)
 		    : 0);
 }
 
+/* A volume that is no file in its folder keeps its name (volume_lvm.c). */
+static int
+check_volumes(const char *old, const struct zconf *c, struct err *e)
+{
+	for (size_t i = 0; i < c->ndevice; i++) {
+		const char *match = c->device[i].match;
+
+		if (match != NULL && strncmp(match, "/dev/", 5) == 0 && volume_is_of(match, old))
+			return (err_say(e, EBUSY,
+			    "the zone's disk '%s' is a volume that keeps its name: clone the zone "
+			    "under the new one instead",
+			    match));
+	}
+	return (0);
+}
+
 static int
 check(const char *old, const struct zconf *c, struct err *e)
 {
@@ -205,7 +222,7 @@ check(const char *old, const struct zconf *c, struct err *e)
 
 	if ((rc = zconf_name_check(c->name, e)) != 0 || (rc = zone_status_get(old, &st, e)) != 0 ||
 	    (rc = zone_state_check(ZCMD_RENAME, st.state, e)) != 0 ||
-	    (rc = check_snapshots(old, e)) != 0)
+	    (rc = check_snapshots(old, e)) != 0 || (rc = check_volumes(old, c, e)) != 0)
 		return (rc);
 	if (is_there(path_etc(path, "%s.json", c->name)))
 		return (err_say(e, EEXIST, "zone '%s' is configured already", c->name));
