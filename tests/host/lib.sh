@@ -13,9 +13,11 @@
 #   wait_for SECONDS COMMAND...          until the command succeeds; its last failure is silent; 1 when time is up
 #   behind_grub DISK WORDS               a copy of the Debian image: its GRUB starts the tiny guest's kernel and initramfs, tiny.run=WORDS
 #   tiny_with FILE MODULES [PROGRAM...]  the tiny guest's initramfs with more drivers and programs, and standard input for its first process
+#   $quick                               words for the tiny guest's kernel: no messages, none of the tests and defences which cost time where it is emulated
 #   $T                                   a directory of the scenario's own, gone at its end
 #   t_atexit COMMAND...                  run at the end, last first, also after a failure
 
+quick="console=ttyS0 quiet mitigations=off apparmor=0 audit=0 nowatchdog cryptomgr.notests random.trust_cpu=on rcupdate.rcu_expedited=1"
 t_n=0 t_passed=0 t_failed=0
 t_ends=()
 T=$(mktemp -d /tmp/scenario.XXXXXX)
@@ -76,7 +78,7 @@ behind_grub() {
 	first=$(sfdisk -J "$1" | jq '.partitiontable.partitions[0].start') # the root file system's
 	root="$1?offset=$((first * 512))"
 	kver=$(debugfs -R 'ls -p /boot' "$root" 2>/dev/null | sed -n 's,.*/vmlinuz-\([^/]*\)/.*,\1,p')
-	debugfs -R 'cat /boot/grub/grub.cfg' "$root" 2>/dev/null | sed "s|console=ttyS0|& panic=-1 tiny.run=$2|" >"$T/grub.cfg"
+	debugfs -R 'cat /boot/grub/grub.cfg' "$root" 2>/dev/null | sed "s|console=ttyS0|& panic=-1 tiny.run=$2|; s|^set timeout=.*|set timeout=0|" >"$T/grub.cfg"
 	debugfs -w -f - "$root" >/dev/null 2>&1 <<-END
 		rm /boot/grub/grub.cfg
 		write $T/grub.cfg /boot/grub/grub.cfg

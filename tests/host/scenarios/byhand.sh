@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: group=base time=240
+# host: group=base time=120
 #
 # zhyve by hand, outside any zone, with the tiny Linux guest (tests/host/tiny-init): it reaches user space by both ways of
-# booting, sees its disk and network, and the ways in which Linux ends have their exit statuses (the others: tests/guest).
+# booting, sees its disk and network, and powers off, by itself and by the power button (its other ends are those of the guests of disks, virtio and
+# ports; zhyve killed: bare).
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -52,7 +53,7 @@ ip addr add 10.99.0.1/24 dev tap0
 ip link set tap0 up
 head -c 1M /dev/urandom >/zones/ro.raw
 ro=$(sha256sum </zones/ro.raw | cut -d' ' -f1)
-start cpus,mem,dmi,blk:vdb,blkfill:8,blkwrite:written-by-the-guest,blkread,rng,ip:10.99.0.2/24,ping:10.99.0.1,count:200,poweroff \
+start cpus,mem,dmi,blk:vdb,blkfill:8,blkwrite:written-by-the-guest,blkread,rng,ip:10.99.0.2/24,ping:10.99.0.1,count:60,poweroff \
 	-c 1 "${elf[@]}" -s 3,virtio-blk,/zones/disk.raw -s 4,virtio-blk,/zones/ro.raw,ro,ser=TINY-0001 \
 	-s 5,virtio-net-viona,tap0,mac=02:08:20:01:02:03 -s 6,virtio-rnd
 st=$(ends 90)
@@ -69,7 +70,7 @@ t_is "the read-only disk is unchanged" "$(sha256sum </zones/ro.raw | cut -d' ' -
 t_like "entropy" "$con" 'rng: [0-9a-f]{64}$'
 t_like "the network interface has the MAC address given" "$con" 'ip: 10.99.0.2/24 02:08:20:01:02:03'
 t_like "the guest pings the host" "$con" 'ping: 10.99.0.1 answers'
-t_is "200 lines of output arrive whole" "$(grep -cE '^zhyve-tiny: count [0-9]{8} \.+$' <<<"$con")" 200
+t_is "60 lines of output arrive whole" "$(grep -cE '^zhyve-tiny: count [0-9]{8} \.+$' <<<"$con")" 60
 
 # The power button: SIGTERM asks the guest, which powers off by itself. bzImage, two vCPUs.
 start cpus,sleep:60,echo:too-late -c 2 "${bz[@]}"
@@ -77,19 +78,5 @@ wait_for 90 grep -q 'cpus: ' "$T/com1" || true
 t_like "a bzImage by the 64-bit protocol, with two vCPUs" "$(console)" 'zhyve-tiny: cpus: 2$'
 pkill -TERM -x zhyve || true
 t_is "SIGTERM presses the power button, and the guest powers off" "$(ends 40)" 1
-
-start reboot -c 1 "${elf[@]}"
-t_is "a reset by the guest ends zhyve with status 0" "$(ends 60)" 0
-start halt -c 1 "${elf[@]}"
-t_is "a halt by the guest ends zhyve with status 2" "$(ends 60)" 2
-start crash -c 1 "${elf[@]}"
-t_is "a panic with panic=-1 is a reset" "$(ends 60)" 0
-t_like "and its words are on the console" "$(console)" 'Kernel panic'
-
-# Killed outright, nothing of it stays.
-start sleep:60 -c 1 "${elf[@]}"
-wait_for 60 grep -q userland "$T/com1" || true
-pkill -KILL -x zhyve || true
-t_is "kill -9 of zhyve ends it" "$(ends 10)" 137
 t_is "no process is left" "$(pgrep -c -x zhyve || true)" 0
 t_done

@@ -30,12 +30,12 @@ dm=/dev/$(dmsetup info -c --noheadings -o blkdevname zhyvebad)
 	pkill -USR2 -x zhyve
 ) &
 t_atexit kill $!
-t_run "a guest with two NVMe and two virtio disks runs to its power-off" 1 timeout 110 \
+t_run "a guest with two NVMe and two virtio disks runs until it halts, which is status 2" 2 timeout 110 \
 	zhyve -m 256m -c 1 -P -H -s 0,hostbridge -s 31,lpc -l com1,stdio -s "3,virtio-blk,$T/vda.raw" \
 	-s "4,virtio-blk,$dm" -s "5,nvme,$loop,ser=LOOP" \
 	-s 6,nvme,$zones/grow.raw,sectsz=4096,nocache,ser=GROW,maxq=1 \
 	-l "kernel,$cache/vmlinux,initrd=$cache/tiny.cpio" \
-	-o boot.cmdline="console=ttyS0 quiet tiny.run=fs:nvme0n1,blk:nvme0n1,blkfill:8:nvme1n1,bad:1000:vdb,grown:48:vda,grown:48:nvme1n1,trim:nvme1n1,poweroff" \
+	-o boot.cmdline="$quick tiny.run=fs:nvme0n1,blk:nvme0n1,blkfill:8:nvme1n1,bad:1000:vdb,grown:48:vda,grown:48:nvme1n1,trim:nvme1n1,halt" \
 	disks
 out=$(tr -d '\r' <<<"$t_out")
 t_like "a filesystem on NVMe keeps its file" "$out" 'fs: nvme0n1 keeps a file'

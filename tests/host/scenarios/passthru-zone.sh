@@ -21,7 +21,7 @@ zone() { # NAME: a zone that is given the device
 		add attr; set name=kernel; set type=string; set value=$cache/vmlinux; end;
 		add attr; set name=initrd; set type=string; set value=$cache/tiny.cpio; end;
 		add attr; set name=bootargs; set type=string;
-			set value=\"console=ttyS0 quiet panic=-1 tiny.run=blkread:nvme0n1,blkwrite:written-in-the-zone:nvme0n1,sleep:2,reboot\"; end;
+			set value=\"$quick panic=-1 tiny.run=blkread:nvme0n1,blkwrite:written-in-the-zone:nvme0n1,sleep:2,reboot\"; end;
 		add attr; set name=ram; set type=string; set value=256; end; commit" && zoneadm -z "$1" install
 	t_atexit "zoneadm -z $1 halt; zoneadm -z $1 uninstall -F; zonecfg -z $1 delete -F"
 }

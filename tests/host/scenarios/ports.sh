@@ -41,7 +41,7 @@ done
 echo "guest: balloon $(awk '/^balloon_inflate / { print $2 }' /proc/vmstat)"
 echo "guest: end"
 sleep 0.5
-poweroff -f
+echo c >/proc/sysrq-trigger
 SH
 
 ip tuntap add dev zvt5 mode tap vnet_hdr multi_queue
@@ -104,12 +104,12 @@ PY
 python3 "$T/peers.py" "$T" 2>"$T/peers.err" &
 t_atexit kill $!
 
-t_run "a guest with lines, sockets and a balloon runs to its power-off" 1 timeout 140 \
+t_run "a guest with lines, sockets and a balloon runs until it panics, which panic=-1 makes a reset" 0 timeout 140 \
 	zhyve -m 256m -c 1 -P -H -s 0,hostbridge -s 31,lpc -l com1,stdio \
 	-s "3,virtio-console,a.console=$T/hvc.sock,org.zhyve.bulk=$T/bulk.sock,second=$T/second.sock,console,cols=90,rows=30" \
 	-s 4,virtio-balloon,target=192m -s "5,virtio-vsock,cid=77,path=$T/host.sock,port.7=$T/seven.sock" \
 	-s 6,virtio-net-viona,zvt5,qpair=2,speed=2500,rxvqsize=64 \
-	-l "kernel,$cache/vmlinux,initrd=$T/initrd" -o boot.cmdline="console=ttyS0 quiet" ports
+	-l "kernel,$cache/vmlinux,initrd=$T/initrd" -o boot.cmdline="$quick panic=-1" ports
 out=$(tr -d '\r' <<<"$t_out")
 said() { cat "$T/said.$1" 2>/dev/null || echo nothing; }
 sum() { sed -n "s/.*guest: $1 \([0-9a-f]*\).*/\1/p" <<<"$out" | tail -n 1; }
@@ -127,5 +127,6 @@ t_like "a port that was not named refuses" "$out" 'guest: port 8 refused'
 t_is "a client of the host's sends 3 MB to the guest" "$(sum theirs)" "$(said theirs-sum)"
 t_is "and gets 3 MiB of it" "$(said mine)" "$(sum mine)"
 t_like "the guest fills its balloon" "$out" 'guest: balloon 16384'
+t_like "its panic is on the console" "$out" "Kernel panic"
 t_is "no complaints" "$t_err$(cat "$T/peers.err")" ""
 t_done

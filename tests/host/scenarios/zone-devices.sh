@@ -77,7 +77,7 @@ t_atexit vmadm delete "$uuid"
 z=/zones/$uuid run=/run/zones/$uuid
 t_run "its kernel" 0 zonecfg -u "$uuid" "add attr; set name=kernel; set type=string; set value=$cache/vmlinux; end;
 	add attr; set name=initrd; set type=string; set value=$T/initrd; end;
-	add attr; set name=bootargs; set type=string; set value=\"console=ttyS0 quiet\"; end; commit"
+	add attr; set name=bootargs; set type=string; set value=\"$quick\"; end; commit"
 
 # What the guest says, one line each, from a place in its log on.
 log=$z/logs/console.log from=0
