@@ -61,7 +61,7 @@ parse(const json_t *o, struct pool_conf *c)
 	    !take(o, "file", c->file, sizeof(c->file)))
 		return (false);
 	plain = strcmp(c->driver, "file") == 0;
-	if (!plain && strcmp(c->driver, "lvm") != 0 && strcmp(c->driver, "zfs") != 0)
+	if (!plain && strcmp(c->driver, "lvm") != 0)
 		return (false);
 	return ((plain ? c->group[0] == '\0' : is_group(c->group)) && is_path(c->device) &&
 	    is_path(c->file));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Setting a pool up, having it there, and taking it away: see pool.h. mkfs.xfs(8), lvm(8) and zpool(8) do what
+ * Setting a pool up, having it there, and taking it away: see pool.h. mkfs.xfs(8) and lvm(8) do what
  * is theirs. The configuration is written when the pool works, and goes before it does. Tools and zoneadmd, root.
  */
 #include <dirent.h>
@@ -26,7 +26,7 @@
 
 #define FILE_FOLDER "/var/lib/zones"
 #define FILE_NAME   FILE_FOLDER "/pool.img"
-#define GROUP       "zones" /* volume group, or zpool */
+#define GROUP       "zones" /* the volume group */
 #define SIZE_MIN    (512 * MIB)
 #define MKFS        "/usr/sbin/mkfs.xfs"
 #define BLKID       "/usr/sbin/blkid"

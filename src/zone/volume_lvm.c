@@ -137,6 +137,8 @@ lvm_path(char buf[PATH_MAX], const char *zone, unsigned index, struct err *e)
 
 	if (!group_of_pool(p.group))
 		return (err_say(e, EINVAL, "the pool is none of lvm's"));
+	if (zone[0] == '\0' || zone[0] == '.' || strchr(zone, '/') != NULL)
+		return (err_say(e, EINVAL, "'%s' is no name of a zone", zone));
 	(void)snprintf(number, sizeof(number), ".disk%u", index);
 	if (!lvm_name_append(p.name, p.group, zone) || !lvm_name_join(p.name, p.group, number))
 		return (too_long(zone, e));
