@@ -22,8 +22,11 @@ add_range(struct gmem *gm, uint64_t gpa, uint64_t len, uint64_t offset, uint8_t 
 }
 
 static int
-no_huge_pages(int errnum, uint64_t size, uint64_t page, struct err *e)
+no_memory(int errnum, uint64_t size, uint64_t page, struct err *e)
 {
+	if (page == 0)
+		return (err_set(e, errnum, "Unable to set up memory of %llu MiB",
+		    (unsigned long long)(size / MIB)));
 	return (err_set(e, errnum,
 	    "Unable to set up memory of %llu MiB in huge pages: the host has not so many free (see "
 	    "/sys/kernel/mm/hugepages/hugepages-%llukB/nr_hugepages)",
@@ -50,14 +53,10 @@ gmem_create_huge(struct gmem *gm, uint64_t size, uint64_t page, struct err *e)
 		return (err_say(e, EINVAL, "guest memory of %llu bytes is not a multiple of %llu",
 		    (unsigned long long)size, (unsigned long long)MAX(page, PAGE)));
 	if ((fd = memfd_sealed_huge("guest-ram", size, page)) < 0)
-		return (page != 0 ? no_huge_pages(-fd, size, page, e)
-				  : err_set(e, -fd, "Unable to set up memory of %llu MiB",
-					(unsigned long long)(size / MIB)));
+		return (no_memory(-fd, size, page, e));
 	base = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
 	if (base == MAP_FAILED)
-		return (page != 0 ? no_huge_pages(errno, size, page, e)
-				  : err_set(e, errno, "Unable to map guest memory of %llu MiB",
-					(unsigned long long)(size / MIB)));
+		return (no_memory(errno, size, page, e));
 	/*
 	 * A core file of zhyve is for our own state; the guest's secrets stay out of it (bhyve's -C
 	 * brings them in).
