@@ -194,6 +194,7 @@ struct zoneadmd {
 	enum zone_intent intent;
 	bool reset_pending; /* between the end of one zhyve and the start of the next */
 	int64_t reset_times[6];
+	unsigned lost_starts;       /* in a row, for the end of a device's process */
 	struct start_options start; /* what was asked of this start */
 	struct zone_resources res;
 	struct zone_limits limits;
@@ -246,6 +247,8 @@ int zone_devices_prepare(
 int zone_devices_start(struct zoneadmd *z, struct err *e);
 /* The disks' sizes may have changed. */
 void zone_devices_refresh(struct zoneadmd *z);
+/* Has a process of them ended in this life of zhyve, other than with it? */
+bool zone_devices_lost(const struct zoneadmd *z);
 void zone_devices_close(struct zoneadmd *z);
 
 /*

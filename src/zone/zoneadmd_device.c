@@ -175,8 +175,12 @@ on_timer(int fd, enum mevent_type type, void *arg)
 
 	(void)fd;
 	(void)type;
-	if (d->z->vm.phase != VM_RUNNING || d->helper.pid != 0)
+	if (d->helper.pid != 0 || d->z->vm.phase == VM_NONE)
 		return;
+	if (d->z->vm.phase != VM_RUNNING) { /* still being started, or about to end */
+		(void)mevent_timer_set(d->timer, RETRY_FIRST_MS * NS_PER_MS, 0);
+		return;
+	}
 	if (spawn(d, &e) == 0) {
 		tell(d, "back", "was started again", "");
 		return;
@@ -299,6 +303,16 @@ zone_devices_refresh(struct zoneadmd *z)
 	for (unsigned i = 0; i < ZONE_DEVICES_MAX; i++)
 		if (disk[i].helper.pid != 0)
 			(void)kill(disk[i].helper.pid, SIGUSR2);
+}
+
+bool
+zone_devices_lost(const struct zoneadmd *z)
+{
+	for (unsigned k = 0; k < ZONE_DEVICE_KINDS; k++)
+		for (unsigned i = 0; i < ZONE_DEVICES_MAX; i++)
+			if (z->devices.of[k][i].tries > 0)
+				return (true);
+	return (false);
 }
 
 void

@@ -21,12 +21,13 @@
 #include "zone/zoneadmd.h"
 #include "zone/zstate.h"
 
-#define NS_PER_S       1000000000ll
-#define NS_PER_MS      1000000ll
-#define IDLE_FIRST_NS  (5 * NS_PER_S) /* who started us connects within */
-#define IDLE_NS        (50 * NS_PER_MS)
-#define BRAKE_WINDOW   (10 * NS_PER_S) /* so many resets (reset_times) within this: */
-#define BRAKE_DELAY_NS (1 * NS_PER_S)  /* wait before the next start */
+#define NS_PER_S        1000000000ll
+#define NS_PER_MS       1000000ll
+#define IDLE_FIRST_NS   (5 * NS_PER_S) /* who started us connects within */
+#define IDLE_NS         (50 * NS_PER_MS)
+#define BRAKE_WINDOW    (10 * NS_PER_S) /* so many resets (reset_times) within this: */
+#define BRAKE_DELAY_NS  (1 * NS_PER_S)  /* wait before the next start */
+#define LOST_STARTS_MAX 3               /* in a row, before the machine counts as failed */
 
 /* ---- idling ---- */
 
@@ -181,6 +182,7 @@ op_vm_running(struct zoneadmd *z)
 	if (!z->reset_pending)
 		z->status.boot_time_ms = clock_real_ns() / NS_PER_MS;
 	z->reset_pending = false;
+	z->lost_starts = 0;
 	z->state = ZONE_STATE_RUNNING;
 	events_tell(&z->events, "running", NULL);
 	waiters_answer(z, WAIT_RUNNING, NULL);
@@ -241,6 +243,24 @@ guest_reset(struct zoneadmd *z)
 
 /* ---- the machine's end ---- */
 
+/*
+ * zhyve that cannot have a device, as the device's process ended under it, has not come to run, and its guest has not
+ * lost anything yet: the start is made again, a few times.
+ */
+static bool
+start_again(struct zoneadmd *z, enum vm_phase reached, const struct err *why)
+{
+	struct err e = { 0 };
+
+	if (reached == VM_RUNNING || reached == VM_STOPPED || reached == VM_KILLED ||
+	    !zone_devices_lost(z) || z->lost_starts++ >= LOST_STARTS_MAX)
+		return (false);
+	log_warn("%s: a device's process has ended, the machine starts again", why->text);
+	if (vm_start(z, &e) != 0)
+		boot_failed(z, &e);
+	return (true);
+}
+
 static void
 zone_ended(struct zoneadmd *z, int status, enum vm_phase reached)
 {
@@ -250,6 +270,10 @@ zone_ended(struct zoneadmd *z, int status, enum vm_phase reached)
 	vm_judge(z, status, reached, &event, &word, &e);
 	if (strcmp(event, "guest-reset") == 0) {
 		guest_reset(z);
+		return;
+	}
+	if (strcmp(word, "error") == 0 && start_again(z, reached, &e)) {
+		err_clear(&e);
 		return;
 	}
 	record_exit(z, word, status);
