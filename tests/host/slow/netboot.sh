@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # host: time=400
 #
-# Debian's installer from the network, in a zone: SeaBIOS, iPXE in the nic's ROM, DHCP and TFTP of the nic tag's dnsmasq, a script of iPXE's, and
-# what it starts, to the first dialog on the serial console: README, "From the network". Wants the packages dnsmasq-base, nftables, ipxe-qemu and
-# debian-installer-12-netboot-amd64. By hand, in the virtual host, minutes:
+# Debian's installer from the network, in a zone: SeaBIOS, iPXE in the nic's ROM, DHCP of the nic tag's dnsmasq, a script of iPXE's by HTTP, and
+# what it starts, to the first dialog on the serial console: README, "From the network". Wants the packages dnsmasq-base, nftables, ipxe-qemu,
+# python3 and debian-installer-12-netboot-amd64. By hand, in the virtual host, minutes:
 #
 #   tests/host/run -t 600 -- bash tests/host/slow/netboot.sh
 set -eu
@@ -19,14 +19,16 @@ for f in $di/linux /usr/sbin/nft /usr/lib/ipxe/qemu/pxe-virtio.rom "$(command -v
 	}
 done
 limit=${INSTALLER_SECONDS:-400}
-mkdir -p /etc/zones /srv/tftp
-cp $di/linux $di/initrd.gz /srv/tftp
+mkdir -p /etc/zones "$T/srv"
+cp $di/linux $di/initrd.gz "$T/srv"
 # The words behind console= spare an emulated machine some minutes.
 printf '%s\n' '#!ipxe' 'kernel linux --- console=ttyS0 mitigations=off no_timer_check tsc=reliable apparmor=0' 'initrd initrd.gz' boot \
-	>/srv/tftp/install.ipxe
-printf '%s\n' dhcp-boot=install.ipxe enable-tftp tftp-root=/srv/tftp >/etc/zones/nictag-nat0.dnsmasq
+	>"$T/srv/install.ipxe"
+echo dhcp-boot=http://10.88.0.1:8000/install.ipxe >/etc/zones/nictag-nat0.dnsmasq
 t_run "a nic tag that leads out and boots what is on it" 0 nictagadm add -N nat0 10.88.0.0/24
 t_atexit nictagadm delete -f nat0
+python3 -m http.server 8000 --bind 10.88.0.1 --directory "$T/srv" >"$T/http.log" 2>&1 &
+t_atexit kill $!
 
 jq -n '{brand: "bhyve", alias: "netboot", ram: 1024, vcpus: 1, autoboot: false, bootrom: "bios",
 	disks: [{boot: true, model: "virtio", size: 3072}],
@@ -39,7 +41,7 @@ log=/zones/$uuid/logs/console.log
 text() { tr -d '\r\0' <"$log" | sed 's/\x1b\[[0-9;?]*[A-Za-z]//g; s/\x1b[()][A-Za-z0-9]//g'; }
 says() { # SECONDS TEXT
 	wait_for "$1" eval "text | grep -qE '$2'" || true
-	t_like "on the console: $2" "$(text | grep '[^ ]' | tail -n 20)" "$2"
+	t_like "on the console: $2" "$(text | grep -m 1 -E "$2" || text | grep '[^ ]' | tail -n 20)" "$2"
 	echo "# at $(cut -d. -f1 /proc/uptime) s"
 }
 says 200 'net0: 10\.88\.0\.'
