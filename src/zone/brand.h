@@ -124,6 +124,8 @@ int brand_plan_pin(struct brand_plan *p, const struct cpus *own, struct err *e);
 
 /* The boot disk (property boot=true; else the first disk that is no cdrom); NULL: none. */
 const struct zdevice *brand_boot_disk(const struct zconf *c);
+/* The same, but where a cdrom has boot=true: the disk that its system is, or will be, on. */
+const struct zdevice *brand_system_disk(const struct zconf *c);
 /* Is it a PCI function of the host (model=passthru), not a disk? */
 bool brand_is_passthru(const struct zdevice *d);
 /* Its image-uuid property, or NULL. */

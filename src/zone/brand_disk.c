@@ -21,6 +21,16 @@ is_cdrom(const struct zdevice *d)
 	return (media != NULL && strcmp(media, "cdrom") == 0);
 }
 
+static const struct zdevice *
+first_disk(const struct zconf *c)
+{
+	for (size_t i = 0; i < c->ndevice; i++) {
+		if (!is_cdrom(&c->device[i]) && !brand_is_passthru(&c->device[i]))
+			return (&c->device[i]);
+	}
+	return (NULL);
+}
+
 const struct zdevice *
 brand_boot_disk(const struct zconf *c)
 {
@@ -29,11 +39,15 @@ brand_boot_disk(const struct zconf *c)
 		    brand_is_true(c->device[i].prop, c->device[i].nprop, "boot"))
 			return (&c->device[i]);
 	}
-	for (size_t i = 0; i < c->ndevice; i++) {
-		if (!is_cdrom(&c->device[i]) && !brand_is_passthru(&c->device[i]))
-			return (&c->device[i]);
-	}
-	return (NULL);
+	return (first_disk(c));
+}
+
+const struct zdevice *
+brand_system_disk(const struct zconf *c)
+{
+	const struct zdevice *d = brand_boot_disk(c);
+
+	return (d != NULL && is_cdrom(d) ? first_disk(c) : d);
 }
 
 const char *

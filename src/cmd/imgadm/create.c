@@ -15,6 +15,7 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "cmd/imgadm/imgadm.h"
+#include "zone/brand.h"
 #include "zone/client.h"
 #include "zone/image_export.h"
 #include "zone/image_manifest.h"
@@ -33,26 +34,6 @@ struct creation {
 
 /* ---- the VM ---- */
 
-static const struct zdevice *
-boot_disk(const struct zconf *c)
-{
-	const struct zdevice *first = NULL;
-
-	for (size_t i = 0; i < c->ndevice; i++) {
-		const struct zdevice *d = &c->device[i];
-		const char *media = zprop_get(d->prop, d->nprop, "media");
-		const char *boot = zprop_get(d->prop, d->nprop, "boot");
-
-		if (d->match == NULL || (media != NULL && strcmp(media, "disk") != 0))
-			continue;
-		if (boot != NULL && strcmp(boot, "true") == 0)
-			return (d);
-		if (first == NULL)
-			first = d;
-	}
-	return (first);
-}
-
 /* 0 or an exit status, told. */
 static int
 find_vm(struct creation *cr, const char *uuid)
@@ -69,7 +50,7 @@ find_vm(struct creation *cr, const char *uuid)
 		return (fail("VmNotStopped",
 		    "vm %s must be stopped to make an image of it, it is %s (vmadm stop)", uuid,
 		    zone_state_name(st.state)));
-	if ((cr->disk = boot_disk(cr->c)) == NULL)
+	if ((cr->disk = brand_system_disk(cr->c)) == NULL)
 		return (fail("VmHasNoOrigin", "vm %s has no disk", uuid));
 	image = zprop_get(cr->disk->prop, cr->disk->nprop, "image-uuid");
 	if (image == NULL || image_get(image, &cr->origin, &e) != 0)

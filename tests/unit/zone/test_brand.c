@@ -216,6 +216,11 @@ disks(void **state)
 	assert_null(brand_boot_image(conf));
 	(void)zprop_set(&conf->device[1].prop, &conf->device[1].nprop, "image-uuid", "Y");
 	assert_string_equal(brand_boot_image(conf), "Y");
+	/* A cdrom that boots is not what its system is on. */
+	assert_ptr_equal(brand_system_disk(conf), &conf->device[1]);
+	(void)zprop_set(&conf->device[0].prop, &conf->device[0].nprop, "boot", "true");
+	assert_ptr_equal(brand_boot_disk(conf), &conf->device[0]);
+	assert_ptr_equal(brand_system_disk(conf), &conf->device[1]);
 }
 
 static void

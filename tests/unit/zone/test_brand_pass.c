@@ -92,6 +92,7 @@ test_plan(void **state)
 	assert_int_equal(p->ndisk, 1);
 	/* It is not a disk, and not the one that boots. */
 	assert_string_equal(brand_boot_disk(conf)->match, "/zones/web1/disk0");
+	assert_string_equal(brand_system_disk(conf)->match, "/zones/web1/disk0");
 	assert_true(argument(p, "4:0,vhost-user-blk,")[0] != '\0');
 	(void)snprintf(fd, sizeof(fd), "fd:%d", atoi(strstr(b, "group=fd:") + 9));
 	brand_name_fds(p, fd, text, sizeof(text));
