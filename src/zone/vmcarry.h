@@ -34,7 +34,7 @@ struct vmcarry_receive {
 /*
  * Make a zone of the stream from `fd`; it is installed when the stream's end has been seen, and before that can
  * neither be started nor mistaken for whole. Nothing is left of one that fails, unless it was torn or damaged
- * on the way, `keep` was said, and content had come: then *token is what zone_send is to be told, and the zone is
+ * on the way, `keep` was said, and content had come: then *token is what vmcarry_send is to be told, and the zone is
  * state incomplete.
  */
 int vmcarry_receive(struct vmcarry_receive *v, int fd, struct err *e);

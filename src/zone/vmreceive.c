@@ -238,16 +238,13 @@ take_file(struct receiving *rv, size_t len, struct err *e)
 static int
 take_data(struct receiving *rv, const struct vmstream_record *r, struct err *e)
 {
-	uint64_t before = 0;
 	int rc = fd_pwrite_full(rv->disk[r->disk], rv->s.payload, r->len, (off_t)r->offset);
 
 	if (rc != 0)
 		return (err_set(e, -rc, "cannot write disk %u", r->disk));
 	rv->at.disk = r->disk;
 	rv->at.offset = r->offset + r->len;
-	for (uint32_t i = 0; i < r->disk; i++)
-		before += rv->head.size[i];
-	progress_at(before + rv->at.offset);
+	progress_at(vmstream_bytes_before(&rv->head, r->disk) + rv->at.offset);
 	return (0);
 }
 
@@ -255,12 +252,9 @@ static int
 take_content(struct receiving *rv, struct err *e)
 {
 	struct vmstream_record r = { .type = VMSTREAM_HEAD };
-	uint64_t total = 0;
 	int rc = 0;
 
-	for (size_t i = 0; i < rv->head.zone->ndevice; i++)
-		total += rv->head.size[i];
-	progress_start("receiving", total);
+	progress_start("receiving", vmstream_bytes_before(&rv->head, rv->head.zone->ndevice));
 	while (rc == 0 && r.type != VMSTREAM_END) {
 		if ((rc = vmstream_read(&rv->s, &r, e)) != 0)
 			break;

@@ -30,7 +30,6 @@ struct sending {
 	struct vmstream_head head;
 	int disk[VMSTREAM_DISKS_MAX];
 	uint8_t *buf;
-	uint64_t done; /* bytes of disks gone by */
 };
 
 static int
@@ -202,7 +201,7 @@ send_chunk(struct sending *sd, uint32_t disk, uint64_t off, size_t len, struct e
 static int
 send_disk(struct sending *sd, uint32_t disk, uint64_t off, struct err *e)
 {
-	uint64_t size = sd->head.size[disk];
+	uint64_t size = sd->head.size[disk], before = vmstream_bytes_before(&sd->head, disk);
 	off_t data;
 	size_t n;
 	int rc;
@@ -219,9 +218,8 @@ send_disk(struct sending *sd, uint32_t disk, uint64_t off, struct err *e)
 		if ((rc = send_chunk(sd, disk, off, n, e)) != 0)
 			return (rc);
 		off += n;
-		progress_at(sd->done + off);
+		progress_at(before + off);
 	}
-	sd->done += size;
 	return (0);
 }
 
@@ -230,14 +228,11 @@ send_all(struct sending *sd, const char *token, struct err *e)
 {
 	struct vmstream_record end = { .type = VMSTREAM_END };
 	struct vmstream_point from = { .disk = 0 };
-	uint64_t total = 0;
 	int rc;
 
 	if ((rc = send_head(sd, token, &from, e)) != 0 || (rc = send_files(sd, e)) != 0)
 		return (rc);
-	for (size_t i = 0; i < sd->head.zone->ndevice; i++)
-		total += sd->head.size[i];
-	progress_start("sending", total);
+	progress_start("sending", vmstream_bytes_before(&sd->head, sd->head.zone->ndevice));
 	for (uint32_t i = from.disk; rc == 0 && i < sd->head.zone->ndevice; i++)
 		rc = send_disk(sd, i, i == from.disk ? from.offset : 0, e);
 	progress_end();

@@ -154,6 +154,16 @@ vmstream_head_parse(const char *text, size_t len, struct vmstream_head *h, struc
 	return (err_ctx(e, "the stream's description of the VM"));
 }
 
+uint64_t
+vmstream_bytes_before(const struct vmstream_head *h, size_t disk)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < disk; i++)
+		bytes += h->size[i];
+	return (bytes);
+}
+
 /* ---- records ---- */
 
 void

@@ -54,6 +54,8 @@ int vmstream_head_format(
     const struct vmstream_head *h, const char *state, char **out, size_t *len, struct err *e);
 /* Its other way: what it holds is checked, and the zone verified. The caller frees h->zone. -EINVAL. */
 int vmstream_head_parse(const char *text, size_t len, struct vmstream_head *h, struct err *e);
+/* Bytes of all disks before this one; of all there are, for their number. */
+uint64_t vmstream_bytes_before(const struct vmstream_head *h, size_t disk);
 
 /* ---- where a torn stream is to go on ---- */
 
