@@ -258,14 +258,12 @@ image_place(const char *group, const char *uuid, struct place *p)
 
 /* The file's content, on a volume that reads as zeroes. */
 static int
-copy_content(const struct image *img, const struct place *p, struct err *e)
+copy_content(int in, const struct image *img, const struct place *p, struct err *e)
 {
-	CLEANUP_FD int in = open(img->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), out = -1;
+	CLEANUP_FD int out = -1;
 	char device[PATH_MAX];
 	int rc;
 
-	if (in < 0)
-		return (err_set(e, errno, "cannot open '%s' of image %s", img->path, img->uuid));
 	(void)snprintf(device, sizeof(device), "/dev/%s", full_name(p, "+new").text);
 	if ((out = open(device, O_RDWR | O_EXCL | O_CLOEXEC)) < 0)
 		return (err_set(e, errno, "cannot open '%s'", device));
@@ -288,7 +286,7 @@ make_image(const struct image *img, const struct place *p, struct err *e)
 	    (rc = check_room(p->group, used, "an image's copy", e)) != 0 ||
 	    (rc = make_empty(p, "+new", img->size, e)) != 0)
 		return (rc);
-	if ((rc = copy_content(img, p, e)) == 0 &&
+	if ((rc = copy_content(in, img, p, e)) == 0 &&
 	    (rc = lvm_run(e, "lvchange", "-an", f.text, NULL)) == 0 &&
 	    (rc = lvm_run(e, "lvchange", "-ky", f.text, NULL)) == 0)
 		rc = rename_volume(p, "+new", "", e);
@@ -441,7 +439,7 @@ remove_satellites(const struct place *p, struct err *e)
 		if (strncmp(list[i].name, p->name, len) != 0 || list[i].name[len] != '+')
 			continue;
 		memcpy(one.name, list[i].name, sizeof(one.name));
-		rc = remove_volume(&one, "", e);
+		rc = lvm_run(e, "lvremove", "-f", full_name(&one, "").text, NULL);
 	}
 	return (rc);
 }
