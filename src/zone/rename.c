@@ -39,8 +39,8 @@ zone_rename_conf(struct zconf *c, const char *name, struct err *e)
 	if (c->zonepath != NULL && strcmp(c->zonepath, path_zones(from, "%s", c->name)) == 0)
 		rc = zone_path_relocate(c, path_zones(to, "%s", name));
 	else if (c->zonepath != NULL && strncmp(c->zonepath, "/zones/", 7) == 0 &&
-	    strcmp(c->zonepath + 7, c->name) ==
-		0) { /* as people write it, whatever ZHYVE_ROOT is */
+	    strcmp(c->zonepath + 7, c->name) == 0) {
+		/* As people write it, whatever ZHYVE_ROOT is. */
 		(void)snprintf(to, sizeof(to), "/zones/%s", name);
 		rc = zone_path_relocate(c, to);
 	}

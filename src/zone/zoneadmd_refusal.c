@@ -23,16 +23,18 @@ look(struct zoneadmd *z)
 		"zhyve-vnc" };
 	struct refusal r;
 	char detail[96];
+	uint32_t first; /* of the zone's uids */
 
 	_Static_assert(NITEMS(names) == 1 + JAIL_HELPERS, "one for each uid");
 	while (refusal_next(z->refusals.fd, &r)) {
-		if (z->res.conf == NULL || r.uid < jail_uid(z->res.conf->did) ||
-		    (r.uid - jail_uid(z->res.conf->did)) % JAIL_UID_SPAN != 0 ||
-		    (r.uid - jail_uid(z->res.conf->did)) / JAIL_UID_SPAN >= NITEMS(names))
+		if (z->res.conf == NULL)
+			continue;
+		first = jail_uid(z->res.conf->did);
+		if (r.uid < first || (r.uid - first) % JAIL_UID_SPAN != 0 ||
+		    (r.uid - first) / JAIL_UID_SPAN >= NITEMS(names))
 			continue;
 		(void)snprintf(detail, sizeof(detail), "%s (pid %u), thread %s: system call %u",
-		    names[(r.uid - jail_uid(z->res.conf->did)) / JAIL_UID_SPAN], r.pid, r.thread,
-		    r.call);
+		    names[(r.uid - first) / JAIL_UID_SPAN], r.pid, r.thread, r.call);
 		log_err("killed by its system-call filter: %s", detail);
 		events_tell(&z->events, "filter-kill", detail);
 		z->refusals.told = r.pid;
