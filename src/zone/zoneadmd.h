@@ -167,6 +167,7 @@ struct zone_device {
 	int pass;             /* over which zhyve gets connections; -1: there is no such device */
 	struct mevent *timer; /* until it is started again */
 	unsigned tries;
+	int64_t since_ns; /* of the one that is there */
 };
 struct zone_devices {
 	int bin_fd[ZONE_DEVICE_KINDS];

@@ -25,7 +25,8 @@
 
 #define RETRY_FIRST_MS 50u
 #define RETRY_MAX_MS   3200u
-#define RETRY_TOTAL    40 /* of one device, in one life of zhyve */
+#define RETRY_TOTAL    40      /* of one device, in a row */
+#define RETRY_ANEW_MS  10000ll /* one that lived so long is not of that row any more */
 #define NS_PER_MS      1000000ull
 
 /* ---- the kinds ---- */
@@ -132,6 +133,7 @@ spawn(struct zone_device *d, struct err *e)
 	fds[1] = k->fd(&z->res, d->index);
 	zone_pause_end(z);
 	rc = helper_start(&d->helper, z->loop, &spec, on_end, d, e);
+	d->since_ns = clock_mono_ns();
 	if (rc == 0 && (rc = fd_send_msg(d->pass, "c", 1, &sv[0], 1)) != 0) {
 		helper_stop(&d->helper);
 		rc = err_set(e, -rc, "cannot hand its channel to zhyve");
@@ -198,6 +200,8 @@ on_end(void *arg, int status, const char *words)
 	/* zhyve ends, and they with it. */
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && d->z->vm.phase != VM_RUNNING)
 		return;
+	if (clock_mono_ns() - d->since_ns >= RETRY_ANEW_MS * (int64_t)NS_PER_MS)
+		d->tries = 0;
 	/* It may have seen zhyve's end before us; on_timer will know. */
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		retry(d);
