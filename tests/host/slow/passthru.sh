@@ -59,6 +59,25 @@ t_like "is named" "$t_err" 'cannot wire 64 MiB of guest memory .*no more than 16
 t_run "a balloon beside it" 4 zhyve -m 64m "${elf[@]}" -s 3,passthru,$nvme -s 4,virtio-balloon x
 t_like "is refused" "$t_err" 'virtio-balloon and passthru do not go together'
 
+# An expansion ROM for the nic: two sectors in PCI's form (PCI Firmware 3.3, 5.1), and a program of the guest that reads it.
+/usr/bin/python3 - "$T/rom" <<'END'
+import struct, sys
+head = struct.pack("<HB21xH2x", 0xAA55, 2, 28) # signature, length in sectors, where the structure begins
+data = struct.pack("<4sHHHHB3sHHBBH", b"PCIR", 0x8086, 0x10D3, 0, 24, 0, bytes([0, 0, 2]), 2, 1, 0, 0x80, 0)
+open(sys.argv[1], "wb").write((head.ljust(28, b"\0") + data).ljust(1024, b"\x5a"))
+END
+mkdir "$T/more"
+cat >"$T/more/rom" <<'END'
+#!/bin/sh
+for d in /sys/bus/pci/devices/*; do
+	[ "$(cat "$d/vendor" "$d/device" | tr '\n' ' ')" = "0x8086 0x10d3 " ] || continue
+	echo 1 >"$d/rom"
+	echo "zhyve-tiny: rom: $(sha256sum <"$d/rom" | cut -d' ' -f1)"
+done
+END
+chmod 755 "$T/more/rom"
+(cd "$T/more" && echo rom | cpio --quiet -o -H newc) | cat "$cache/tiny-generic.cpio" - >"$T/initrd"
+
 # NVMe and nic by MSI-X.
 vfio $nic
 for n in /sys/class/net/*; do
@@ -66,8 +85,8 @@ for n in /sys/class/net/*; do
 done
 ip addr add 10.98.0.1/24 dev "$wire"
 ip link set "$wire" up
-guest pci,blkread:nvme0n1,blkfill:2:nvme0n1,blkwrite:written-by-the-guest:nvme0n1,ip:10.98.0.2/24,ping:10.98.0.1,irq:nvme0q,irq:eth0,poweroff \
-	"${generic[@]}" -s 3,passthru,$nvme -s 4,passthru,${nic#0000:}
+guest pci,blkread:nvme0n1,blkfill:2:nvme0n1,blkwrite:written-by-the-guest:nvme0n1,ip:10.98.0.2/24,ping:10.98.0.1,irq:nvme0q,irq:eth0,run:/rom,poweroff \
+	-l "kernel,$cache/vmlinux-generic,initrd=$T/initrd" -s 3,passthru,$nvme -s "4,passthru,${nic#0000:},rom=$T/rom"
 t_is "a guest runs with the host's NVMe and nic, and ends" "$st" 1
 t_like "it sees the NVMe in its own slot" "$con" 'pci: 0000:00:03.0 0x010802 0x1b36:0x0010'
 t_like "it reads what the host knows" "$con" 'blkread: zhyve nvme'
@@ -76,6 +95,7 @@ t_like "the nic has its address" "$con" 'ip: 10.98.0.2/24 02:08:20:00:00:09'
 t_like "frames come and go" "$con" 'ping: 10.98.0.1 answers'
 t_like "the NVMe interrupts by MSI-X" "$con" 'irq: nvme0q PCI-MSI/nvme0q0 PCI-MSI/nvme0q1'
 t_like "the nic, too" "$con" 'irq: eth0 PCI-MSI/eth0-rx-0'
+t_like "the nic has the expansion ROM that it was given" "$con" "rom: $(sha256sum <"$T/rom" | cut -d' ' -f1)"
 back $nvme
 t_is "the host has the NVMe back" "$(driver $nvme)" nvme
 wait_for 20 test -b /dev/nvme0n1 || true
