@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: mode=icount time=300 zones=6G,xfs needs=image
+# host: time=300 zones=6G,xfs needs=image
 #
 # A zone boots the Debian image by its own GRUB, with a boot ROM, from a disk of some model, with some number of vCPUs, to the user space of
-# the tests' initramfs behind that kernel. By hand, in the virtual host (the ROM uefi with run's --icount; a minute or two each):
+# the tests' initramfs behind that kernel. By hand, in the virtual host (a minute or two each):
 #
-#   tests/host/run [--icount] --zones 6G,xfs -t 300 -- bash tests/host/slow/boot-from.sh ROM MODEL VCPUS
+#   tests/host/run --zones 6G,xfs -t 300 -- bash tests/host/slow/boot-from.sh ROM MODEL VCPUS
 #
 # ROM is uefi or bios, MODEL virtio, nvme or ahci.
 set -eu

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: mode=icount time=200
+# host: time=200
 #
 # UEFI on a zone's display: OVMF's shell is what a machine with an empty disk ends in; a VNC client sees it and types a command, which
 # the shell carries out. In the virtual host, by hand:
 #
-#   tests/host/run --icount -t 400 -- bash tests/host/slow/uefi-display.sh [FOLDER]
+#   tests/host/run -t 400 -- bash tests/host/slow/uefi-display.sh [FOLDER]
 #
 # FOLDER (below the source tree or the cache) gets the pictures.
 set -eu

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: mode=icount time=200
+# host: time=200
 #
 # OVMF starts a stock kernel that it is given (-l kernel) by its EFI stub, to user space. In the
 # virtual host, by hand:
 #
-#   tests/host/run --icount -t 400 -- bash tests/host/slow/uefi-kernel.sh [OPTION...]
+#   tests/host/run -t 400 -- bash tests/host/slow/uefi-kernel.sh [OPTION...]
 #
-# The options are zhyve's. Time jumps in this mode of the host: nothing here looks at a clock.
+# The options are zhyve's.
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
