@@ -9,7 +9,9 @@
 
 #include "guest.h"
 
+#ifndef RING_SIZE
 #define RING_SIZE 8
+#endif
 
 struct vring_desc {
 	uint64_t addr;
