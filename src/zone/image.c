@@ -193,5 +193,8 @@ image_delete(const char *uuid, struct err *e)
 		if (errno != ENOENT)
 			return (err_set(e, errno, "cannot delete '%s' of image %s", name, id));
 	}
+	/* Once it is said to be gone no power cut brings it back. */
+	if (fsync(dir) != 0)
+		return (err_set(e, errno, "cannot make it durable that image %s is deleted", id));
 	return (volume_image_forget(id, e));
 }

@@ -129,6 +129,8 @@ make(int dir, const struct volume_spec *spec, const struct source *src, uint64_t
 		rc = err_set(e, errno, "cannot make disk '%s' durable", path);
 	if (rc == 0 && renameat2(dir, tmp, dir, name, spec->replace ? 0 : RENAME_NOREPLACE) != 0)
 		rc = err_set(e, errno, "cannot make disk '%s'", path);
+	if (rc == 0 && fsync(dir) != 0)
+		rc = err_set(e, errno, "cannot make disk '%s' durable", path);
 	if (rc != 0)
 		(void)unlinkat(dir, tmp, 0);
 	return (rc);

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # host: group=zone time=400 kernel=any
 #
-# Power cuts: /zones and /etc/zones are on a disk (tests/host/cutdisk.c) whose volatile cache is lost at any moment, requests that were not
-# flushed kept, lost or torn by chance. After each cut the file system is mounted again, and everything has to be there that somebody was told was on
+# Power cuts: /zones (XFS) and /etc/zones (ext4) are on a disk (tests/host/cutdisk.c) whose volatile cache is lost at any moment, requests that were not
+# flushed kept, lost or torn by chance. After each cut both are mounted again, and everything has to be there that somebody was told was on
 # stable storage: what a guest flushed (its disk a thread of zhyve or a process of its own), configurations, images, snapshots.
 #
 # CUTS=N: so many of each kind (50). The cuts are at fixed places of a log that is another one in each run.
@@ -11,21 +11,25 @@ set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-cuts=${CUTS:-50} mib=512
+cuts=${CUTS:-50} mib=512 etc=16
 cutdisk=$top/build/tests/host/cutdisk written=$top/build/tests/host/written
 disk=$T/disk
 mkdir -p "$disk"
 umount -l /zones
 umount -l /etc/zones 2>/dev/null || true
 
-# on DEVICE: /zones and /etc/zones are there. off: and gone.
-on() {
-	mount -o discard "$1" /zones || return 1
-	mkdir -p /zones/.etc
-	mount --bind /zones/.etc /etc/zones
+# attach FILE: its two parts as loop devices, that of the configuration ($loop0) and the pool ($loop). detach: no more.
+attach() {
+	loop0=$(losetup -f --show --direct-io=on --sizelimit $((etc << 20)) "$1")
+	loop=$(losetup -f --show --direct-io=on -o $((etc << 20)) "$1")
 }
+detach() { losetup -d "$loop0" "$loop"; }
+# on: /zones and /etc/zones are there. off: and gone.
+on() { mount "$loop0" /etc/zones && mount -o discard "$loop" /zones; }
 off() {
-	umount /etc/zones && wait_for 10 umount /zones
+	pkill -9 -x zoneadmd || true # the container's, where nobody else is
+	umount /etc/zones || true
+	wait_for 10 umount /zones
 }
 mark() { echo "$*" >"$disk/control"; }
 # new_disk NAME: empty, formatted, mounted; what happens to it from now on is in $T/NAME.log
@@ -33,27 +37,28 @@ new_disk() {
 	"$cutdisk" serve "$disk" "$T/store" "$T/$1.log" $mib &
 	server=$!
 	wait_for 10 mountpoint -q "$disk"
-	loop=$(losetup -f --show --direct-io=on "$disk/disk")
+	attach "$disk/disk"
+	mkfs.ext4 -q "$loop0"
 	mkfs.xfs -q -m reflink=1 "$loop"
-	on "$loop"
+	on
 	sync
 	mark made
 	made=$("$cutdisk" count "$T/$1.log")
 }
 end_disk() {
 	off
-	losetup -d "$loop"
+	detach
 	wait_for 10 umount "$disk"
 	wait $server
 	rm -f "$T/store"
 }
-t_atexit "umount -l /etc/zones; umount -l /zones; umount -l $disk; losetup -d \$loop"
+t_atexit "umount -l /etc/zones; umount -l /zones; umount -l $disk; losetup -d \$loop0 \$loop"
 
-new_vm() { # FILE-OF-JSON: created, its payload the kernel; $uuid and $z
+new_vm() { # FILE-OF-JSON PAYLOAD: created, the payload its kernel; $uuid and $z
 	uuid=$(vmadm create -f "$1" 2>&1 | sed -n 's/.* //p')
 	z=/zones/$uuid
 	# The container's cgroup may lack controllers.
-	for change in "add attr; set name=kernel; set type=string; set value=$top/build/tests/guest/writer.elf; end" "clear cpu-shares" "clear max-lwps" \
+	for change in "add attr; set name=kernel; set type=string; set value=$top/build/tests/guest/$2.elf; end" "clear cpu-shares" "clear max-lwps" \
 		"clear zfs-io-priority" "remove -F capped-memory"; do
 		zonecfg -u "$uuid" "$change; commit"
 	done
@@ -67,15 +72,15 @@ every() {
 		at=$((made + 1 + (n - made) * i / cuts - (i * 7919) % ((n - made) / cuts + 1)))
 		read -r m loose lost < <("$cutdisk" cut "$log" "$T/cut" $mib "$at" "$i" | sed 's/ \([0-9]*\) \([0-9]*\)$/\t\1\t\2/' | tr ' \t' '_ ')
 		unflushed=$((unflushed + loose)) gone=$((gone + lost))
-		loop=$(losetup -f --show "$T/cut")
-		if on "$loop" 2>"$T/mount"; then
+		attach "$T/cut"
+		if on 2>"$T/mount"; then
 			# shellcheck disable=SC2086  # words
 			$check ${m//_/ } >"$T/check" 2>&1 || losses+="cut $i, before entry $at of $n, after '$m': $(head -n 6 "$T/check")"$'\n'
 			off || losses+="cut $i: somebody is left"$'\n'
 		else
 			losses+="cut $i, before entry $at of $n: $(cat "$T/mount")"$'\n'
 		fi
-		losetup -d "$loop"
+		detach
 		rm -rf /run/zones/*
 	done
 	t_is "$name: $cuts cuts, nothing lost" "$losses" ""
@@ -100,7 +105,7 @@ far() { grep -q '^flushed a' <(tail -n 1 "$z/logs/console.log" | tr -d '\r') && 
 guest() { # DISK-PROCESS NAME
 	new_disk "$2"
 	jq -n '{brand: "bhyve", alias: "writer", ram: 64, autoboot: false, disks: [{boot: true, model: "virtio", size: 64}]}' >"$T/vm.json"
-	new_vm "$T/vm.json"
+	new_vm "$T/vm.json" writer
 	zonecfg -u "$uuid" "remove -F attr name=disk-process; add attr; set name=disk-process; set type=string; set value=$1; end; commit"
 	sync
 	made=$("$cutdisk" count "$T/$2.log")
@@ -110,7 +115,7 @@ guest() { # DISK-PROCESS NAME
 	while read -r line <&7; do [[ $line != flushed* ]] || mark "${line%$'\r'}"; done &
 	wait_for 60 far || t_fail "$2: the guest writes" "$(tail -n 3 "$z/logs/console.log" "$z/logs/platform.log")"
 	# Everything ends at once.
-	pkill -9 -f "zoneadmd.*$uuid" || true
+	pkill -9 -x zoneadmd || true
 	zoneadm list >/dev/null
 	kill $tail
 	exec 7<&-
@@ -119,6 +124,112 @@ guest() { # DISK-PROCESS NAME
 	end_disk
 	every "$2" after_guest
 }
-guest true process
-guest false thread
+
+# ---- the tools: each step is marked when its command has said that it is done ----
+
+image=0d5c1b1e-7f0e-4c8e-9c55-5a1f6b7c0002
+fill() { # LETTER FILE: two MiB of it, on stable storage
+	head -c 2M /dev/zero | tr '\0' "$1" | dd of="$2" conv=notrunc,fsync status=none
+}
+filled() { head -c 2M "$1" | tr -d '\0' | fold -w 1048576 | cut -c1 | sort -u | tr -d '\n'; } # the letters that it begins with: one, when it is whole
+number=0
+step() { # TEXT COMMAND...
+	local text=$1
+	shift
+	"$@" >"$T/said" 2>&1 || t_fail "$text" "$(cat "$T/said")"
+	number=$((number + 1))
+	mark $number "$text"
+}
+value() { zonecfg -u "$uuid" "info attr name=k" | sed -n 's/.*value[:=] *"*\([0-9]*\).*/\1/p'; }
+set_value() { zonecfg -u "$uuid" "select attr name=k; set value=$1; end; commit"; }
+has_snapshot() { vmadm get "$uuid" | jq -e --arg n "$1" 'any(.snapshots[]?; .name == $n)' >/dev/null; }
+is_stopped() { [ "$(vmadm list -H -o state "uuid=$uuid")" = stopped ]; }
+roll_back() { vmadm rollback-snapshot "$uuid" "$1" && wait_for 20 is_stopped; } # it starts, and ends at once
+wrong() { echo "$*"; return 1; }
+
+tools() {
+	local k
+	fill i "$T/image.raw"
+	jq -n --arg u $image '{v: 2, uuid: $u, name: "cut", version: "1", os: "linux", type: "zvol", image_size: 2}' >"$T/image.json"
+	new_disk tools
+	jq -n '{brand: "bhyve", alias: "tools", ram: 64, autoboot: false, disks: [{boot: true, model: "virtio", size: 8}, {model: "virtio", size: 8}]}' >"$T/vm.json"
+	new_vm "$T/vm.json" hello # which ends at once: a rollback starts it
+	zonecfg -u "$uuid" "add attr; set name=k; set type=string; set value=0; end; commit"
+	fill a "$z/disk0.raw"
+	fill a "$z/disk1.raw"
+	sync
+	made=$("$cutdisk" count "$T/tools.log")
+	for k in 1 2 3 4 5 6; do step "configuration $k" set_value $k; done # 1-6
+	step image imgadm install -m "$T/image.json" -f "$T/image.raw" # 7
+	jq -n --arg i $image '{brand: "bhyve", alias: "cloned", ram: 64, autoboot: false, disks: [{boot: true, model: "virtio", image_uuid: $i}]}' >"$T/clone.json"
+	step clone vmadm create -f "$T/clone.json" # 8
+	clone=$(vmadm list -H -o uuid alias=cloned)
+	step snapshot vmadm create-snapshot "$uuid" one # 9
+	step b fill b "$z/disk0.raw" # 10
+	step b fill b "$z/disk1.raw" # 11
+	step snapshot vmadm create-snapshot "$uuid" two # 12
+	step rollback roll_back one # 13
+	step deleted vmadm delete-snapshot "$uuid" one # 14
+	step grown vmadm update "$uuid" <<<'{"update_disks": [{"path": "'"$z"'/disk1.raw", "size": 16}]}' # 15
+	step gone vmadm delete "$clone" # 16
+	step "no image" imgadm delete $image # 17
+	sync
+	end_disk
+	every tools after_tools
+}
+# shellcheck disable=SC2015  # wrong fails
+after_tools() { # made | NUMBER TEXT
+	local n=$1 v d
+	sane || return
+	[ "$n" != made ] || n=0
+	zonecfg -u "$uuid" verify || return
+	v=$(value)
+	[ "$v" -ge $((n < 6 ? n : 6)) ] && [ "$v" -le $((n < 6 ? n + 1 : 6)) ] || wrong "configuration $v" || return
+	# Old or new, whole; if it is said to be there it is.
+	if imgadm list | grep -q $image; then
+		[ "$n" -lt 17 ] || wrong "the image is there again" || return
+		cmp /zones/images/$image.raw "$T/image.raw" || return
+	elif [ "$n" -ge 7 ] && [ "$n" -lt 16 ]; then
+		wrong "the image is lost" || return
+	fi
+	if vmadm get "$clone" >/dev/null 2>&1 && [ "$(vmadm get "$clone" | jq -r .state)" = stopped ]; then
+		[ "$n" -lt 16 ] || wrong "the clone is there again" || return
+		if [ "$n" = 15 ] && [ ! -e "/zones/$clone/disk0.raw" ]; then
+			vmadm delete "$clone" || return # under way, and can be done again
+		else
+			cmp "/zones/$clone/disk0.raw" "$T/image.raw" || return
+		fi
+	elif [ "$n" -ge 8 ] && [ "$n" -lt 15 ]; then
+		wrong "the clone is lost: $(vmadm get "$clone" 2>&1 | head -n 3)" || return
+	fi
+	for d in 0 1; do
+		case $n in
+		13 | 14 | 15 | 16 | 17) [ "$(filled "$z/disk$d.raw")" = a ] ;;
+		11) [ "$(filled "$z/disk$d.raw")" = b ] ;;
+		[0-9]) [ "$(filled "$z/disk$d.raw")" = a ] || [ "$n" = 9 ] ;;
+		12) [[ "$(filled "$z/disk$d.raw")" = [ab] ]] ;; # the rollback is under way
+		esac || wrong "disk$d has $(filled "$z/disk$d.raw")" || return
+		[ "$n" -lt 15 ] || [ "$(stat -c %s "$z/disk1.raw")" = 16777216 ] || wrong "disk1 has its old size" || return
+	done
+	if has_snapshot one; then
+		[ "$n" -lt 14 ] || wrong "snapshot one is there again" || return
+		for d in 0 1; do [ "$(filled "$z/snapshots/disk$d@vmsnap-one")" = a ] || wrong "snapshot one is torn" || return; done
+	elif [ "$n" -ge 9 ] && [ "$n" -lt 13 ]; then
+		wrong "snapshot one is lost" || return
+	fi
+	! has_snapshot two || [ "$(filled "$z/snapshots/disk0@vmsnap-two")" = b ] || wrong "snapshot two is torn" || return
+	[ "$n" != 12 ] || roll_back one || return # under way, and can be done again
+	# It can go on.
+	set_value 77 && [ "$(value)" = 77 ] && vmadm create-snapshot "$uuid" after && roll_back after
+}
+
+case ${1:-all} in
+tools | all) tools ;;
+esac
+case ${1:-all} in
+guest | all)
+	guest true process
+	guest false thread
+	;;
+esac
 t_done
