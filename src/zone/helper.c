@@ -13,20 +13,7 @@
 void
 helper_init(struct helper *h)
 {
-	*h = (struct helper){ .pidfd = -1, .err = -1 };
-}
-
-/* What it said last, as far as it is text. It does not block: the pipe's other end may live on. */
-static void
-last_words(const struct helper *h, char out[HELPER_WORDS_MAX])
-{
-	ssize_t n = read(h->err, out, HELPER_WORDS_MAX - 1);
-
-	out[n > 0 ? n : 0] = '\0';
-	for (char *p = out; *p != '\0'; p++) {
-		if (*p < 0x20 || *p > 0x7e)
-			*p = ' ';
-	}
+	*h = (struct helper){ .pidfd = -1, .said.fd = -1 };
 }
 
 static void
@@ -34,7 +21,7 @@ forget(struct helper *h)
 {
 	mevent_delete(h->ev);
 	fd_close(&h->pidfd);
-	fd_close(&h->err);
+	output_close(&h->said);
 	helper_init(h);
 }
 
@@ -49,24 +36,29 @@ on_end(int fd, enum mevent_type type, void *arg)
 	(void)type;
 	if (waitpid(h->pid, &status, WNOHANG) != h->pid)
 		return;
-	last_words(h, words);
+	output_drain(&h->said);
+	output_last(&h->said, words);
 	forget(h);
 	last.ended(last.arg, status, words);
 }
 
 int
 helper_start(struct helper *h, struct mevent_loop *loop, struct jail_spec *spec,
-    helper_ended_fn *ended, void *arg, struct err *e)
+    struct logfile *log, helper_ended_fn *ended, void *arg, struct err *e)
 {
 	CLEANUP_FD int null = -1, out = -1;
 	int fds[2], rc;
 
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return (err_set(e, errno, "cannot make its pipe"));
-	h->err = fds[0];
 	out = fds[1];
-	if ((rc = fd_set_nonblock(h->err)) != 0 ||
-	    (null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0) {
+	if ((rc = fd_set_nonblock(fds[0])) != 0) {
+		(void)close(fds[0]);
+		return (err_set(e, -rc, "cannot make its channels"));
+	}
+	if ((rc = output_follow(&h->said, loop, fds[0], log)) != 0)
+		return (err_set(e, -rc, "cannot make its channels"));
+	if ((null = open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0) {
 		rc = err_set(e, errno, "cannot make its channels");
 		forget(h);
 		return (rc);

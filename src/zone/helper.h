@@ -9,15 +9,17 @@
 
 #include "base/mevent.h"
 #include "zone/jail.h"
+#include "zone/output.h"
 
-#define HELPER_WORDS_MAX 256
+#define HELPER_WORDS_MAX OUTPUT_LAST_MAX
 
 /* It has ended by itself; `words` are what it said last, made printable. */
 typedef void helper_ended_fn(void *arg, int wait_status, const char *words);
 
 struct helper {
 	pid_t pid; /* 0: it does not run */
-	int pidfd, err;
+	int pidfd;
+	struct output said;
 	struct mevent *ev;
 	helper_ended_fn *ended;
 	void *arg;
@@ -25,11 +27,11 @@ struct helper {
 
 void helper_init(struct helper *h);
 /*
- * Start it; out_fd of the spec is set here. `ended` is called from the loop, once, unless it is
- * stopped before. 0 or -errno, and nothing is left.
+ * Start it; out_fd of the spec is set here, and what it says goes into the log. `ended` is called from
+ * the loop, once, unless it is stopped before. The helper may not be moved. 0 or -errno, and nothing is left.
  */
 int helper_start(struct helper *h, struct mevent_loop *loop, struct jail_spec *spec,
-    helper_ended_fn *ended, void *arg, struct err *e);
+    struct logfile *log, helper_ended_fn *ended, void *arg, struct err *e);
 /* End it, and wait for that. Nothing when it does not run. */
 void helper_stop(struct helper *h);
 

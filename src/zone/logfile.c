@@ -12,6 +12,17 @@
 #include "base/fd.h"
 
 #define OLD_SUFFIX ".0"
+#define ROOM       16384u
+
+/* Let it have blocks for what is to be said when there are none any more. */
+static void
+keep_room(struct logfile *lf)
+{
+	if (lf->size + ROOM / 2 <= lf->room)
+		return;
+	if (fallocate(lf->fd, FALLOC_FL_KEEP_SIZE, (off_t)lf->size, ROOM) == 0)
+		lf->room = lf->size + ROOM;
+}
 
 static int
 open_current(struct logfile *lf)
@@ -29,6 +40,8 @@ open_current(struct logfile *lf)
 	}
 	lf->fd = fd;
 	lf->size = (uint64_t)st.st_size;
+	lf->room = 0;
+	keep_room(lf);
 	return (0);
 }
 
@@ -63,8 +76,10 @@ logfile_write(struct logfile *lf, const void *data, size_t len)
 		return;
 	if (lf->size + len > lf->max)
 		rotate(lf);
-	if (lf->fd >= 0 && fd_write_full(lf->fd, data, len) == 0)
-		lf->size += len;
+	if (lf->fd < 0 || fd_write_full(lf->fd, data, len) != 0)
+		return;
+	lf->size += len;
+	keep_room(lf);
 }
 
 void
@@ -72,8 +87,13 @@ logfile_check(struct logfile *lf)
 {
 	struct stat st;
 
-	if (lf->fd >= 0 && fstat(lf->fd, &st) == 0 && (uint64_t)st.st_size > lf->max)
+	if (lf->fd < 0 || fstat(lf->fd, &st) != 0)
+		return;
+	lf->size = (uint64_t)st.st_size;
+	if (lf->size > lf->max)
 		rotate(lf);
+	else
+		keep_room(lf);
 }
 
 /* Read the last bytes of one file to the end of [buf, buf + size). How many. */

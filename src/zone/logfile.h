@@ -18,13 +18,15 @@ struct logfile {
 	int fd; /* -1: could not be opened; what is written is lost */
 	uint64_t size;
 	uint64_t max;
+	uint64_t room; /* up to here the file system has promised blocks */
 };
 
 /* Open for appending, mode 0600; a symbolic link in the last place is refused. 0 or -errno. */
 int logfile_open(struct logfile *lf, const char *path, uint64_t max, struct err *e);
 /*
  * Append; rotates before, when there is no room. A failure to write (a full disk) is not an error:
- * the bytes are lost.
+ * the bytes are lost. Some room is always kept ahead of the end where the file system can do that, so
+ * that it can still be told that it is full.
  */
 void logfile_write(struct logfile *lf, const void *data, size_t len);
 /* For a file that is written through lf->fd by others: rotates when it has passed its bound. */

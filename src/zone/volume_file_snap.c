@@ -304,13 +304,15 @@ file_snapshot_usage(const char *path, const char *name, uint64_t *bytes, struct 
 	return (0);
 }
 
-/* Try it: two files without a name. */
+/* Try it: two files without a name. What is wrong with the pool, when even that fails, in `problem`. */
 static bool
-shares_blocks(const char *folder)
+shares_blocks(const char *folder, char *problem, size_t size)
 {
 	CLEANUP_FD int a = open(folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 	CLEANUP_FD int b = open(folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 
+	if (a < 0 && (errno == EIO || errno == ENODEV || errno == ENXIO || errno == ENOTCONN))
+		(void)snprintf(problem, size, "%s", strerror(errno));
 	return (a >= 0 && b >= 0 && pwrite(a, "x", 1, 0) == 1 && file_share(a, b) == 0);
 }
 
@@ -329,8 +331,8 @@ file_pool(struct volume_pool *out, struct err *e)
 		.driver = "file",
 		.size = (uint64_t)fs.f_blocks * fs.f_frsize,
 		.free = (uint64_t)fs.f_bavail * fs.f_frsize,
-		.instant = shares_blocks(path),
 		.readonly = (fs.f_flag & ST_RDONLY) != 0,
 	};
+	out->instant = shares_blocks(path, out->problem, sizeof(out->problem));
 	return (0);
 }

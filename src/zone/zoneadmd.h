@@ -43,7 +43,7 @@
 #include "zone/ledger.h"
 #include "zone/logfile.h"
 #include "zone/metaport.h"
-#include "zone/throttle.h"
+#include "zone/output.h"
 #include "zone/varlink.h"
 #include "zone/zconf.h"
 
@@ -106,9 +106,8 @@ struct zone_vm {
 	pid_t pid;
 	int pidfd;
 	int wire;
-	int log; /* its standard output and error */
-	struct mevent *pidfd_ev, *wire_ev, *log_ev, *log_resume, *deadline;
-	struct throttle log_throttle;
+	struct output log; /* its standard output and error */
+	struct mevent *pidfd_ev, *wire_ev, *deadline;
 	unsigned notes;          /* WIRE_NOTE that came */
 	unsigned asked;          /* WIRE_BALLOON without an answer yet */
 	bool told;               /* WIRE_STOPPED came */

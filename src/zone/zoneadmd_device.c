@@ -105,6 +105,23 @@ static const struct zone_device_kind kinds[ZONE_DEVICE_KINDS] = {
 
 static void on_end(void *arg, int status, const char *words);
 
+/*
+ * What a process says while it serves are errors of what it stands on (base/log.h's log_guest). The log is on the pool,
+ * which may be what is broken: events are kept in memory as well.
+ */
+static void
+on_said(void *arg, const char *text)
+{
+	struct zone_device *d = arg;
+	const struct zone_device_kind *k = &kinds[d->kind];
+	char name[32], detail[HELPER_WORDS_MAX + 96];
+
+	(void)snprintf(name, sizeof(name), "%s-error", k->name);
+	(void)snprintf(
+	    detail, sizeof(detail), "%.80s: %s", k->what(d->z->res.plan, d->index), text);
+	events_tell(&d->z->events, name, detail);
+}
+
 /* Start the device's process, and have zhyve hear of it. */
 static int
 spawn(struct zone_device *d, struct err *e)
@@ -132,7 +149,9 @@ spawn(struct zone_device *d, struct err *e)
 	fds[0] = sv[1];
 	fds[1] = k->fd(&z->res, d->index);
 	zone_pause_end(z);
-	rc = helper_start(&d->helper, z->loop, &spec, on_end, d, e);
+	rc = helper_start(&d->helper, z->loop, &spec, &z->platform, on_end, d, e);
+	d->helper.said.said = on_said;
+	d->helper.said.arg = d;
 	d->since_ns = clock_mono_ns();
 	if (rc == 0 && (rc = fd_send_msg(d->pass, "c", 1, &sv[0], 1)) != 0) {
 		helper_stop(&d->helper);

@@ -196,7 +196,7 @@ zone_display_start(struct zoneadmd *z, struct err *e)
 	argv[nargs] = z->name;
 	spec.nfds = (size_t)nfds;
 	if ((rc = jail_tree_libs(mounts, e)) == 0)
-		rc = helper_start(&d->vnc, z->loop, &spec, on_end, z, e);
+		rc = helper_start(&d->vnc, z->loop, &spec, &z->platform, on_end, z, e);
 	for (size_t i = 0; i < NITEMS(mounts); i++)
 		fd_close(&mounts[i].fd);
 	return (rc != 0 ? err_ctx(e, "cannot start zhyve-vnc") : 0);

@@ -113,7 +113,7 @@ zone_tpm_start(struct zoneadmd *z, int *control, struct err *e)
 		return (rc);
 	spec.exec_fd = bin;
 	if ((rc = open_mounts(z, spec.uid, mounts, e)) == 0)
-		rc = helper_start(&z->tpm, z->loop, &spec, on_end, z, e);
+		rc = helper_start(&z->tpm, z->loop, &spec, &z->platform, on_end, z, e);
 	for (size_t i = 0; i < NMOUNTS; i++)
 		fd_close(&mounts[i].fd);
 	if (rc != 0)

@@ -24,49 +24,13 @@
 #define END_TIMEOUT_NS   (20 * NS_PER_S) /* a busy host frees a guest's memory slowly */
 #define KILL_TIMEOUT_NS  (10 * NS_PER_S)
 #define WIRE_ROUND       8
-#define LOG_BUDGET       (64u * 1024u)
 #define NOTES_MAX        100 /* of one life of zhyve that become events */
 #define THREADS_SPARE    64  /* besides the vCPUs: I/O workers */
 
 void
 vm_init(struct zone_vm *vm)
 {
-	*vm = (struct zone_vm){ .pidfd = -1, .wire = -1, .log = -1 };
-}
-
-/* ---- its output ---- */
-
-static ssize_t
-take_log(struct zoneadmd *z)
-{
-	char buf[4096];
-	ssize_t n = read(z->vm.log, buf, sizeof(buf));
-
-	if (n > 0)
-		logfile_write(&z->platform, buf, (size_t)n);
-	return (n);
-}
-
-static void
-on_log(int fd, enum mevent_type type, void *arg)
-{
-	struct zoneadmd *z = arg;
-	ssize_t n = take_log(z);
-
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-		(void)mevent_disable(z->vm.log_ev);
-	} else if (n > 0 && throttle_take(&z->vm.log_throttle, (size_t)n, clock_mono_ns())) {
-		(void)mevent_disable(z->vm.log_ev);
-		(void)mevent_timer_set(z->vm.log_resume, THROTTLE_WINDOW_NS, 0);
-	}
-}
-
-static void
-on_log_resume(int fd, enum mevent_type type, void *arg)
-{
-	struct zoneadmd *z = arg;
-
-	(void)mevent_enable(z->vm.log_ev);
+	*vm = (struct zone_vm){ .pidfd = -1, .wire = -1, .log.fd = -1 };
 }
 
 /* ---- its wire ---- */
@@ -248,13 +212,11 @@ vm_clear(struct zoneadmd *z)
 
 	mevent_delete(vm->pidfd_ev);
 	mevent_delete(vm->wire_ev);
-	mevent_delete(vm->log_ev);
-	mevent_delete(vm->log_resume);
 	mevent_delete(vm->deadline);
 	vcpus_forget(vm);
 	fd_close(&vm->pidfd);
 	fd_close(&vm->wire);
-	fd_close(&vm->log);
+	output_close(&vm->log);
 	console_guest_detach(z->console);
 	metaport_detach(z->metaport);
 }
@@ -274,8 +236,7 @@ on_end(int fd, enum mevent_type type, void *arg)
 		return;
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		zone_refusals_await(z, z->vm.pid);
-	for (int i = 0; i < 16 && take_log(z) > 0; i++)
-		continue;
+	output_drain(&z->vm.log);
 	if (ledger_gone(z->ledger, "vm", z->res.cgroup, &e) != 0)
 		log_err("%s", e.text);
 	vm_clear(z);
@@ -446,15 +407,12 @@ attach(struct zoneadmd *z, struct handout *h)
 	int rc;
 
 	vm->wire = fd_steal(&h->wire[0]);
-	vm->log = fd_steal(&h->log[0]);
-	vm->log_throttle = (struct throttle){ .budget = LOG_BUDGET };
+	if ((rc = output_follow(&vm->log, z->loop, fd_steal(&h->log[0]), &z->platform)) != 0)
+		return (rc);
 	vm->pidfd_ev = mevent_add(z->loop, vm->pidfd, EVF_READ, on_end, z);
 	vm->wire_ev = mevent_add(z->loop, vm->wire, EVF_READ, on_wire, z);
-	vm->log_ev = mevent_add(z->loop, vm->log, EVF_READ, on_log, z);
-	vm->log_resume = mevent_add_timer(z->loop, 0, 0, on_log_resume, z);
 	vm->deadline = mevent_add_timer(z->loop, BUILD_TIMEOUT_NS, 0, on_deadline, z);
-	if (vm->pidfd_ev == NULL || vm->wire_ev == NULL || vm->log_ev == NULL ||
-	    vm->log_resume == NULL || vm->deadline == NULL)
+	if (vm->pidfd_ev == NULL || vm->wire_ev == NULL || vm->deadline == NULL)
 		return (-ENOMEM);
 	if ((rc = console_guest_attach(z->console, fd_steal(&h->com1[0]))) != 0)
 		return (rc);

@@ -3,15 +3,15 @@
  * A disk whose power can be cut. As a file system (FUSE, spoken directly) it has one file, `disk`, for a loop
  * device: it is a disk with a volatile cache, and writes down in order what it is told (write, zero, flush).
  * From that log the disk is made again as it may be after a cut at any moment: everything that a flush had
- * followed, and of what came after it a part by chance: requests kept, lost or torn between two sectors.
+ * followed, and of what came after it a part by chance: requests kept, lost or torn between two blocks of 4 KiB.
  *
  *   cutdisk serve FOLDER STORE LOG MIB      mounted at FOLDER until it is unmounted; its content is in STORE
  *   cutdisk count LOG                       how many entries there are
  *   cutdisk cut LOG OUT MIB ENTRY SEED      OUT is the disk after a cut before that entry; prints the last mark,
  *                                           and how many requests were not flushed and not kept as a whole
  *
- * A second file, `control`, takes words: `fail` (each request gets EIO), `fail-writes`, `ok`, and anything else as
- * a mark in the log. Killing the server is pulling the disk out.
+ * A second file, `control`, takes words: `fail` (each request gets EIO), `fail-writes`, `ok`; `good MIB`: what is
+ * below goes on working meanwhile; and anything else is a mark in the log. Killing the server is pulling the disk out.
  *
  * One thread, one request after the other: what was answered before a flush came is in the log before it.
  */
@@ -30,7 +30,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define SECTOR    512u
+#define PHYSICAL \
+	4096u /* what is written as a whole, or not: XFS does not outlive less (docs/power-cuts.md) */
 #define WRITE_MAX (1u << 20)
 #define MARK_MAX  64u
 
@@ -78,6 +79,7 @@ struct disk {
 	int fuse, store, log;
 	uint64_t size;
 	bool fail_reads, fail_writes;
+	uint64_t good; /* below this nothing fails */
 };
 
 struct request {
@@ -120,7 +122,7 @@ attributes(const struct disk *d, uint64_t node)
 {
 	return ((struct fuse_attr){ .ino = node,
 	    .size = node == NODE_DISK ? d->size : 0,
-	    .blocks = node == NODE_DISK ? d->size / SECTOR : 0,
+	    .blocks = node == NODE_DISK ? d->size / 512 : 0,
 	    .mode = node == NODE_ROOT ? S_IFDIR | 0700 : S_IFREG | 0600,
 	    .nlink = 1,
 	    .blksize = 4096 });
@@ -161,7 +163,7 @@ do_read(const struct disk *d, const struct request *r)
 	static uint8_t buf[WRITE_MAX];
 	ssize_t n = 0;
 
-	if (d->fail_reads)
+	if (d->fail_reads && r->u.read.offset >= d->good)
 		n = -EIO;
 	else if (r->head.nodeid == NODE_DISK && r->u.read.size <= sizeof(buf))
 		n = pread(d->store, buf, r->u.read.size, (off_t)r->u.read.offset);
@@ -172,6 +174,7 @@ static void
 control(struct disk *d, const char *text, uint32_t len)
 {
 	char word[MARK_MAX] = "";
+	unsigned mib;
 
 	(void)snprintf(word, sizeof(word), "%.*s", (int)len, text);
 	word[strcspn(word, "\n")] = '\0';
@@ -179,6 +182,8 @@ control(struct disk *d, const char *text, uint32_t len)
 		d->fail_reads = d->fail_writes = true;
 	else if (strcmp(word, "fail-writes") == 0)
 		d->fail_writes = true;
+	else if (sscanf(word, "good %u", &mib) == 1)
+		d->good = (uint64_t)mib << 20;
 	else if (strcmp(word, "ok") == 0)
 		d->fail_reads = d->fail_writes = false;
 	else
@@ -194,7 +199,7 @@ do_write(struct disk *d, const struct request *r)
 
 	if (r->head.nodeid == NODE_CONTROL) {
 		control(d, data, in->size);
-	} else if (d->fail_writes) {
+	} else if (d->fail_writes && in->offset >= d->good) {
 		answer(d, r, -EIO, NULL, 0);
 		return;
 	} else {
@@ -214,7 +219,7 @@ do_zero(const struct disk *d, const struct request *r)
 		answer(d, r, -EOPNOTSUPP, NULL, 0);
 		return;
 	}
-	if (d->fail_writes) {
+	if (d->fail_writes && in->offset >= d->good) {
 		answer(d, r, -EIO, NULL, 0);
 		return;
 	}
@@ -227,9 +232,11 @@ do_zero(const struct disk *d, const struct request *r)
 static void
 do_flush(const struct disk *d, const struct request *r)
 {
-	if (!d->fail_writes)
+	bool fails = d->fail_writes && d->good == 0;
+
+	if (!fails)
 		note(d, LOG_FLUSH, 0, 0, NULL);
-	answer(d, r, d->fail_writes ? -EIO : 0, NULL, 0);
+	answer(d, r, fails ? -EIO : 0, NULL, 0);
 }
 
 static void
@@ -359,7 +366,7 @@ apply(int out, const struct entry *e, const uint8_t *data, uint64_t from, uint64
 static bool
 apply_by_chance(int out, const struct entry *e, const uint8_t *data, uint64_t *seed)
 {
-	uint64_t sectors = e->len / SECTOR, edge;
+	uint64_t first = e->offset / PHYSICAL, n, edge;
 
 	switch (chance(seed) % 4) {
 	case 0:
@@ -369,7 +376,11 @@ apply_by_chance(int out, const struct entry *e, const uint8_t *data, uint64_t *s
 	case 2:
 		return (false);
 	}
-	edge = chance(seed) % (sectors + 1) * SECTOR;
+	n = (e->offset + e->len + PHYSICAL - 1) / PHYSICAL - first;
+	edge = (first + chance(seed) % (n + 1)) * PHYSICAL;
+	edge = edge < e->offset ? 0 : edge - e->offset;
+	if (edge > e->len)
+		edge = e->len;
 	if (chance(seed) % 2 == 0)
 		apply(out, e, data, 0, edge);
 	else

@@ -3,7 +3,8 @@
  * Judges a disk of the guest in tests/guest/writer.c: is everything there that it wrote up to a batch whose flush was
  * done? What later batches wrote may be there or not, sector by sector.
  *
- * usage: written DISK FLUSHED     prints each loss; exit status 1 if there is one
+ * usage: written DISK FLUSHED [FAILED...]     prints losses; exit status 1 if there is one. FAILED: batches, in
+ * hexadecimal as the guest says them, that it was told have failed: they may be there or not, too
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +19,11 @@
 
 #define SECTORS   (WRITES_BLOCKS * WRITES_BLOCK)
 #define BATCH_MAX 100000u
+#define AHEAD     1000u /* what the guest may have done while its word was on its way */
 
 /* The last batch up to `limit` that wrote each sector; 0: none has. */
 static uint32_t last[SECTORS];
+static bool failed[BATCH_MAX + AHEAD + 1];
 
 static void
 remember(uint32_t batch)
@@ -48,12 +51,12 @@ wrote(uint32_t batch, uint32_t sector)
 	return (false);
 }
 
-/* May zeroes be there, by a batch after the last flushed one? */
+/* May zeroes be there, by a batch that came after the last one which is to be there, and need not be? */
 static bool
 zeroed_since(uint32_t flushed, uint32_t newest, uint32_t sector)
 {
-	for (uint32_t b = flushed + 1; b <= newest; b++)
-		if (writes_zeroes(b) && wrote(b, sector))
+	for (uint32_t b = last[sector] + 1; b <= newest; b++)
+		if ((b > flushed || failed[b]) && writes_zeroes(b) && wrote(b, sector))
 			return (true);
 	return (false);
 }
@@ -90,16 +93,15 @@ judge(const uint8_t *p, uint32_t sector, uint32_t flushed, uint32_t newest)
 int
 main(int argc, char **argv)
 {
-	/* What the guest can be ahead of its word: the batch after the one whose flush has just been told, and those
-	 * that it did while the word was on its way. */
-	const uint32_t ahead = 1000;
 	uint32_t flushed, losses = 0, there = 0;
 	const uint8_t *disk;
 	struct stat st;
 	int fd;
 
-	if (argc != 3 || (flushed = (uint32_t)strtoul(argv[2], NULL, 10)) > BATCH_MAX)
+	if (argc < 3 || (flushed = (uint32_t)strtoul(argv[2], NULL, 10)) > BATCH_MAX)
 		return (2);
+	for (int i = 3; i < argc; i++)
+		failed[strtoul(argv[i], NULL, 16) % BATCH_MAX] = true;
 	fd = open(argv[1], O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) != 0 || st.st_size < (off_t)SECTORS * WRITES_SECTOR) {
 		(void)fprintf(stderr, "written: %s: %s\n", argv[1],
@@ -112,10 +114,11 @@ main(int argc, char **argv)
 		return (1);
 	}
 	for (uint32_t b = 1; b <= flushed; b++)
-		remember(b);
+		if (!failed[b])
+			remember(b);
 	for (uint32_t s = 0; s < SECTORS; s++) {
 		const char *wrong =
-		    judge(disk + (size_t)s * WRITES_SECTOR, s, flushed, flushed + ahead);
+		    judge(disk + (size_t)s * WRITES_SECTOR, s, flushed, flushed + AHEAD);
 
 		there += last[s] != 0;
 		if (wrong != NULL && losses++ < 5)

@@ -14,13 +14,15 @@
 #include "zone/pool.h"
 #include "zone/volume.h"
 
+#define FULL MIB /* with less than this nothing more can be done */
+
 /* What a pool can be in the way of those who write to it. */
 static const char *
 health(const struct volume_pool *pool)
 {
 	if (pool->problem[0] != '\0')
 		return (pool->problem);
-	return (pool->readonly ? "read-only" : pool->free == 0 ? "full" : "ok");
+	return (pool->readonly ? "read-only" : pool->free < FULL ? "full" : "ok");
 }
 
 static int
