@@ -3,8 +3,9 @@
 # host: group=zone time=30 kernel=any
 #
 # IPv6 under protection, with the host's own IPv6 on the other end: a zone whose nic has addrconf makes its address of a router's
-# advertisement and is reached by it, and a neighbour that forges advertisements changes nothing of that. The guest is tests/guest/six, the
-# neighbour tests/guest/frames; the router is the zone's bridge, in a network namespace of the test's own.
+# advertisement and is reached by it, and a neighbour that forges advertisements changes nothing of that. Another neighbour may use the
+# address that it is given by DHCPv6 (of dnsmasq), and not before. The guest is tests/guest/six, the neighbours tests/guest/frames; the router is
+# the zone's bridge, in a network namespace of the test's own.
 set -eu
 [ -n "${ADDRCONF_INSIDE:-}" ] || ADDRCONF_INSIDE=1 exec unshare -n bash "$0" "$@"
 # shellcheck source=tests/host/lib.sh
@@ -113,4 +114,41 @@ end() {
 }
 t_run "and ends by itself" 0 wait_for 60 end
 t_like "well" "$(console six)" '^ok$'
+
+# --- DHCPv6: a guest that asks and uses what it asks for, again and again, with and without somebody who gives it ---
+cat >"$T/dhcp6.py" <<'END'
+import struct, sys
+from scapy.layers.dhcp6 import DHCP6_Request, DHCP6OptClientId, DHCP6OptElapsedTime, DHCP6OptIA_NA, DHCP6OptIAAddress, DHCP6OptServerId, DUID_EN, DUID_LL
+from scapy.layers.inet import UDP
+from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
+from scapy.layers.l2 import Ether
+MAC, LEASE = "02:08:20:00:00:55", "fd00:1::9"
+asks = Ether(src=MAC, dst="33:33:00:01:00:02") / IPv6(src="fe80::8:20ff:fe00:55", dst="ff02::1:2") / UDP(sport=546, dport=547) / \
+    DHCP6_Request(trid=0x77) / DHCP6OptClientId(duid=DUID_LL(lladdr=MAC)) / DHCP6OptServerId(duid=DUID_EN(enterprisenum=9, id=b"\1\2")) / \
+    DHCP6OptElapsedTime() / DHCP6OptIA_NA(iaid=1, ianaopts=[DHCP6OptIAAddress(addr=LEASE)])
+uses = Ether(src=MAC, dst="ff:ff:ff:ff:ff:ff") / IPv6(src=LEASE, dst="fd00:1::1") / ICMPv6EchoRequest()
+for f in (bytes(asks), bytes(uses)):
+    sys.stdout.buffer.write(struct.pack("<H", 12 + len(f)) + bytes(12) + f)
+END
+if [ ! -x /usr/sbin/dnsmasq ]; then
+	t_skip "an address by DHCPv6" "no dnsmasq"
+	t_done
+fi
+/usr/bin/python3 "$T/dhcp6.py" >"$T/leased"
+zone leased 02:08:20:00:00:55 frames addrconf "add attr; set name=initrd; set type=string; set value=$T/leased; end;
+	add attr; set name=bootargs; set type=string; set value=again; end;"
+t_run "a guest that asks for an address boots" 0 zoneadm -z leased boot
+tries() { [ "$(counted leased 'reasons["ipv6-source"] // 0')" -ge 2 ]; }
+t_run "it may not use it while nobody gives it" 0 wait_for 60 tries
+neigh_of_lease() { ip -6 neigh show to fd00:1::9 dev $bridge; }
+t_is "and nobody heard of it" "$(neigh_of_lease)" ""
+ip -6 neigh replace fe80::8:20ff:fe00:55 lladdr 02:08:20:00:00:55 dev $bridge # this guest does not say so itself
+/usr/sbin/dnsmasq -k --user=root --conf-file=/dev/null --port=0 --interface=$bridge --bind-interfaces --dhcp-authoritative --dhcp-duid=9,01:02 \
+	--dhcp-range=fd00:1::9,fd00:1::9,64,10m --dhcp-leasefile="$T/leases" --pid-file="$T/dnsmasq.pid" >"$T/dnsmasq.log" 2>&1 &
+t_atexit kill $!
+given() { grep -q ' fd00:1::9 ' "$T/leases"; }
+t_run "it is given it" 0 wait_for 60 given
+heard() { [ -n "$(neigh_of_lease)" ]; } # who answers an echo looks for whom to send it to
+t_run "and may use it" 0 wait_for 60 heard
+[ $t_failed -eq 0 ] || sed 's/^/# /' "$T/dnsmasq.log"
 t_done
