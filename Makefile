@@ -75,6 +75,7 @@ bench: deps-build-host-bench
 	@$(BUILD)/tests/bench/links 1000
 	@$(BUILD)/tests/bench/links 0
 	@tests/bench/disk
+	@tests/bench/net
 
 host-shell: deps-build-host
 	@ninja -C $(BUILD)
