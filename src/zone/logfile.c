@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 #include "base/fd.h"
+#include "zone/paths.h"
 
 #define OLD_SUFFIX ".0"
 #define ROOM       16384u
@@ -28,12 +29,10 @@ static int
 open_current(struct logfile *lf)
 {
 	struct stat st;
-	int fd;
+	int fd = path_open(lf->path, O_WRONLY | O_CREAT | O_APPEND, 0600);
 
-	fd =
-	    open(lf->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
 	if (fd < 0)
-		return (-errno);
+		return (fd);
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		(void)close(fd);
 		return (-EINVAL);
@@ -100,7 +99,7 @@ logfile_check(struct logfile *lf)
 static size_t
 tail_of(const char *path, uint8_t *buf, size_t size)
 {
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+	CLEANUP_FD int fd = path_open(path, O_RDONLY, 0);
 	struct stat st;
 	size_t want;
 

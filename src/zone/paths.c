@@ -3,9 +3,14 @@
 #include "zone/paths.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
 
 static char *
 make(char buf[PATH_MAX], const char *top, const char *fmt, va_list ap)
@@ -35,3 +40,21 @@ make(char buf[PATH_MAX], const char *top, const char *fmt, va_list ap)
 PATH_FUNCTION(path_etc, "/etc/zones")
 PATH_FUNCTION(path_run, "/run/zones")
 PATH_FUNCTION(path_zones, "/zones")
+
+int
+path_open(const char *path, int flags, mode_t mode)
+{
+	char pool[PATH_MAX];
+	size_t len = strlen(path_zones(pool, "%s", ""));
+	CLEANUP_FD int dir = -1;
+	int fd;
+
+	flags |= O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW;
+	if (strncmp(path, pool, len) != 0 || path[len] != '/') {
+		fd = open(path, flags, mode);
+		return (fd >= 0 ? fd : -errno);
+	}
+	if ((dir = open(pool, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+		return (-errno);
+	return (fd_open_beneath(dir, path + len + 1, flags, mode));
+}

@@ -9,6 +9,7 @@
 
 #include <limits.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * Each writes a path into buf (PATH_MAX bytes) and returns buf; a path too long is a broken
@@ -33,5 +34,11 @@ char *path_zones(char buf[PATH_MAX], const char *fmt, ...)
  * /run/zones/<name>/               control (varlink), console, ledger.jsonl, vm.vnc,
  *                                  port.*, vsock, vsock.*
  */
+
+/*
+ * Open what is below /zones, where no symbolic link is followed (/zones itself may be one), and without waiting for
+ * the other end of a FIFO. fd or -errno: -ELOOP for a link. Another path: only its last component is no link.
+ */
+int path_open(const char *path, int flags, mode_t mode);
 
 #endif

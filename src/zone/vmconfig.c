@@ -158,7 +158,7 @@ lock_folder(const char *zone, struct err *e)
 	int fd;
 
 	(void)path_zones(dir, "%s/config", zone);
-	if ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+	if ((fd = path_open(dir, O_RDONLY | O_DIRECTORY, 0)) < 0)
 		return (err_set(e, errno, "cannot open '%s'", dir));
 	if (flock(fd, LOCK_EX) < 0) {
 		int rc = err_set(e, errno, "cannot lock '%s'", dir);

@@ -72,22 +72,21 @@ check_size(int fd, const struct bootrom *rom, const char *path, struct err *e)
 static int
 open_vars(struct zoneadmd *z, const struct bootrom *rom, struct err *e)
 {
-	const int flags = O_RDWR | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
 	char path[PATH_MAX];
 	int rc;
 
 	(void)vars_path(z, path);
 	if (z->start.reset_vars && unlink(path) != 0 && errno != ENOENT)
 		return (err_set(e, errno, "cannot remove '%s'", path));
-	z->res.vars_fd = open(path, flags);
-	if (z->res.vars_fd < 0 && errno == ENOENT) {
+	z->res.vars_fd = path_open(path, O_RDWR, 0);
+	if (z->res.vars_fd == -ENOENT) {
 		if ((rc = make_vars(rom, path, e)) != 0)
 			return (rc);
 		log_info("made the zone's UEFI variables from '%s'", rom->vars);
-		z->res.vars_fd = open(path, flags);
+		z->res.vars_fd = path_open(path, O_RDWR, 0);
 	}
 	if (z->res.vars_fd < 0)
-		return (err_set(e, errno, "cannot open '%s'", path));
+		return (err_set(e, -z->res.vars_fd, "cannot open '%s'", path));
 	return (check_size(z->res.vars_fd, rom, path, e));
 }
 

@@ -5,7 +5,7 @@
  * succeed on COM1, one line each: "probe NAME: DONE", at last "probe end: N tried". Then it obeys lines
  * read from COM1: reset, power-off, halt, triple-fault, error, panic, crash, wire-garbage,
  * wire-order, refused (a system call that a filter kills for), silent (closes the wire), flood N (bytes on COM1), fork N, eat N (MiB),
- * ask REQUEST (on COM2), peers (reaches for every other process that it can name), exit N, and echoes any other. The power button (WIRE_POWER_BUTTON) ends it as power-off unless "deaf" was said. With the
+ * ask REQUEST (on COM2), raw N HEX (on COM2: these bytes, the last N times, and then a proper request; what came before its answer), peers (reaches for every other process that it can name), exit N, and echoes any other. The power button (WIRE_POWER_BUTTON) ends it as power-off unless "deaf" was said. With the
  * kernel command line "fail" it refuses to come up, with "hang" it never does, with "die" it is
  * killed by its own signal.
  *
@@ -179,6 +179,59 @@ ask(const char *request)
 	say("answer: %s", answer);
 }
 
+static void
+send_all(const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(com2, bytes, len);
+		struct pollfd p = { .fd = com2, .events = POLLOUT };
+
+		if (n > 0) {
+			bytes += n;
+			len -= (size_t)n;
+		} else if (errno != EAGAIN || poll(&p, 1, -1) <= 0) {
+			return;
+		}
+	}
+}
+
+/*
+ * Hostile bytes on COM2, a line's end, and a request whose answer is the last of what comes: told is,
+ * escaped, what came before that.
+ */
+static void
+raw(const char *words)
+{
+	static const char good[] = "\nNEGOTIATE V2\n", answer[] = "V2_OK\n";
+	static char got[8192];
+	char *hex, byte[3] = "", text[400];
+	unsigned long times = strtoul(words, &hex, 10);
+	size_t len = 0, at = 0;
+
+	for (hex += strspn(hex, " "); hex[0] != '\0' && hex[1] != '\0'; hex += 2) {
+		char c;
+
+		memcpy(byte, hex, 2);
+		c = (char)strtoul(byte, NULL, 16);
+		for (unsigned long i = 0; i < (hex[2] == '\0' ? times : 1); i++)
+			send_all(&c, 1);
+	}
+	send_all(good, strlen(good));
+	while (len < sizeof(answer) - 1 ||
+	    memcmp(got + len - strlen(answer), answer, strlen(answer)) != 0) {
+		struct pollfd p = { .fd = com2, .events = POLLIN };
+
+		if (len == sizeof(got) || poll(&p, 1, -1) < 0 || read(com2, got + len, 1) != 1)
+			break;
+		len++;
+	}
+	for (size_t i = 0; i + strlen(answer) < len && at < sizeof(text) - 5; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+		    got[i] < ' ' || got[i] > '~' ? "\\x%02x" : "%c", (unsigned char)got[i]);
+	text[at] = '\0';
+	say("raw: <%s>", text);
+}
+
 /*
  * What this process, the init of the zone, can do to others in its pid namespace: to an operator's command
  * (zlogin ZONE COMMAND), which is there as root. "met": they are there.
@@ -265,6 +318,8 @@ obey(char *line)
 		eat(strtoul(line + 4, NULL, 10));
 	else if (strncmp(line, "ask ", 4) == 0)
 		ask(line + 4);
+	else if (strncmp(line, "raw ", 4) == 0)
+		raw(line + 4);
 	else if (strcmp(line, "refused") == 0)
 		refused();
 	else if (strcmp(line, "peers") == 0)
@@ -278,7 +333,7 @@ obey(char *line)
 static void
 serve(void)
 {
-	char line[256];
+	char line[1024];
 	size_t len = 0;
 	struct wire_msg m;
 	char c;

@@ -3,7 +3,7 @@
 # host: group=base time=120 kernel=any
 #
 # The ways out of the jail (tests/jail/hostile*.c), tried from zhyve's place in a whole zone and from those of its helpers, each in its own jail
-# and before any system-call filter. What tests/jail/check tries layer by layer.
+# and before any system-call filter: what tests/jail/check tries layer by layer. Then what zoneadmd opens and reads itself (tests/jail/doors.py).
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -56,4 +56,13 @@ python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(
 judge "$T/vnc" zhyve-vnc $((0x78000000 + did))
 t_run "halt" 0 zoneadm -z $z halt
 t_is "no cgroup is left" "$([ ! -e "$cg" ] && echo none)" none
+PYTHONDONTWRITEBYTECODE=1 "$top/tests/jail/doors.py" "${BUILD:-$top/build}" >"$T/doors" 2>&1 || true
+grep '^#' "$T/doors" || true
+while read -r line; do
+	case $line in
+	'ok '*) t_ok "${line#*- }" ;;
+	'not ok '*) t_fail "${line#*- }" ;;
+	esac
+done <"$T/doors"
+t_like "all doors were tried" "$(tail -n 1 "$T/doors")" '^1\.\.[0-9]+$'
 t_done
