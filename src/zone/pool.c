@@ -12,6 +12,7 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "zone/paths.h"
+#include "zone/volume_zfs.h"
 
 #define FILE_MAX (64 * 1024)
 
@@ -35,10 +36,12 @@ take(const json_t *o, const char *name, char *out, size_t size)
 	    strcpy(out, s) != NULL);
 }
 
-/* As a volume group and a data set may be called: part of a path, and an argument of programs. */
+/* As a volume group and a dataset may be called: part of a path, and an argument of programs. */
 static bool
-is_group(const char *s)
+is_group(const char *driver, const char *s)
 {
+	if (strcmp(driver, "zfs") == 0)
+		return (zfs_name_valid(s));
 	return (s[0] != '\0' && s[0] != '-' && s[0] != '.' &&
 	    strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
 		strlen(s));
@@ -61,10 +64,10 @@ parse(const json_t *o, struct pool_conf *c)
 	    !take(o, "file", c->file, sizeof(c->file)))
 		return (false);
 	plain = strcmp(c->driver, "file") == 0;
-	if (!plain && strcmp(c->driver, "lvm") != 0)
+	if (!plain && strcmp(c->driver, "lvm") != 0 && strcmp(c->driver, "zfs") != 0)
 		return (false);
-	return ((plain ? c->group[0] == '\0' : is_group(c->group)) && is_path(c->device) &&
-	    is_path(c->file));
+	return ((plain ? c->group[0] == '\0' : is_group(c->driver, c->group)) &&
+	    is_path(c->device) && is_path(c->file));
 }
 
 int

@@ -16,8 +16,8 @@
 #define POOL_GROUP_MAX 64
 
 struct pool_conf {
-	char driver[8];             /* "file", "lvm" */
-	char group[POOL_GROUP_MAX]; /* lvm: the volume group; else "" */
+	char driver[8];             /* "file", "lvm", "zfs" */
+	char group[POOL_GROUP_MAX]; /* lvm: the volume group; zfs: the dataset; else "" */
 	char device[PATH_MAX];      /* of /zones, when we are to mount it there; else "" */
 	char file[PATH_MAX];        /* the file that stands for a device, by a loop device; or "" */
 };
@@ -35,8 +35,9 @@ int pool_conf_remove(struct err *e);
 int pool_ready(struct err *e);
 
 struct pool_wish {
-	const char *driver; /* "file": XFS at /zones; "lvm" */
-	const char *device; /* a block device, all of it; NULL: a file of `size` bytes */
+	const char *driver;  /* "file": XFS at /zones; "lvm"; "zfs" */
+	const char *device;  /* a block device, all of it; NULL: a file of `size` bytes */
+	const char *dataset; /* zfs, in the place of both: in a zpool that the host has */
 	uint64_t size;
 	bool force; /* also where the device has something on it */
 };

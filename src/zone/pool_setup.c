@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Setting a pool up, having it there, and taking it away: see pool.h. mkfs.xfs(8) and lvm(8) do what
+ * Setting a pool up, having it there, and taking it away: see pool.h. mkfs.xfs(8), lvm(8) and zpool(8) do what
  * is theirs. The configuration is written when the pool works, and goes before it does. Tools and zoneadmd, root.
  */
 #include <dirent.h>
@@ -22,11 +22,12 @@
 #include "zone/program.h"
 #include "zone/sparse.h"
 #include "zone/volume_lvm.h"
+#include "zone/volume_zfs.h"
 #include "zone/zconf.h"
 
 #define FILE_FOLDER "/var/lib/zones"
 #define FILE_NAME   FILE_FOLDER "/pool.img"
-#define GROUP       "zones" /* the volume group */
+#define GROUP       "zones" /* the volume group, or the zpool */
 #define SIZE_MIN    (512 * MIB)
 #define MKFS        "/usr/sbin/mkfs.xfs"
 #define BLKID       "/usr/sbin/blkid"
@@ -91,9 +92,17 @@ make_lvm(const char *device, struct err *e)
 	return (rc);
 }
 
+static bool
+is_zfs(const struct pool_conf *c)
+{
+	return (strcmp(c->driver, "zfs") == 0);
+}
+
 static int
 make_pool(const struct pool_conf *c, const char *device, struct err *e)
 {
+	if (is_zfs(c))
+		return (zfs_pool_make(c, device, e));
 	return (strcmp(c->driver, "lvm") == 0 ? make_lvm(device, e) : make_xfs(device, e));
 }
 
@@ -102,6 +111,8 @@ unmake_pool(const struct pool_conf *c, struct err *e)
 {
 	char path[PATH_MAX];
 
+	if (is_zfs(c))
+		return (zfs_pool_unmake(c, e));
 	if (strcmp(c->driver, "lvm") == 0)
 		return (lvm_run(e, "vgremove", "-f", c->group, NULL));
 	if (is_mounted() && umount(path_zones(path, "%s", "")) != 0)
@@ -241,8 +252,14 @@ check_wish(const struct pool_wish *w, struct err *e)
 	char path[PATH_MAX];
 	int rc;
 
-	if (strcmp(w->driver, "file") != 0 && strcmp(w->driver, "lvm") != 0)
-		return (err_say(e, EINVAL, "'%s' is no driver of pools: file, lvm", w->driver));
+	if (strcmp(w->driver, "file") != 0 && strcmp(w->driver, "lvm") != 0 &&
+	    strcmp(w->driver, "zfs") != 0)
+		return (
+		    err_say(e, EINVAL, "'%s' is no driver of pools: file, lvm, zfs", w->driver));
+	if (w->dataset != NULL &&
+	    (strcmp(w->driver, "zfs") != 0 || !zfs_name_valid(w->dataset) ||
+		strlen(w->dataset) >= POOL_GROUP_MAX))
+		return (err_say(e, EINVAL, "'%s' cannot be a dataset of the pool", w->dataset));
 	if ((rc = pool_conf_load(&now, e)) != 0)
 		return (rc);
 	if (access(path_etc(path, "pool.json"), F_OK) == 0)
@@ -269,11 +286,14 @@ pool_create(const struct pool_wish *w, struct err *e)
 		return (rc);
 	(void)snprintf(c.driver, sizeof(c.driver), "%s", w->driver);
 	if (strcmp(c.driver, "file") != 0)
-		(void)snprintf(c.group, sizeof(c.group), "%s", GROUP);
+		(void)snprintf(
+		    c.group, sizeof(c.group), "%s", w->dataset != NULL ? w->dataset : GROUP);
 	(void)snprintf(c.device, sizeof(c.device), "%s", w->device != NULL ? w->device : "");
-	(void)snprintf(c.file, sizeof(c.file), "%s", w->device != NULL ? "" : FILE_NAME);
-	if (w->device == NULL && (rc = make_file(w->size, e)) != 0)
-		return (rc);
+	if (w->device == NULL && w->dataset == NULL) {
+		(void)snprintf(c.file, sizeof(c.file), FILE_NAME);
+		if ((rc = make_file(w->size, e)) != 0)
+			return (rc);
+	}
 	if ((rc = device_of(&c, device, &loop, e)) == 0 && (rc = make_pool(&c, device, e)) == 0) {
 		if ((rc = pool_conf_store(&c, e)) == 0)
 			return (0);
@@ -284,20 +304,28 @@ pool_create(const struct pool_wish *w, struct err *e)
 	return (err_ctx(e, "cannot make the pool"));
 }
 
+/* Nothing to be done; of lvm's on a device the host itself sees to it, of a file only the loop device tells. */
+static bool
+is_ready(const struct pool_conf *c)
+{
+	if (c->device[0] == '\0' && c->file[0] == '\0')
+		return (true);
+	if (is_zfs(c))
+		return (zfs_pool_is_there(c));
+	return (strcmp(c->driver, "file") == 0 ? is_mounted() : c->file[0] == '\0');
+}
+
 int
 pool_ready(struct err *e)
 {
 	CLEANUP_FD int lock = -1, loop = -1;
 	char path[PATH_MAX], device[PATH_MAX];
 	struct pool_conf c;
-	bool file;
 	int rc;
 
 	if ((rc = pool_conf_load(&c, e)) != 0)
 		return (rc);
-	file = strcmp(c.driver, "file") == 0;
-	if ((c.device[0] == '\0' && c.file[0] == '\0') || (file && is_mounted()) ||
-	    (!file && c.file[0] == '\0'))
+	if (is_ready(&c))
 		return (0);
 	/* Two that want it at the same time: one makes it. */
 	lock = open(path_etc(path, "pool.json"), O_RDONLY | O_CLOEXEC);
@@ -305,7 +333,9 @@ pool_ready(struct err *e)
 		return (err_set(e, errno, "cannot lock '%s'", path));
 	if ((rc = device_of(&c, device, &loop, e)) != 0)
 		return (err_ctx(e, "the pool is not there"));
-	if (file)
+	if (is_zfs(&c))
+		return (is_ready(&c) ? 0 : zfs_pool_import(&c, device, e));
+	if (strcmp(c.driver, "file") == 0)
 		return (is_mounted() ? 0 : mount_zones(device, e));
 	if (loop >= 0) /* and with it its volumes, one of which keeps it from now on */
 		return (lvm_run(e, "vgchange", "-ay", c.group, NULL));
@@ -319,6 +349,8 @@ check_volumes(const struct pool_conf *c, struct err *e)
 	size_t n;
 	int rc;
 
+	if (is_zfs(c))
+		return (zfs_pool_check_empty(c, e));
 	if (strcmp(c->driver, "lvm") != 0)
 		return (check_empty(e));
 	if ((rc = lvm_list(c->group, &list, &n, e)) == 0 && n > 1)

@@ -28,6 +28,7 @@
 static const struct volume_driver *const drivers[] = {
 	&volume_file,
 	&volume_lvm,
+	&volume_zfs,
 };
 
 static const struct volume_driver *
@@ -140,6 +141,14 @@ volume_pool_get(struct volume_pool *out, struct err *e)
 	return (rc != 0 ? rc : d->pool(out, e));
 }
 
+bool
+volume_pool_tunes(void)
+{
+	const struct volume_driver *d;
+
+	return (pool_driver(&d, NULL) == 0 && d->tunes);
+}
+
 int
 volume_image_forget(const char *uuid, struct err *e)
 {
@@ -233,17 +242,18 @@ volume_rollback(const char *path, const char *name, struct err *e)
 
 /* ---- opening ---- */
 
-/* A device that is not there may only have to be made so. */
+/* A device that is not there may only have to be made so, and one that is may be another's. */
 static int
 open_device(const char *path, struct err *e)
 {
-	const struct volume_driver *d;
+	const struct volume_driver *d = driver_of(path);
 	int fd = open(path, O_PATH | O_CLOEXEC), rc;
 
-	if (fd >= 0)
+	if (fd >= 0 && (d == NULL || d->current == NULL || d->current(path)))
 		return (fd);
-	if (errno != ENOENT || (d = driver_of(path)) == NULL || d->ready == NULL)
+	if (fd < 0 && (errno != ENOENT || d == NULL || d->ready == NULL))
 		return (err_set(e, errno, "cannot open disk '%s'", path));
+	fd_close(&fd);
 	if ((rc = d->ready(path, e)) != 0)
 		return (rc);
 	fd = open(path, O_PATH | O_CLOEXEC);

@@ -25,6 +25,10 @@ struct volume_spec {
 	 * as it is, when nobody runs on it (-EBUSY). `size` 0: its size.
 	 */
 	const char *from, *from_snapshot;
+	/* Where the pool has such things (zfs); of 0 and NULL it decides. */
+	uint32_t block_size; /* bytes that are written at a time; with an image or `from`: theirs */
+	const char *compression;
+	uint64_t refreservation; /* bytes that are the volume's own from the beginning */
 	bool
 	    replace; /* what the zone has under that number goes, at the moment the new one is whole */
 };
@@ -102,6 +106,8 @@ struct volume_pool {
 };
 /* The pool that new volumes are made in. */
 int volume_pool_get(struct volume_pool *out, struct err *e);
+/* Do its volumes have a block size, compression, and space of their own? */
+bool volume_pool_tunes(void);
 /* An image is deleted: what the pool keeps of it to clone it goes as well. */
 int volume_image_forget(const char *uuid, struct err *e);
 

@@ -13,11 +13,14 @@
 
 struct volume_driver {
 	const char *name;
+	bool tunes; /* as volume_pool_tunes */
 	/* Is `path` a volume made by this driver? */
 	bool (*owns)(const char *path);
 	/* As volume_path. */
 	int (*path)(char buf[PATH_MAX], const char *zone, unsigned index, struct err *e);
-	/* See to it that the device of a volume whose path is not there is. NULL: nothing can be done. */
+	/* Does the path, which is there, lead to the volume? NULL: where else? */
+	bool (*current)(const char *path);
+	/* See to it that it does, and is there. NULL: nothing can be done. */
 	int (*ready)(const char *path, struct err *e);
 	/* As volume_create and volume_destroy. */
 	int (*create)(const struct volume_spec *spec, char *path, struct err *e);
@@ -49,5 +52,6 @@ int volume_size(const struct volume_spec *spec, uint64_t source, const char *nam
 
 extern const struct volume_driver volume_file;
 extern const struct volume_driver volume_lvm;
+extern const struct volume_driver volume_zfs;
 
 #endif

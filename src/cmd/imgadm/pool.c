@@ -70,6 +70,7 @@ static int
 create(int argc, char **argv)
 {
 	struct pool_wish w = { .driver = "file" };
+	const char *where;
 	struct err e;
 	int c;
 
@@ -89,11 +90,15 @@ create(int argc, char **argv)
 			return (unknown_option());
 		}
 	}
-	w.device = optind < argc ? argv[optind++] : NULL;
-	if (optind != argc || (w.device != NULL) == (w.size != 0))
+	where = optind < argc ? argv[optind++] : NULL;
+	if (optind != argc || (where != NULL) == (w.size != 0))
 		return (fail("Usage",
 		    "either -s SIZE, for a pool in a file, or one block device is wanted"));
-	if (w.device != NULL && w.device[0] != '/')
+	if (where != NULL && where[0] == '/')
+		w.device = where;
+	else if (where != NULL && strcmp(w.driver, "zfs") == 0)
+		w.dataset = where;
+	else if (where != NULL)
 		return (
 		    fail("Usage", "the device wants its whole path, as in /dev/disk/by-id/..."));
 	if (pool_create(&w, &e) != 0)

@@ -46,6 +46,12 @@ check_interrupt(struct err *e)
 static void
 warn_property(const char *property, const char *what)
 {
+	/* What volumes of some pools have, vm_disk_make sees to. */
+	if (volume_pool_tunes() &&
+	    (strcmp(property, "disks.*.block_size") == 0 ||
+		strcmp(property, "disks.*.compression") == 0 ||
+		strcmp(property, "disks.*.refreservation") == 0))
+		return;
 	log_warn("property '%s' %s", property, what);
 }
 

@@ -39,12 +39,17 @@ vm_disk_make(const char *zone, unsigned index, json_t *disk, char **made, struct
 		.index = index,
 		.size = mib_of(disk, "size"),
 		.image_uuid = json_string_value(json_object_get(disk, "image_uuid")),
+		.compression = json_string_value(json_object_get(disk, "compression")),
+		.refreservation = mib_of(disk, "refreservation"),
 	};
 	char path[PATH_MAX];
+	int64_t block;
 	int rc;
 
 	if (json_object_get(disk, "path") != NULL)
 		return (0); /* a cdrom, or nocreate */
+	if (vmprop_integer(json_object_get(disk, "block_size"), &block) == 0)
+		spec.block_size = (uint32_t)block; /* checked: 512 to 131072 */
 	if (spec.size == 0)
 		spec.size = mib_of(disk, "image_size");
 	if (spec.size == 0)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # host: group=zone time=10 kernel=any
 #
-# One suite (tests/host/volumes.c) for every volume driver: files that are copied, files on an XFS of imgadm pool create, lvm's thin volumes.
-# What this kernel has not is said; tests/host/slow/volumes.sh runs all of it in the virtual host.
+# One suite (tests/host/volumes.c) for every volume driver: files that are copied, files on an XFS of imgadm pool create, lvm's thin volumes,
+# zfs's zvols. What this kernel has not is said; tests/host/slow/volumes.sh runs all of it in the virtual host.
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -64,5 +64,37 @@ else
 	t_is "it comes back when it is wanted" "$(field 2,6)" lvm:ok
 	t_run "it is deleted" 0 imgadm pool delete
 	t_is "with its file" "$(ls /var/lib/zones)" ""
+fi
+
+rm -rf /zones/[!i]*
+if ! "$top/tests/host/zfs" --load; then
+	t_skip "zfs" "this kernel has none (tests/host/zfs makes it for the virtual host's; make check-all runs that)"
+else
+	t_run "a pool of zfs's in a file" 0 imgadm pool create -d zfs -s 600m
+	t_is "its driver, clones, health" "$(field 2,5,6)" zfs:shared:ok
+	suite zfs instant
+	t_is "nothing is left but the pool" "$(zfs list -H -t all -o name)" zones
+	zfs create -s -V 1m zones/stray
+	zpool export zones
+	wait_for 5 sh -c '! losetup -a | grep -q pool.img' || true
+	t_is "it comes back when it is wanted" "$(field 2,6)" zfs:ok
+	t_run "with volumes that no zone knows it is not deleted" 1 imgadm pool delete
+	t_like "and which is said" "$t_err" "'zones/stray'"
+	zfs destroy zones/stray
+	t_run "it is deleted" 0 imgadm pool delete
+	t_is "with its file" "$(ls /var/lib/zones)" ""
+
+	rm -rf /zones/[!i]*
+	truncate -s 300m /var/lib/zones/tank
+	zpool create -m none tank /var/lib/zones/tank
+	t_run "a pool in a zpool that is there" 0 imgadm pool create -d zfs tank/vm
+	t_is "its driver, clones, health" "$(field 2,5,6)" zfs:shared:ok
+	suite zfs instant
+	t_run "another dataset of it is refused" 1 imgadm pool create -d zfs tank/other
+	t_run "it is deleted" 0 imgadm pool delete
+	t_is "and nothing else" "$(zfs list -H -o name)" tank
+	t_run "one that is there already is not taken" 1 imgadm pool create -d zfs tank
+	t_like "and why is said" "$t_err" "'tank' is there already"
+	zpool destroy tank
 fi
 t_done
