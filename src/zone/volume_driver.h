@@ -50,6 +50,21 @@ struct volume_driver {
 int volume_size(const struct volume_spec *spec, uint64_t source, const char *name, uint64_t *size,
     struct err *e);
 
+/* ---- what drivers of block devices have in common (volume_block.c) ---- */
+
+struct image;
+
+/* As volume_flush. */
+int volume_block_flush(const char *path, struct err *e);
+/* -EBUSY when somebody has it open, who is named; 0 also when it is not there. */
+int volume_block_unused(const char *path, struct err *e);
+/* An image's file, of which `used` bytes are more than holes. The descriptor or -errno. */
+int volume_block_open_image(const struct image *img, uint64_t *used, struct err *e);
+/* Its content, on a device that reads as zeroes and that nobody else has. */
+int volume_block_fill(int in, const struct image *img, const char *device, struct err *e);
+/* -ENOENT. */
+int volume_block_no_snapshot(const char *path, const char *name, struct err *e);
+
 extern const struct volume_driver volume_file;
 extern const struct volume_driver volume_lvm;
 extern const struct volume_driver volume_zfs;

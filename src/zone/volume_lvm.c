@@ -16,7 +16,6 @@
 #include "zone/volume_lvm.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +27,6 @@
 #include "zone/image.h"
 #include "zone/image_store.h"
 #include "zone/pool.h"
-#include "zone/sparse.h"
 #include "zone/volume_driver.h"
 
 /* A pool that is this full of metadata (percent) is about to stop. */
@@ -260,28 +258,22 @@ image_place(const char *group, const char *uuid, struct place *p)
 static int
 copy_content(int in, const struct image *img, const struct place *p, struct err *e)
 {
-	CLEANUP_FD int out = -1;
 	char device[PATH_MAX];
-	int rc;
 
 	(void)snprintf(device, sizeof(device), "/dev/%s", full_name(p, "+new").text);
-	if ((out = open(device, O_RDWR | O_EXCL | O_CLOEXEC)) < 0)
-		return (err_set(e, errno, "cannot open '%s'", device));
-	if ((rc = sparse_copy_into(in, out, img->size)) == 0 && fsync(out) != 0)
-		rc = -errno;
-	return (rc == 0 ? 0 : err_set(e, -rc, "cannot copy image %s to '%s'", img->uuid, device));
+	return (volume_block_fill(in, img, device, e));
 }
 
 static int
 make_image(const struct image *img, const struct place *p, struct err *e)
 {
-	CLEANUP_FD int in = open(img->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP_FD int in = -1;
 	struct full f = full_name(p, "+new");
 	uint64_t used;
 	int rc;
 
-	if (in < 0 || (rc = sparse_allocated(in, &used)) != 0)
-		return (err_set(e, errno, "cannot read '%s' of image %s", img->path, img->uuid));
+	if ((in = volume_block_open_image(img, &used, e)) < 0)
+		return (in);
 	if ((rc = remove_volume(p, "+new", e)) != 0 ||
 	    (rc = check_room(p->group, used, "an image's copy", e)) != 0 ||
 	    (rc = make_empty(p, "+new", img->size, e)) != 0)
@@ -448,17 +440,11 @@ static int
 lvm_destroy(const char *path, struct err *e)
 {
 	struct place p;
-	uint64_t size;
-	int rc, fd;
+	int rc;
 
-	if ((rc = place_of(path, &p, e)) != 0)
+	/* A disk that a zone runs on is not pulled away. */
+	if ((rc = place_of(path, &p, e)) != 0 || (rc = volume_block_unused(path, e)) != 0)
 		return (rc);
-	/* Opening claims it: a disk that a zone runs on is not pulled away. */
-	fd = volume_open(path, 0, &size, e);
-	if (fd < 0 && fd != -ENOENT)
-		return (fd);
-	err_clear(e);
-	volume_close(&fd);
 	if ((rc = remove_volume(&p, "", e)) != 0)
 		return (rc);
 	return (remove_satellites(&p, e));
@@ -496,16 +482,6 @@ lvm_ready(const char *path, struct err *e)
 
 /* ---- snapshots ---- */
 
-static int
-lvm_flush(const char *path, struct err *e)
-{
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || fsync(fd) != 0)
-		return (err_set(e, errno, "cannot write disk '%s'", path));
-	return (0);
-}
-
 /*
  * lvm suspends the volume for it, so that it is of one instant. What was written is in the kernel's cache of
  * the device first, and belongs to it as well.
@@ -519,7 +495,8 @@ lvm_snapshot(const char *path, const char *name, bool live, struct err *e)
 
 	(void)live;
 	if ((rc = place_of(path, &of, e)) != 0 ||
-	    (rc = place_of_snapshot(path, name, &p, e)) != 0 || (rc = lvm_flush(path, e)) != 0)
+	    (rc = place_of_snapshot(path, name, &p, e)) != 0 ||
+	    (rc = volume_block_flush(path, e)) != 0)
 		return (rc);
 	f = full_name(&of, "");
 	if ((rc = make_snapshot(&f, &p, "", false, e)) == 0)
@@ -533,12 +510,6 @@ lvm_snapshot(const char *path, const char *name, bool live, struct err *e)
 	return (make_snapshot(&f, &p, "", false, e));
 }
 
-static int
-no_snapshot(const char *path, const char *name, struct err *e)
-{
-	return (err_say(e, ENOENT, "disk '%s' has no snapshot '%s'", path, name));
-}
-
 /* lvm has written it down before it came back. */
 static int
 lvm_settle(const char *path, const char *name, struct err *e)
@@ -549,7 +520,7 @@ lvm_settle(const char *path, const char *name, struct err *e)
 	if ((rc = place_of_snapshot(path, name, &p, e)) != 0)
 		return (rc);
 	rc = lvm_find(p.group, p.name, NULL, e);
-	return (rc == -ENOENT ? no_snapshot(path, name, e) : rc);
+	return (rc == -ENOENT ? volume_block_no_snapshot(path, name, e) : rc);
 }
 
 static int
@@ -631,7 +602,7 @@ const struct volume_driver volume_lvm = {
 	.destroy = lvm_destroy,
 	.resize = lvm_resize,
 	.snapshot = lvm_snapshot,
-	.flush = lvm_flush,
+	.flush = volume_block_flush,
 	.settle = lvm_settle,
 	.rollback = lvm_rollback,
 	.snapshot_destroy = lvm_snapshot_destroy,

@@ -28,7 +28,6 @@
 #include "zone/image.h"
 #include "zone/image_store.h"
 #include "zone/pool.h"
-#include "zone/sparse.h"
 #include "zone/volume_driver.h"
 #include "zone/volume_zfs.h"
 
@@ -240,18 +239,13 @@ image_names(const char *uuid, struct zfs_name *folder, struct zfs_name *image)
 static int
 copy_content(int in, const struct image *img, const struct zfs_name *to, struct err *e)
 {
-	CLEANUP_FD int out = -1;
 	char device[PATH_MAX];
 	int rc;
 
 	if ((rc = zfs_device_ready(to, e)) != 0)
 		return (rc);
 	(void)snprintf(device, sizeof(device), ZFS_DEVICES "%s", to->text);
-	if ((out = open(device, O_RDWR | O_EXCL | O_CLOEXEC)) < 0)
-		return (err_set(e, errno, "cannot open '%s'", device));
-	if ((rc = sparse_copy_into(in, out, img->size)) == 0 && fsync(out) != 0)
-		rc = -errno;
-	return (rc == 0 ? 0 : err_set(e, -rc, "cannot copy image %s to '%s'", img->uuid, device));
+	return (volume_block_fill(in, img, device, e));
 }
 
 /* It is whole when it has its name, and nothing needs its device any more. */
@@ -275,13 +269,13 @@ static int
 make_image(const struct image *img, const struct zfs_name *folder, const struct zfs_name *image,
     struct err *e)
 {
-	CLEANUP_FD int in = open(img->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP_FD int in = -1;
 	struct zfs_name new;
 	uint64_t used;
 	int rc;
 
-	if (in < 0 || (rc = sparse_allocated(in, &used)) != 0)
-		return (err_set(e, errno, "cannot read '%s' of image %s", img->path, img->uuid));
+	if ((in = volume_block_open_image(img, &used, e)) < 0)
+		return (in);
 	if (!zfs_name_join(&new, image, ZFS_NEW))
 		return (too_long(img->uuid, e));
 	if ((rc = make_folder(folder, e)) != 0 || (rc = zfs_dataset_remove(&new, e)) != 0 ||
@@ -462,17 +456,11 @@ static int
 zfs_destroy(const char *path, struct err *e)
 {
 	struct place p;
-	uint64_t size;
-	int rc, fd;
+	int rc;
 
-	if ((rc = place_of(path, &p, e)) != 0)
+	/* A disk that a zone runs on is not pulled away. */
+	if ((rc = place_of(path, &p, e)) != 0 || (rc = volume_block_unused(path, e)) != 0)
 		return (rc);
-	/* Opening claims it: a disk that a zone runs on is not pulled away. */
-	fd = volume_open(path, 0, &size, e);
-	if (fd < 0 && fd != -ENOENT)
-		return (fd);
-	err_clear(e);
-	volume_close(&fd);
 	if ((rc = zfs_volume_remove(&p.volume, e)) != 0)
 		return (rc);
 	return (tidy_folder(&p.zone, e));
@@ -494,16 +482,6 @@ zfs_resize(int fd, const char *path, uint64_t now, uint64_t size, struct err *e)
 /* ---- snapshots ---- */
 
 static int
-zfs_flush(const char *path, struct err *e)
-{
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || fsync(fd) != 0)
-		return (err_set(e, errno, "cannot write disk '%s'", path));
-	return (0);
-}
-
-static int
 zfs_snapshot(const char *path, const char *name, bool live, struct err *e)
 {
 	struct place p;
@@ -511,7 +489,7 @@ zfs_snapshot(const char *path, const char *name, bool live, struct err *e)
 	int rc;
 
 	(void)live; /* it is of one instant, and takes none */
-	if ((rc = place_of(path, &p, e)) != 0 || (rc = zfs_flush(path, e)) != 0)
+	if ((rc = place_of(path, &p, e)) != 0 || (rc = volume_block_flush(path, e)) != 0)
 		return (rc);
 	if (!zfs_name_snapshot(&snapshot, &p.volume, name))
 		return (too_long(name, e));
@@ -523,12 +501,6 @@ zfs_snapshot(const char *path, const char *name, bool live, struct err *e)
 			rc = zfs_run(e, "snapshot", snapshot.text, NULL);
 	}
 	return (rc);
-}
-
-static int
-no_snapshot(const char *path, const char *name, struct err *e)
-{
-	return (err_say(e, ENOENT, "disk '%s' has no snapshot '%s'", path, name));
 }
 
 /* zfs has written it down before it came back; one of that name from before a rollback may still be there. */
@@ -544,7 +516,7 @@ zfs_settle(const char *path, const char *name, struct err *e)
 		return (rc);
 	rc = zfs_snapshot_find(&p.volume, name, &r, NULL, e);
 	if (rc == -ENOENT)
-		return (no_snapshot(path, name, e));
+		return (volume_block_no_snapshot(path, name, e));
 	own = zfs_dataset_of(r.name.text);
 	return (rc != 0 || strcmp(own.text, p.volume.text) != 0
 		? rc
@@ -608,7 +580,7 @@ zfs_rollback(const char *path, const char *name, struct err *e)
 		return (rc);
 	rc = zfs_snapshot_find(&p.volume, name, &r, &latest, e);
 	if (rc == -ENOENT)
-		return (no_snapshot(path, name, e));
+		return (volume_block_no_snapshot(path, name, e));
 	if (rc != 0 ||
 	    (rc = latest ? zfs_run(e, "rollback", r.name.text, NULL)
 			 : put_in_place(&p, &r.name, e)) != 0)
@@ -633,7 +605,7 @@ zfs_snapshot_usage(const char *path, const char *name, uint64_t *bytes, struct e
 	int rc = place_of(path, &p, e);
 
 	if (rc == 0 && (rc = zfs_snapshot_find(&p.volume, name, &r, NULL, e)) == -ENOENT)
-		return (no_snapshot(path, name, e));
+		return (volume_block_no_snapshot(path, name, e));
 	*bytes = rc == 0 ? r.used : 0;
 	return (rc);
 }
@@ -649,7 +621,7 @@ const struct volume_driver volume_zfs = {
 	.destroy = zfs_destroy,
 	.resize = zfs_resize,
 	.snapshot = zfs_snapshot,
-	.flush = zfs_flush,
+	.flush = volume_block_flush,
 	.settle = zfs_settle,
 	.rollback = zfs_rollback,
 	.snapshot_destroy = zfs_snapshot_destroy,

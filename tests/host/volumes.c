@@ -301,6 +301,34 @@ is_gone(void)
 	return (true);
 }
 
+/* What a volume was made of goes before it does. */
+static bool
+outlives_its_origin(void)
+{
+	const struct volume_spec spec = { .zone = "b", .index = 1, .image_uuid = UUID };
+	char third[PATH_MAX];
+
+	WANT(make("a", 0, SIZE, path) == 0 && put(path, 0, 'x'));
+	WANT(volume_snapshot(path, "vmsnap-one", false, &e) == 0 && put(path, 0, 'y'));
+	WANT(make_clone(path, "vmsnap-one", 0) == 0 && put(path, 1, 'p'));
+	WANT(volume_snapshot(path, "vmsnap-two", false, &e) == 0 && put(other, 1, 'o'));
+	WANT(volume_snapshot(other, "vmsnap-two", false, &e) == 0);
+	WANT(volume_rollback(path, "vmsnap-one", &e) == 0 && has(path, 0, 'x'));
+	WANT(volume_snapshot_destroy(path, "vmsnap-one", &e) == 0);
+	WANT(volume_rollback(path, "vmsnap-one", &e) == -ENOENT && has(other, 0, 'x'));
+	WANT(put(path, 0, 'z') && volume_snapshot(path, "vmsnap-one", false, &e) == 0);
+	WANT(volume_rollback(path, "vmsnap-two", &e) == 0 && has(path, 0, 'y'));
+	WANT(volume_rollback(path, "vmsnap-one", &e) == 0 && has(path, 0, 'z'));
+	WANT(volume_destroy(path, &e) == 0 && size_of(path) == 0);
+	WANT(has(other, 0, 'x') && has(other, 1, 'o') && put(other, 1, 'q'));
+	WANT(volume_rollback(other, "vmsnap-one", &e) == -ENOENT);
+	WANT(volume_rollback(other, "vmsnap-two", &e) == 0 && has(other, 1, 'o'));
+	WANT(import() && volume_create(&spec, third, &e) == 0);
+	WANT(image_delete(UUID, &e) == 0 && has(third, 0, 'i') && has(third, 7, 'j'));
+	WANT(volume_destroy(third, &e) == 0 && volume_destroy(other, &e) == 0);
+	return (true);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -320,6 +348,7 @@ main(int argc, char **argv)
 		{ has_odd_names, "any zone's and snapshot's name will do" },
 		{ says_no, "what cannot be is refused, and leaves nothing" },
 		{ is_gone, "what is destroyed is gone with its snapshots" },
+		{ outlives_its_origin, "what a volume is made of may go before it" },
 	};
 	static const char *const zones[] = { "a", "b", "Zone_1.disk0-x" };
 	char folder[PATH_MAX];

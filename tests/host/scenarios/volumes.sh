@@ -93,6 +93,7 @@ else
 	t_run "another dataset of it is refused" 1 imgadm pool create -d zfs tank/other
 	t_run "it is deleted" 0 imgadm pool delete
 	t_is "and nothing else" "$(zfs list -H -o name)" tank
+	rm -rf /zones/[!i]*
 	t_run "one that is there already is not taken" 1 imgadm pool create -d zfs tank
 	t_like "and why is said" "$t_err" "'tank' is there already"
 	zpool destroy tank
