@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "writes.h"
@@ -95,7 +94,6 @@ main(int argc, char **argv)
 {
 	uint32_t flushed, losses = 0, there = 0;
 	const uint8_t *disk;
-	struct stat st;
 	int fd;
 
 	if (argc < 3 || (flushed = (uint32_t)strtoul(argv[2], NULL, 10)) > BATCH_MAX)
@@ -103,7 +101,7 @@ main(int argc, char **argv)
 	for (int i = 3; i < argc; i++)
 		failed[strtoul(argv[i], NULL, 16) % BATCH_MAX] = true;
 	fd = open(argv[1], O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) != 0 || st.st_size < (off_t)SECTORS * WRITES_SECTOR) {
+	if (fd < 0 || lseek(fd, 0, SEEK_END) < (off_t)SECTORS * WRITES_SECTOR) {
 		(void)fprintf(stderr, "written: %s: %s\n", argv[1],
 		    fd < 0 ? strerror(errno) : "shorter than the guest's disk");
 		return (1);
