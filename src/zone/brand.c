@@ -202,6 +202,7 @@ add_board(struct maker *m)
 		m->rc = brand_ram(m->c, &m->p->ram, m->e);
 	brand_arg(m, "-m");
 	brand_arg(m, "%lluM", (unsigned long long)(m->p->ram / MIB));
+	m->p->core_sched = brand_attr_true(m, "core-scheduling", true);
 	if (huge == NULL)
 		return;
 	if (strcmp(huge, "2M") != 0 && strcmp(huge, "1G") != 0)

@@ -93,7 +93,8 @@ struct brand_plan {
 	size_t nsocket;
 	bool tpm;
 	bool balloon;
-	bool once; /* the plan after a reset of the guest differs */
+	bool core_sched; /* no other's thread on a core beside the zone's */
+	bool once;       /* the plan after a reset of the guest differs */
 	int first_fd;
 	struct brand_fd fd[BRAND_FDS_MAX]; /* the i-th is descriptor first_fd + i */
 	size_t nfd;

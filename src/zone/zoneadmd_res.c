@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "zone/cgroup.h"
+#include "zone/coresched.h"
 #include "zone/cpus.h"
 #include "zone/image.h"
 #include "zone/jail.h"
@@ -160,6 +161,18 @@ open_all(struct zoneadmd *z, struct err *e)
 	return (rc);
 }
 
+/* Before anything of the zone's is started. */
+static int
+share_no_core(struct zoneadmd *z, struct err *e)
+{
+	bool held;
+	int rc = coresched_set(z->res.plan->core_sched, &held, e);
+
+	if (rc == 0 && held)
+		log_info("on a core where the zone runs nothing else does (core scheduling)");
+	return (rc);
+}
+
 int
 zone_resources_make(struct zoneadmd *z, struct err *e)
 {
@@ -171,9 +184,9 @@ zone_resources_make(struct zoneadmd *z, struct err *e)
 	zone_display_init(&z->display);
 	helper_init(&z->tpm);
 	zone_devices_init(&z->devices);
-	if ((rc = make_plan(z, e)) == 0 && (rc = make_cgroup(z, e)) == 0 &&
-	    (rc = zone_links_make(z, e)) == 0 && (rc = zone_passthru_make(z, e)) == 0 &&
-	    (rc = open_all(z, e)) == 0)
+	if ((rc = make_plan(z, e)) == 0 && (rc = share_no_core(z, e)) == 0 &&
+	    (rc = make_cgroup(z, e)) == 0 && (rc = zone_links_make(z, e)) == 0 &&
+	    (rc = zone_passthru_make(z, e)) == 0 && (rc = open_all(z, e)) == 0)
 		return (0);
 	if (zone_resources_undo(z, &undo) != 0)
 		log_err("after a failed start: %s", undo.text);

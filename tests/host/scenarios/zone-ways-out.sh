@@ -54,6 +54,30 @@ judge "$T/blk" zhyve-blk $((0x74000000 + did))
 python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(60); s.connect(sys.argv[1]); sys.stdout.write(s.makefile().read())' \
 	"$root/run/zones/$z/vm.vnc" >"$T/vnc"
 judge "$T/vnc" zhyve-vnc $((0x78000000 + did))
+# Core scheduling: the cookies of the zone's processes, and of this one.
+cat >"$T/cookies.py" <<'END'
+import ctypes, errno, os, sys
+prctl, cookies = ctypes.CDLL(None, use_errno=True).prctl, set()
+for pid in map(int, sys.argv[1:]):
+    value = ctypes.c_uint64(0)
+    if prctl(62, 0, pid, 0, ctypes.byref(value)) == 0:  # PR_SCHED_CORE, PR_SCHED_CORE_GET, one thread
+        cookies.add(value.value)
+    elif ctypes.get_errno() in (errno.ENODEV, errno.EINVAL):
+        print("this machine's CPUs have no SMT" if ctypes.get_errno() == errno.ENODEV else "this kernel has no core scheduling")
+        sys.exit(77)
+    elif ctypes.get_errno() != errno.ESRCH:
+        sys.exit("prctl: %s" % os.strerror(ctypes.get_errno()))
+print(*sorted(cookies))
+END
+text="all processes of the zone have one core scheduling cookie, and nobody else has it"
+# shellcheck disable=SC2046  # numbers
+cookies=$(python3 "$T/cookies.py" $(cat "$cg"/cgroup.procs)) && st=0 || st=$?
+if [ $st -eq 77 ]; then
+	t_skip "$text" "$cookies"
+else
+	others=$(python3 "$T/cookies.py" $$ 1) || true
+	t_is "$text" "$(wc -w <<<"$cookies") $([ "$cookies" != 0 ] && echo taken) $(grep -qw "$cookies" <<<"$others" || echo alone)" "1 taken alone"
+fi
 t_run "halt" 0 zoneadm -z $z halt
 t_is "no cgroup is left" "$([ ! -e "$cg" ] && echo none)" none
 PYTHONDONTWRITEBYTECODE=1 "$top/tests/jail/doors.py" "${BUILD:-$top/build}" >"$T/doors" 2>&1 || true

@@ -391,6 +391,23 @@ huge_pages(void **state)
 }
 
 static void
+core_scheduling(void **state)
+{
+	struct brand_plan *p;
+	struct err e = { 0 };
+
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_true(p->core_sched);
+	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "core-scheduling", ZATTR_BOOLEAN, "false");
+	assert_int_equal(brand_plan_make(conf, &image, 3, &p, &e), 0);
+	assert_false(p->core_sched);
+	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "core-scheduling", ZATTR_STRING, "maybe");
+	refused("attr core-scheduling: 'maybe' is neither true nor false");
+}
+
+static void
 pins(void **state)
 {
 	struct brand_plan *p;
@@ -442,6 +459,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(board, setup, teardown),
 		cmocka_unit_test_setup_teardown(guards, setup, teardown),
 		cmocka_unit_test_setup_teardown(huge_pages, setup, teardown),
+		cmocka_unit_test_setup_teardown(core_scheduling, setup, teardown),
 		cmocka_unit_test_setup_teardown(pins, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_many, setup, teardown),
 	};
