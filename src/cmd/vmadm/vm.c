@@ -73,16 +73,25 @@ vm_object(const struct vm *vm, json_t **out, struct err *e)
 	return (rc);
 }
 
-/* The object of the zone of that name, with the member `type` of lookup and list. */
+/*
+ * The object of the zone of that name, with the member `type` of lookup and list. What is on the pool (metadata, tags, routes)
+ * may not be there to be read when the pool is broken: that is told, and the VM is there without it.
+ */
 static int
 load_named(const char *name, json_t **out, struct err *e)
 {
+	const struct vmconfig none = { 0 };
 	struct vm vm = { 0 };
 	int rc;
 
 	if ((rc = zconf_load(name, &vm.c, e)) < 0)
 		return (rc);
-	if ((rc = zone_status_get(name, &vm.st, e)) == 0 && (rc = vm_object(&vm, out, e)) == 0)
+	if ((rc = zone_status_get(name, &vm.st, e)) == 0 && (rc = vm_object(&vm, out, e)) == -EIO) {
+		(void)fprintf(stderr, "%s\n", e->text);
+		err_clear(e);
+		rc = vmobj_build(vm.c, &none, &vm.st, out, e);
+	}
+	if (rc == 0)
 		(void)json_object_set_new(*out, "type", json_string("BHYV"));
 	vm_free(&vm);
 	return (rc);

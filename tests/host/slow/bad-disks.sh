@@ -93,9 +93,11 @@ broken() {
 	told() { (timeout 2 zoneadm -z "$uuid" events -s 1 || true) | grep -q 'disk-error.*Input/output error'; }
 	t_run "the guest is told, and the operator" 0 wait_for 30 told
 	t_is "the VM goes on" "$(zoneadm -z "$uuid" list -p | cut -d: -f3)" running
+	t_is "which vmadm knows as well" "$(state 2>"$T/err")" running
+	t_like "and says what it cannot read" "$(cat "$T/err")" "metadata.json': Input/output error"
 	t_run "a snapshot" 1 vmadm create-snapshot "$uuid" s
 	t_like "is refused" "$t_err" "Input/output error"
-	t_run "the zone halts" 0 zoneadm -z "$uuid" halt
+	t_run "the VM stops" 0 vmadm stop -F "$uuid"
 	t_is "and is down" "$(zoneadm -z "$uuid" list -p | cut -d: -f3)" installed
 	t_run "and does not start" 1 zoneadm -z "$uuid" boot
 	t_like "which is told" "$t_err" "Input/output error"
