@@ -7,7 +7,6 @@
  */
 #include "zone/rename.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -179,24 +178,6 @@ zone_rename_recover(void)
 
 /* ---- asked for ---- */
 
-/* Their records name the disks by their paths. */
-static int
-check_snapshots(const char *name, struct err *e)
-{
-	char path[PATH_MAX];
-	DIR *d = opendir(path_zones(path, "%s/snapshots", name));
-	const struct dirent *de;
-	bool any = false;
-
-	while (d != NULL && !any && (de = readdir(d)) != NULL)
-		any = de->d_name[0] != '.';
-	if (d != NULL)
-		(void)closedir(d);
-	return (any ? err_say(e, EBUSY,
-			  "the zone has snapshots, which keep its name: delete them first")
-		    : 0);
-}
-
 /* A volume that is no file in its folder keeps its name (volume_lvm.c). */
 static int
 check_volumes(const char *old, const struct zconf *c, struct err *e)
@@ -222,7 +203,7 @@ check(const char *old, const struct zconf *c, struct err *e)
 
 	if ((rc = zconf_name_check(c->name, e)) != 0 || (rc = zone_status_get(old, &st, e)) != 0 ||
 	    (rc = zone_state_check(ZCMD_RENAME, st.state, e)) != 0 ||
-	    (rc = check_snapshots(old, e)) != 0 || (rc = check_volumes(old, c, e)) != 0)
+	    (rc = check_volumes(old, c, e)) != 0)
 		return (rc);
 	if (is_there(path_etc(path, "%s.json", c->name)))
 		return (err_say(e, EEXIST, "zone '%s' is configured already", c->name));

@@ -69,6 +69,31 @@ record_path(char path[PATH_MAX], const char *zone, const char *name)
 	return (path_zones(path, "%s/snapshots/" PREFIX "%s" SUFFIX, zone, name));
 }
 
+/*
+ * The zone may have had another name when the record was written (rename.h, attach): a disk that was in its zone
+ * path then has moved with it. Disks of other zones are in no record.
+ */
+static int
+follow_name(const char *zone, json_t *disks)
+{
+	char pool[PATH_MAX], now[PATH_MAX];
+	size_t len = strlen(path_zones(pool, "%s", "")), i;
+	const json_t *disk;
+
+	json_array_foreach (disks, i, disk) {
+		const char *was = json_string_value(disk), *rest;
+
+		if (was == NULL || strncmp(was, pool, len) != 0 || was[len] != '/' ||
+		    (rest = strchr(was + len + 1, '/')) == NULL ||
+		    len + 1 + strlen(zone) + strlen(rest) >= sizeof(now))
+			continue;
+		if (json_array_set_new(
+			disks, i, json_string(path_zones(now, "%s%s", zone, rest))) != 0)
+			return (-ENOMEM);
+	}
+	return (0);
+}
+
 static int
 record_load(const char *zone, const char *name, json_t **out, struct err *e)
 {
@@ -82,11 +107,16 @@ record_load(const char *zone, const char *name, json_t **out, struct err *e)
 	*out = json_loadb(text, len, 0, NULL);
 	if (strcmp(text_of(*out, "name"), name) == 0 &&
 	    json_is_integer(json_object_get(*out, "seq")) &&
-	    json_is_array(json_object_get(*out, "disks")))
-		return (0);
+	    json_is_array(json_object_get(*out, "disks"))) {
+		if ((rc = follow_name(zone, json_object_get(*out, "disks"))) == 0)
+			return (0);
+		(void)err_set(e, -rc, "cannot read '%s'", path);
+	} else {
+		rc = err_say(e, EINVAL, "'%s' is damaged", path);
+	}
 	json_decref(*out);
 	*out = NULL;
-	return (err_say(e, EINVAL, "'%s' is damaged", path));
+	return (rc);
 }
 
 static int

@@ -18,6 +18,7 @@ enum verdict {
 	FORCEABLE, /* the same, and there is a way round */
 	CONFIGURED,
 	LIVE,
+	STAYS, /* there is no such thing here, but other ways to the same end */
 	NO_LOGIN,
 	NOTHING_RUNS,
 	KEPT, /* there is something that belongs to the configuration */
@@ -51,6 +52,8 @@ static const struct row {
 	    { UNINSTALLED, UNINSTALLED, OK, LIVE, LIVE, LIVE, LIVE, LIVE } },
 	[ZCMD_DETACH] = { "zoneadm detach", "detach",
 	    { UNINSTALLED, UNINSTALLED, OK, LIVE, LIVE, LIVE, LIVE, LIVE } },
+	[ZCMD_MOVE] = { "zoneadm move", "move",
+	    { UNINSTALLED, UNINSTALLED, STAYS, LIVE, LIVE, LIVE, LIVE, LIVE } },
 	[ZCMD_ATTACH] = { "zoneadm attach", "attach",
 	    { OK, FORCEABLE, INSTALLED, LIVE, LIVE, LIVE, LIVE, LIVE } },
 	[ZCMD_ATTACH_FORCED] = { "zoneadm attach -F", "attach",
@@ -109,6 +112,13 @@ zone_state_check(enum zone_command cmd, enum zone_state s, struct err *e)
 		return (err_say(e, EINVAL, "is already in state 'configured'."));
 	case LIVE:
 		return (err_say(e, EBUSY, "%s operation is invalid for running zones.", r->what));
+	case STAYS:
+		return (err_say(e, EOPNOTSUPP,
+		    "a zone path is always /zones/ and the zone's name: set zonename by zonecfg, "
+		    "and "
+		    "it moves with the name; to another host or file system, detach the zone, "
+		    "carry "
+		    "its zone path over and attach it."));
 	case NO_LOGIN:
 		return (
 		    err_say(e, EINVAL, "cannot login to a zone which is '%s'", zone_state_name(s)));

@@ -23,6 +23,7 @@ enum zone_command {
 	ZCMD_CLONE,      /* the zone that is made */
 	ZCMD_CLONE_FROM, /* the one that it is made of */
 	ZCMD_DETACH,
+	ZCMD_MOVE,
 	ZCMD_ATTACH,
 	ZCMD_ATTACH_FORCED,
 	ZCMD_MARK,

@@ -7,6 +7,7 @@
 
 #include "cmd/zoneadm/zoneadm.h"
 #include "zone/brand.h"
+#include "zone/zstate.h"
 
 /* Disks that stand elsewhere do not come along: the operator should know. */
 static void
@@ -55,6 +56,20 @@ cmd_detach(const struct subcommand *sc, const char *zone, int argc, char **argv)
 		(void)fputs(text, stdout);
 	free(text);
 	return (EXIT_DONE);
+}
+
+/* There is nowhere to move it to: the refusal says what an operator can do. */
+int
+cmd_move(const struct subcommand *sc, const char *zone, int argc, char **argv)
+{
+	struct zone_status st;
+	struct err e = { 0 };
+
+	if (argc != 2)
+		return (usage_of(sc));
+	if (zone_status_get(zone, &st, &e) == 0)
+		(void)zone_state_check(ZCMD_MOVE, st.state, &e);
+	return (zone_fails(zone, &e));
 }
 
 /* -n: could a zone path of this description be a zone here? */

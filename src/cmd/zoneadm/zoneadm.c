@@ -56,6 +56,8 @@ const struct subcommand subcommands[] = {
 	    cmd_mark, false, false },
 	{ "metrics", "", "Print what the zone uses, or all zones, in Prometheus's text format.",
 	    cmd_metrics, true, false },
+	{ "move", "path", "Refused with what does it: a zone path follows the zone's name.",
+	    cmd_move, false, false },
 	{ "ready", "[-X]", "Make everything the zone needs, and start nothing.", cmd_ready, false,
 	    false },
 	{ "reboot", "[-X] [-- boot_arguments]", "End the zone at once and boot it again.",

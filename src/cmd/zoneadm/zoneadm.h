@@ -43,6 +43,7 @@ int cmd_halt(const struct subcommand *sc, const char *zone, int argc, char **arg
 int cmd_help(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_install(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_list(const struct subcommand *sc, const char *zone, int argc, char **argv);
+int cmd_move(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_mark(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_metrics(const struct subcommand *sc, const char *zone, int argc, char **argv);
 int cmd_ready(const struct subcommand *sc, const char *zone, int argc, char **argv);

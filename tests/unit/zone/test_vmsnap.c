@@ -323,6 +323,39 @@ test_clones(void **state)
 	}
 }
 
+/* A zone that has been renamed keeps its snapshots: they are of the disks as they are called now. */
+static void
+test_renamed(void **state)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	struct err e = { 0 };
+
+	put(0, "one");
+	take("a");
+	put(0, "two");
+	take("b");
+	set_state("b", "creating"); /* interrupted, then renamed */
+	assert_int_equal(rename(path_zones(from, "z"), path_zones(to, "n")), 0);
+	(void)strcpy(conf->name, "n");
+	for (unsigned i = 0; i < 2; i++) {
+		(void)path_zones(disk[i], "n/disk%u.raw", i);
+		assert_non_null(strstr(conf->device[i].match, "/z/disk"));
+		free(conf->device[i].match);
+		conf->device[i].match = strdup(disk[i]);
+	}
+	if (vmsnap_rollback(conf, "a", &e) != 0)
+		fail_msg("%s", e.text);
+	has(0, "one");
+	assert_int_equal(access(path_zones(to, "n/snapshots/disk0@vmsnap-b"), F_OK), -1);
+	take("c");
+	assert_int_equal(vmsnap_forget("n", disk[1], &e), 0);
+	assert_int_equal(access(path_zones(to, "n/snapshots/disk1@vmsnap-a"), F_OK), -1);
+	assert_int_equal(vmsnap_delete(conf, "a", &e), 0);
+	assert_int_equal(vmsnap_delete(conf, "c", &e), 0);
+	assert_int_equal(access(path_zones(to, "n/snapshots/disk0@vmsnap-a"), F_OK), -1);
+	assert_int_equal(access(path_zones(from, "z"), F_OK), -1);
+}
+
 int
 main(void)
 {
@@ -332,6 +365,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_in_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leftovers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_renamed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clones, setup, teardown),
 	};
 
