@@ -595,7 +595,12 @@ jail_start(const struct jail_spec *s, pid_t *pid, int *pidfd, struct err *e)
 		    (unsigned long long)(s->locked / MIB));
 		goto out;
 	}
-	(void)!write(go[1], "g", 1);
+	if (write(go[1], "g", 1) != 1) {
+		rc = errno; /* it waits for that, and we would wait for it */
+		discard(*pid, pidfd);
+		rc = err_set(e, rc, "cannot start the zone's first process");
+		goto out;
+	}
 	do
 		n = read(back[0], &r, sizeof(r));
 	while (n < 0 && errno == EINTR);
