@@ -3,59 +3,36 @@
  * Sends the frames of its initrd through the network device in slot 6: two bytes with a length, low
  * first, then as many bytes, a virtio header of 12 and the frame. Says how many it sent, and stays, so
  * that its zone can be asked what became of them; or, with "reset" as its command line, resets the machine
- * and so begins anew, or does so by itself with "again". Says "heard" and frame_hash for each frame that reaches it, once.
+ * and so begins anew, or does so by itself with "again". Says "heard" and frame_name for each frame that reaches it, once.
  * tests/link/guest makes the initrd; tests/link/linux_guest.c does the same in Linux.
  */
+#include "../link/heard.h"
 #include "virtio.h"
 
-#define F_CSUM   1u /* VIRTIO_NET_F_CSUM: the device fills checksums in */
+#define F_CSUM 1u /* VIRTIO_NET_F_CSUM: the device fills checksums in */
 
-#define HEADER   12u
-#define DISTINCT 64u
+#define HEADER 12u
 
 static struct vring rx_ring, tx_ring;
 static uint8_t buffer[RING_SIZE][2048];
-static uint32_t known[DISTINCT];
-static unsigned nknown;
-
-/* FNV-1a of the first 64 bytes: enough to tell the classes apart, and every instruction counts here. */
-static uint32_t
-frame_hash(const uint8_t *frame, uint32_t len)
-{
-	uint32_t h = 0x811c9dc5;
-
-	for (uint32_t i = 0; i < len && i < 64; i++)
-		h = (h ^ frame[i]) * 0x01000193;
-	return (h);
-}
-
-/* Of so many different ones; what comes after them is not told. */
-static void
-say_heard(uint32_t h)
-{
-	for (unsigned i = 0; i < nknown; i++) {
-		if (known[i] == h)
-			return;
-	}
-	if (nknown == DISTINCT)
-		return;
-	known[nknown++] = h;
-	put_text("heard 0x");
-	put_hex(h);
-	put_text("\n");
-}
+static struct heard heard;
 
 /* One frame of those that have come. */
 static void
 hear(struct vq *rx)
 {
-	uint32_t len;
+	uint32_t len, name;
 	unsigned id;
 
 	if (!vq_take(rx, &id, &len))
 		return;
 	CHECK(id < RING_SIZE && len > HEADER && len <= sizeof(buffer[0]), len);
-	say_heard(frame_hash(buffer[id] + HEADER, len - HEADER));
+	name = frame_name(buffer[id] + HEADER, len - HEADER);
+	if (heard_first(&heard, name)) {
+		put_text("heard 0x");
+		put_hex(name);
+		put_text("\n");
+	}
 	vq_offer(rx, id, buffer[id], sizeof(buffer[0]), true);
 }
 

@@ -2,7 +2,7 @@
 /*
  * What tests/guest/frames.c does, as a program of a Linux guest: sends the frames of a file through a raw socket of an
  * interface, and says what it hears there. Prints, as that does, "sent 0x..." after each round, "heard 0x..." for each
- * frame heard for the first time (frame_hash in tests/link/guest), and "refused" with the reason for a frame that this
+ * frame heard for the first time (frame_name in heard.h), and "refused" with the reason for a frame that this
  * kernel itself does not take.
  *
  * usage: linux_guest INTERFACE FILE once|again|reset
@@ -34,36 +34,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HEADER   12u /* of a record: virtio 1's; a packet socket wants the first 10 bytes of it */
-#define DISTINCT 256u
+#include "heard.h"
 
-/* FNV-1a of the first 64 bytes, as tests/guest/frames.c has it. */
-static uint32_t
-frame_hash(const uint8_t *frame, size_t len)
-{
-	uint32_t h = 0x811c9dc5;
+#define HEADER 12u /* of a record: virtio 1's; a packet socket wants the first 10 bytes of it */
 
-	for (size_t i = 0; i < len && i < 64; i++)
-		h = (h ^ frame[i]) * 0x01000193;
-	return (h);
-}
-
-/* Of so many different ones; what comes after them is not told. */
 static void
 say_heard(const uint8_t *frame, size_t len)
 {
-	static uint32_t heard[DISTINCT];
-	static size_t n;
-	uint32_t h = frame_hash(frame, len);
+	static struct heard heard;
+	uint32_t name = frame_name(frame, len);
 
-	for (size_t i = 0; i < n; i++) {
-		if (heard[i] == h)
-			return;
-	}
-	if (n == DISTINCT)
-		return;
-	heard[n++] = h;
-	printf("heard 0x%x\n", h);
+	if (heard_first(&heard, name))
+		printf("heard 0x%x\n", name);
 }
 
 /* A packet socket of the interface, which hears all that the nic hands on. */
