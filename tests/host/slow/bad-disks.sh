@@ -10,7 +10,7 @@ set -eu
 # shellcheck source=tests/host/cutdisk.sh
 . "$(dirname "$0")/../cutdisk.sh"
 
-said() { tr -d '\r\0' <"$z/logs/console.log" | sed -n "s/^$1 //p"; } # flushed | failed: the numbers of batches
+said() { tr -d '\r\0' <"${heard:-$z/logs/console.log}" | sed -n "s/^$1 //p"; } # flushed | failed: the numbers of batches
 count() { said "$1" | wc -l; }
 more() { [ "$(count "$1")" -gt "$2" ]; } # WORD COUNT
 vm_json() { jq -n --arg a "$1" --argjson s "$2" '{brand: "bhyve", alias: $a, ram: 64, autoboot: false, disks: [{boot: true, model: "virtio", size: $s}]}' >"$T/vm.json"; }
@@ -87,6 +87,9 @@ broken() {
 	local name=$1 n
 	new_disk "$name"
 	writer
+	tail -n +1 -F "$z/logs/console.log" >"$T/heard" 2>/dev/null & # the log is on the pool
+	n=$!
+	wait_for 10 test -s "$T/heard"
 	$2
 	failing() { imgadm pool list -p | grep -q 'Input/output error'; }
 	t_run "$name: the pool is not well" 0 wait_for 30 failing
@@ -101,6 +104,16 @@ broken() {
 	t_is "and is down" "$(zoneadm -z "$uuid" list -p | cut -d: -f3)" installed
 	t_run "and does not start" 1 zoneadm -z "$uuid" boot
 	t_like "which is told" "$t_err" "Input/output error"
+	kill $n
+	echo ok >"$disk/control"
+	off
+	on
+	heard=$T/heard
+	judged "the disk is well again: what was flushed is there" "$z/disk0.raw"
+	heard=
+	t_run "and the VM starts" 0 vmadm start "$uuid"
+	t_run "and stops" 0 vmadm stop -F "$uuid"
+	end_disk
 }
 fail() { echo "good $etc" >"$disk/control" && echo fail >"$disk/control"; }
 broken errors fail

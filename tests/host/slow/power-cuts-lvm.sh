@@ -20,19 +20,21 @@ cuts=${CUTS:-30}
 mkdir -p /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 
-# There is no udev here, whose work the nodes are.
+# Zone paths are on the file system of the configuration. There is no udev here, whose work the nodes are.
+mount_files() { mount "$loop0" /etc/zones && mkdir -p /etc/zones/.zones && mount --bind /etc/zones/.zones /zones; }
 on() {
-	mount "$loop0" /etc/zones && lvm vgchange -qq -ay zones && dmsetup mknodes && lvm vgmknodes -qq || true
-	[ -b /dev/zones/pool ]
+	mount_files && lvm vgchange -qq -ay zones && dmsetup mknodes || return 1
+	lvm vgmknodes -qq 2>/dev/null || true
 }
 off() {
 	pkill -9 -x zoneadmd || true # nobody else is here
+	umount /zones
 	umount /etc/zones
 	wait_for 20 lvm vgchange -qq -an zones
 }
 format() {
 	mkfs.ext4 -q "$loop0"
-	mount "$loop0" /etc/zones
+	mount_files
 	imgadm pool create -d lvm "$loop"
 }
 flush() { # FIRST LAST: batches of writes
