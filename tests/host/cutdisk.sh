@@ -69,6 +69,17 @@ new_vm() { # FILE-OF-JSON PAYLOAD: created, the payload its kernel; $uuid and $z
 	done
 }
 
+# follow LOG: each "flushed N" in it becomes a mark. unfollow: no more.
+follow() {
+	exec 7< <(exec tail -n +1 -F "$1" 2>/dev/null)
+	tail=$!
+	while read -r line <&7; do [[ $line != flushed* ]] || mark "${line%$'\r'}"; done &
+}
+unfollow() {
+	kill "$tail"
+	exec 7<&-
+}
+
 # every NAME CHECK: $cuts cuts of a log. CHECK has the disk at /zones and the last mark in its arguments, and says what is lost.
 every() {
 	local name=$1 check=$2 log=$T/$1.log n i at m loose lost losses="" unflushed=0 gone=0

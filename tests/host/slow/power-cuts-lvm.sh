@@ -41,7 +41,10 @@ flush() { # FIRST LAST: batches of writes
 	"$top/build/tests/host/flusher" "$volume" "$1" "$2" | while read -r line; do mark "$line"; done
 }
 # It cannot start here; all else is done.
-roll_back() { vmadm rollback-snapshot "$uuid" one 2>&1 | grep -q 'rolled back, but it does not start'; }
+roll_back() {
+	vmadm rollback-snapshot "$uuid" one >"$T/rolled" 2>&1 || true
+	grep -q 'rolled back, but it does not start' "$T/rolled" || { cat "$T/rolled"; lvm lvs -a zones; return 1; }
+}
 
 check() { # made | flushed N | rolling | WORD...
 	local size=67108864

@@ -31,15 +31,12 @@ guest() { # DISK-PROCESS NAME
 	sync
 	made=$("$cutdisk" count "$T/$2.log")
 	t_run "$2: start" 0 vmadm start "$uuid"
-	exec 7< <(exec tail -n +1 -F "$z/logs/console.log" 2>/dev/null)
-	tail=$!
-	while read -r line <&7; do [[ $line != flushed* ]] || mark "${line%$'\r'}"; done &
+	follow "$z/logs/console.log"
 	wait_for 60 far || t_fail "$2: the guest writes" "$(tail -n 3 "$z/logs/console.log" "$z/logs/platform.log")"
 	# Everything ends at once.
 	pkill -9 -x zoneadmd || true
 	zoneadm list >/dev/null
-	kill $tail
-	exec 7<&-
+	unfollow
 	last=$(tr -d '\r' <"$z/logs/console.log" | sed -n 's/^flushed //p' | tail -n 1)
 	t_run "$2: all killed after $((16#$last)) batches, nothing lost" 0 "$written" "$z/disk0.raw" $((16#$last))
 	end_disk
