@@ -221,9 +221,11 @@ damaged(void **state)
 
 	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
 		ok("cp " STREAM " bad");
-		assert_int_equal(sh("o=%s; [ $o -ge 0 ] || o=$(($(stat -c %%s bad) + o)); printf "
-				    "'\\376' | dd of=bad "
-				    "bs=1 seek=$o conv=notrunc 2>/dev/null; B receive <bad",
+		assert_int_equal(sh("o=%s; [ $o -ge 0 ] || o=$(($(stat -c %%s bad) + o)); "
+				    "b=$(od -An -tu1 -j $o -N 1 bad); "
+				    "printf \"\\\\$(printf %%03o $((b ^ 1)))\" | dd of=bad "
+				    "bs=1 seek=$o conv=notrunc 2>/dev/null; "
+				    "! cmp -s bad " STREAM " && B receive <bad",
 				     at[i]),
 		    1);
 		says("stream");
