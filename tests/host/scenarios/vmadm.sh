@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: time=420 zones=6G,xfs needs=image
+# host: cpus=1 time=420 zones=6G,xfs needs=image
 #
 # A stock Debian guest made, run and removed with vmadm: its cloud-init takes name, key and address from the metadata on
 # COM2; the guest asks for more there, stores something, and shouts garbage; the power button stops it; nothing is left.
