@@ -10,7 +10,8 @@
 #   t_like TEXT HAVE REGEX               an extended regular expression is found in it
 #   t_run TEXT STATUS COMMAND...         the command's exit status; its output is kept in $t_out (and $t_err)
 #   t_skip TEXT WHY
-#   wait_for SECONDS COMMAND...          until the command succeeds; its last failure is silent; 1 when time is up
+#   wait_for SECONDS COMMAND...          until the command succeeds; its last failure is silent; 1 when time is up. The seconds are a quiet
+#                                        machine's: a minute or less is tripled, for one that has other things to do
 #   behind_grub DISK WORDS               a copy of the Debian image: its GRUB starts the tiny guest's kernel and initramfs, tiny.run=WORDS
 #   tiny_with FILE MODULES [PROGRAM...]  the tiny guest's initramfs with more drivers and programs, and standard input for its first process
 #   $quick                               words for the tiny guest's kernel: no messages, none of the tests and defences which cost time where it is emulated
@@ -65,7 +66,7 @@ t_run() {
 }
 
 wait_for() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + ($1 > 60 ? $1 : 3 * $1)))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1
