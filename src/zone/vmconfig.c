@@ -159,7 +159,7 @@ lock_folder(const char *zone, struct err *e)
 
 	(void)path_zones(dir, "%s/config", zone);
 	if ((fd = path_open(dir, O_RDONLY | O_DIRECTORY, 0)) < 0)
-		return (err_set(e, errno, "cannot open '%s'", dir));
+		return (err_set(e, -fd, "cannot open '%s'", dir));
 	if (flock(fd, LOCK_EX) < 0) {
 		int rc = err_set(e, errno, "cannot lock '%s'", dir);
 

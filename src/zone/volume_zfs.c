@@ -15,7 +15,6 @@
  * Tools and zoneadmd, root.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,10 +115,9 @@ zfs_path(char buf[PATH_MAX], const char *zone, unsigned index, struct err *e)
 static bool
 zfs_current(const char *path)
 {
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct place p;
 
-	return (fd >= 0 && zfs_place(path, &p) && zfs_device_is(fd, &p.volume));
+	return (zfs_place(path, &p) && zfs_device_at(path, &p.volume));
 }
 
 /* The pool may have been imported a moment ago, or a volume renamed. */

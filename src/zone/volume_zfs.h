@@ -107,8 +107,8 @@ int zfs_retired_tidy(const struct zfs_name *volume, struct err *e);
  * Wait until the device of a zvol is there under its name; where no udev runs, see to it. -ETIMEDOUT.
  */
 int zfs_device_ready(const struct zfs_name *volume, struct err *e);
-/* Is this device the zvol of that name? False also when it is none. */
-bool zfs_device_is(int fd, const struct zfs_name *volume);
+/* Is the device there the zvol of that name? False also when it is none, or is not there. */
+bool zfs_device_at(const char *path, const struct zfs_name *volume);
 /* It has been removed: without udev its name would stay. */
 void zfs_device_forget(const struct zfs_name *volume);
 

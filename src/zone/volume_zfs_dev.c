@@ -23,22 +23,15 @@
 #define ZVOL_NAME _IOR(0x12, 125, char[256])
 
 bool
-zfs_device_is(int fd, const struct zfs_name *volume)
+zfs_device_at(const char *path, const struct zfs_name *volume)
 {
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	char name[256] = "";
 
-	if (ioctl(fd, ZVOL_NAME, name) != 0)
+	if (fd < 0 || ioctl(fd, ZVOL_NAME, name) != 0)
 		return (false);
 	name[sizeof(name) - 1] = '\0';
 	return (strcmp(name, volume->text) == 0);
-}
-
-static bool
-device_at(const char *path, const struct zfs_name *volume)
-{
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-	return (fd >= 0 && zfs_device_is(fd, volume));
 }
 
 static bool
@@ -59,7 +52,7 @@ find_device(const struct zfs_name *volume, char device[64])
 		if (strncmp(de->d_name, "zd", 2) != 0)
 			continue;
 		(void)snprintf(device, 64, "/dev/%.32s", de->d_name);
-		found = device_at(device, volume);
+		found = zfs_device_at(device, volume);
 	}
 	if (d != NULL)
 		(void)closedir(d);
@@ -94,11 +87,11 @@ zfs_device_ready(const struct zfs_name *volume, struct err *e)
 
 	(void)snprintf(path, sizeof(path), ZFS_DEVICES "%s", volume->text);
 	for (int i = 0; i < TRIES; i++) {
-		if (device_at(path, volume))
+		if (zfs_device_at(path, volume))
 			return (0);
 		if (!has_udev() && (rc = link_device(path, volume, e)) != 0)
 			return (rc);
-		if (device_at(path, volume))
+		if (zfs_device_at(path, volume))
 			return (0);
 		(void)nanosleep(&pause, NULL);
 	}

@@ -115,10 +115,8 @@ zone_state_check(enum zone_command cmd, enum zone_state s, struct err *e)
 	case STAYS:
 		return (err_say(e, EOPNOTSUPP,
 		    "a zone path is always /zones/ and the zone's name: set zonename by zonecfg, "
-		    "and "
-		    "it moves with the name; to another host or file system, detach the zone, "
-		    "carry "
-		    "its zone path over and attach it."));
+		    "and it moves with the name; to another host or file system, detach the "
+		    "zone, carry its zone path over and attach it."));
 	case NO_LOGIN:
 		return (
 		    err_say(e, EINVAL, "cannot login to a zone which is '%s'", zone_state_name(s)));
