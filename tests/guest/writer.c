@@ -59,18 +59,6 @@ finish(struct vq *q, unsigned n)
 	return (ok);
 }
 
-static void
-stamp(uint8_t *buf, uint32_t batch, uint64_t sector, uint32_t sectors)
-{
-	for (uint32_t s = 0; s < sectors; s++, buf += WRITES_SECTOR) {
-		struct writes_stamp *first = (struct writes_stamp *)buf,
-				    *last = (struct writes_stamp *)(buf + WRITES_SECTOR) - 1;
-
-		first->batch = last->batch = batch;
-		first->sector = last->sector = sector + s;
-	}
-}
-
 static bool
 write_batch(struct vq *q, uint32_t batch)
 {
@@ -85,7 +73,7 @@ write_batch(struct vq *q, uint32_t batch)
 			offer(q, i, REQ_ZEROES, 0, &range[i], sizeof(range[i]));
 			continue;
 		}
-		stamp(data[i], batch, (uint64_t)block * WRITES_BLOCK, n * WRITES_BLOCK);
+		writes_fill(data[i], batch, (uint64_t)block * WRITES_BLOCK, n * WRITES_BLOCK);
 		offer(q, i, REQ_OUT, (uint64_t)block * WRITES_BLOCK, data[i],
 		    n * WRITES_BLOCK * WRITES_SECTOR);
 	}

@@ -50,17 +50,6 @@ finish(struct block_backend *b)
 	return (failed);
 }
 
-static void
-stamp(uint8_t *buf, uint32_t batch, uint64_t sector, uint32_t sectors)
-{
-	for (uint32_t s = 0; s < sectors; s++, buf += WRITES_SECTOR) {
-		const struct writes_stamp text = { batch, sector + s };
-
-		memcpy(buf, &text, sizeof(text));
-		memcpy(buf + WRITES_SECTOR - sizeof(text), &text, sizeof(text));
-	}
-}
-
 static int
 write_batch(struct block_backend *b, uint32_t batch)
 {
@@ -71,7 +60,7 @@ write_batch(struct block_backend *b, uint32_t batch)
 		uint32_t block, n;
 
 		writes_place(batch, i, &block, &n);
-		stamp(data[i], batch, (uint64_t)block * WRITES_BLOCK, n * WRITES_BLOCK);
+		writes_fill(data[i], batch, (uint64_t)block * WRITES_BLOCK, n * WRITES_BLOCK);
 		req[i] = (struct block_req){ .op = writes_zeroes(batch) ? BLOCK_WRITE_ZEROES
 									: BLOCK_WRITE,
 			.unmap = batch % 16 == 7,

@@ -50,4 +50,16 @@ writes_zeroes(uint32_t batch)
 	return (batch % 8 == 7);
 }
 
+/* What a batch writes to these sectors: their first and last bytes say so. */
+static inline void
+writes_fill(uint8_t *buf, uint32_t batch, uint64_t sector, uint32_t sectors)
+{
+	for (uint32_t s = 0; s < sectors; s++, buf += WRITES_SECTOR) {
+		const struct writes_stamp stamp = { batch, sector + s };
+
+		__builtin_memcpy(buf, &stamp, sizeof(stamp));
+		__builtin_memcpy(buf + WRITES_SECTOR - sizeof(stamp), &stamp, sizeof(stamp));
+	}
+}
+
 #endif
