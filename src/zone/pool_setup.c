@@ -60,17 +60,18 @@ mount_zones(const char *device, struct err *e)
 }
 
 static int
-make_xfs(const char *device, struct err *e)
+file_make(const struct pool_conf *c, const char *device, struct err *e)
 {
 	const char *const words[] = { MKFS, "-q", "-f", "-m", "reflink=1", device, NULL };
 	int rc = program_run(words, "", NULL, e);
 
+	(void)c;
 	if (rc == -ENOENT)
 		return (err_say(e, ENOENT, "there is no " MKFS ": install xfsprogs"));
 	return (rc != 0 ? rc : mount_zones(device, e));
 }
 
-/* ---- the drivers' parts ---- */
+/* ---- lvm ---- */
 
 /*
  * A guest that writes beyond what the pool has is told at once (errorwhenfull), and blocks that were
@@ -78,10 +79,11 @@ make_xfs(const char *device, struct err *e)
  * ends, the pool does.
  */
 static int
-make_lvm(const char *device, struct err *e)
+lvm_make(const struct pool_conf *c, const char *device, struct err *e)
 {
 	int rc;
 
+	(void)c;
 	if ((rc = lvm_run(e, "vgcreate", "-s", "1m", GROUP, device, NULL)) != 0)
 		return (rc);
 	if ((rc = lvm_run(e, "lvcreate", "--type", "thin-pool", "-l", "95%FREE", "-c", "64k", "-Zy",
@@ -90,34 +92,6 @@ make_lvm(const char *device, struct err *e)
 		return (0);
 	(void)lvm_run(NULL, "vgremove", "-f", GROUP, NULL);
 	return (rc);
-}
-
-static bool
-is_zfs(const struct pool_conf *c)
-{
-	return (strcmp(c->driver, "zfs") == 0);
-}
-
-static int
-make_pool(const struct pool_conf *c, const char *device, struct err *e)
-{
-	if (is_zfs(c))
-		return (zfs_pool_make(c, device, e));
-	return (strcmp(c->driver, "lvm") == 0 ? make_lvm(device, e) : make_xfs(device, e));
-}
-
-static int
-unmake_pool(const struct pool_conf *c, struct err *e)
-{
-	char path[PATH_MAX];
-
-	if (is_zfs(c))
-		return (zfs_pool_unmake(c, e));
-	if (strcmp(c->driver, "lvm") == 0)
-		return (lvm_run(e, "vgremove", "-f", c->group, NULL));
-	if (is_mounted() && umount(path_zones(path, "%s", "")) != 0)
-		return (err_set(e, errno, "cannot unmount '%s'", path));
-	return (0);
 }
 
 /* ---- what may be in the way ---- */
@@ -243,6 +217,115 @@ device_of(const struct pool_conf *c, char device[PATH_MAX], int *fd, struct err 
 	return (0);
 }
 
+/* ---- the drivers ---- */
+
+/* What each does its own way. */
+struct kind {
+	const char *driver;
+	bool grouped; /* it has a name (pool_conf.group) */
+	int (*make)(const struct pool_conf *c, const char *device, struct err *e);
+	int (*unmake)(const struct pool_conf *c, struct err *e);
+	/* Is there nothing to be done? Runs nothing. */
+	bool (*is_ready)(const struct pool_conf *c);
+	/* Have it there; `fresh`: its loop device has just been made. */
+	int (*bring)(const struct pool_conf *c, const char *device, bool fresh, struct err *e);
+	/* -EBUSY when something is in it that no zone knows of. */
+	int (*check_empty)(const struct pool_conf *c, struct err *e);
+};
+
+static int
+file_unmake(const struct pool_conf *c, struct err *e)
+{
+	char path[PATH_MAX];
+
+	(void)c;
+	if (is_mounted() && umount(path_zones(path, "%s", "")) != 0)
+		return (err_set(e, errno, "cannot unmount '%s'", path));
+	return (0);
+}
+
+static bool
+file_is_ready(const struct pool_conf *c)
+{
+	(void)c;
+	return (is_mounted());
+}
+
+static int
+file_bring(const struct pool_conf *c, const char *device, bool fresh, struct err *e)
+{
+	(void)c;
+	(void)fresh;
+	return (mount_zones(device, e));
+}
+
+static int
+file_check_empty(const struct pool_conf *c, struct err *e)
+{
+	(void)c;
+	return (check_empty(e));
+}
+
+static int
+lvm_unmake(const struct pool_conf *c, struct err *e)
+{
+	return (lvm_run(e, "vgremove", "-f", c->group, NULL));
+}
+
+/* On a device the host itself sees to it; of a file only the loop device tells. */
+static bool
+lvm_is_ready(const struct pool_conf *c)
+{
+	return (c->file[0] == '\0');
+}
+
+static int
+lvm_bring(const struct pool_conf *c, const char *device, bool fresh, struct err *e)
+{
+	(void)device;
+	if (fresh) /* and with it its volumes, one of which keeps it from now on */
+		return (lvm_run(e, "vgchange", "-ay", c->group, NULL));
+	return (0);
+}
+
+static int
+lvm_check_empty(const struct pool_conf *c, struct err *e)
+{
+	CLEANUP_FREE struct lvm_volume *list = NULL;
+	size_t n;
+	int rc;
+
+	if ((rc = lvm_list(c->group, &list, &n, e)) == 0 && n > 1)
+		rc = err_say(e, EBUSY,
+		    "volume group '%s' has volumes that no zone knows: see lvs, and remove them",
+		    c->group);
+	return (rc);
+}
+
+static int
+zfs_bring(const struct pool_conf *c, const char *device, bool fresh, struct err *e)
+{
+	(void)fresh;
+	return (zfs_pool_import(c, device, e));
+}
+
+static const struct kind kinds[] = {
+	{ "file", false, file_make, file_unmake, file_is_ready, file_bring, file_check_empty },
+	{ "lvm", true, lvm_make, lvm_unmake, lvm_is_ready, lvm_bring, lvm_check_empty },
+	{ "zfs", true, zfs_pool_make, zfs_pool_unmake, zfs_pool_is_there, zfs_bring,
+	    zfs_pool_check_empty },
+};
+
+static const struct kind *
+kind_of(const char *driver)
+{
+	for (size_t i = 0; i < NITEMS(kinds); i++) {
+		if (strcmp(kinds[i].driver, driver) == 0)
+			return (&kinds[i]);
+	}
+	return (NULL);
+}
+
 /* ---- the whole ---- */
 
 static int
@@ -252,8 +335,7 @@ check_wish(const struct pool_wish *w, struct err *e)
 	char path[PATH_MAX];
 	int rc;
 
-	if (strcmp(w->driver, "file") != 0 && strcmp(w->driver, "lvm") != 0 &&
-	    strcmp(w->driver, "zfs") != 0)
+	if (kind_of(w->driver) == NULL)
 		return (
 		    err_say(e, EINVAL, "'%s' is no driver of pools: file, lvm, zfs", w->driver));
 	if (w->dataset != NULL &&
@@ -278,14 +360,16 @@ int
 pool_create(const struct pool_wish *w, struct err *e)
 {
 	struct pool_conf c = { 0 };
+	const struct kind *k;
 	CLEANUP_FD int loop = -1;
 	char device[PATH_MAX];
 	int rc;
 
 	if ((rc = check_wish(w, e)) != 0)
 		return (rc);
+	k = kind_of(w->driver);
 	(void)snprintf(c.driver, sizeof(c.driver), "%s", w->driver);
-	if (strcmp(c.driver, "file") != 0)
+	if (k->grouped)
 		(void)snprintf(
 		    c.group, sizeof(c.group), "%s", w->dataset != NULL ? w->dataset : GROUP);
 	(void)snprintf(c.device, sizeof(c.device), "%s", w->device != NULL ? w->device : "");
@@ -294,25 +378,14 @@ pool_create(const struct pool_wish *w, struct err *e)
 		if ((rc = make_file(w->size, e)) != 0)
 			return (rc);
 	}
-	if ((rc = device_of(&c, device, &loop, e)) == 0 && (rc = make_pool(&c, device, e)) == 0) {
+	if ((rc = device_of(&c, device, &loop, e)) == 0 && (rc = k->make(&c, device, e)) == 0) {
 		if ((rc = pool_conf_store(&c, e)) == 0)
 			return (0);
-		(void)unmake_pool(&c, NULL);
+		(void)k->unmake(&c, NULL);
 	}
 	if (c.file[0] != '\0')
 		(void)unlink(c.file);
 	return (err_ctx(e, "cannot make the pool"));
-}
-
-/* Nothing to be done; of lvm's on a device the host itself sees to it, of a file only the loop device tells. */
-static bool
-is_ready(const struct pool_conf *c)
-{
-	if (c->device[0] == '\0' && c->file[0] == '\0')
-		return (true);
-	if (is_zfs(c))
-		return (zfs_pool_is_there(c));
-	return (strcmp(c->driver, "file") == 0 ? is_mounted() : c->file[0] == '\0');
 }
 
 int
@@ -320,12 +393,14 @@ pool_ready(struct err *e)
 {
 	CLEANUP_FD int lock = -1, loop = -1;
 	char path[PATH_MAX], device[PATH_MAX];
+	const struct kind *k;
 	struct pool_conf c;
 	int rc;
 
 	if ((rc = pool_conf_load(&c, e)) != 0)
 		return (rc);
-	if (is_ready(&c))
+	k = kind_of(c.driver);
+	if ((c.device[0] == '\0' && c.file[0] == '\0') || k->is_ready(&c))
 		return (0);
 	/* Two that want it at the same time: one makes it. */
 	lock = open(path_etc(path, "pool.json"), O_RDONLY | O_CLOEXEC);
@@ -333,48 +408,26 @@ pool_ready(struct err *e)
 		return (err_set(e, errno, "cannot lock '%s'", path));
 	if ((rc = device_of(&c, device, &loop, e)) != 0)
 		return (err_ctx(e, "the pool is not there"));
-	if (is_zfs(&c))
-		return (is_ready(&c) ? 0 : zfs_pool_import(&c, device, e));
-	if (strcmp(c.driver, "file") == 0)
-		return (is_mounted() ? 0 : mount_zones(device, e));
-	if (loop >= 0) /* and with it its volumes, one of which keeps it from now on */
-		return (lvm_run(e, "vgchange", "-ay", c.group, NULL));
-	return (0);
-}
-
-static int
-check_volumes(const struct pool_conf *c, struct err *e)
-{
-	CLEANUP_FREE struct lvm_volume *list = NULL;
-	size_t n;
-	int rc;
-
-	if (is_zfs(c))
-		return (zfs_pool_check_empty(c, e));
-	if (strcmp(c->driver, "lvm") != 0)
-		return (check_empty(e));
-	if ((rc = lvm_list(c->group, &list, &n, e)) == 0 && n > 1)
-		rc = err_say(e, EBUSY,
-		    "volume group '%s' has volumes that no zone knows: see lvs, and remove them",
-		    c->group);
-	return (rc);
+	return (k->is_ready(&c) ? 0 : k->bring(&c, device, loop >= 0, e));
 }
 
 int
 pool_delete(struct err *e)
 {
 	char path[PATH_MAX];
+	const struct kind *k;
 	struct pool_conf c;
 	int rc;
 
 	if ((rc = pool_conf_load(&c, e)) != 0)
 		return (rc);
+	k = kind_of(c.driver);
 	if (access(path_etc(path, "pool.json"), F_OK) != 0)
 		return (err_say(e, ENOENT,
 		    "there is no pool that was made by imgadm pool create: files are kept below "
 		    "/zones"));
 	if ((rc = pool_ready(e)) != 0 || (rc = check_unused("the pool is used", e)) != 0 ||
-	    (rc = check_volumes(&c, e)) != 0 || (rc = unmake_pool(&c, e)) != 0 ||
+	    (rc = k->check_empty(&c, e)) != 0 || (rc = k->unmake(&c, e)) != 0 ||
 	    (rc = pool_conf_remove(e)) != 0)
 		return (rc);
 	if (c.file[0] != '\0' && unlink(c.file) != 0 && errno != ENOENT)
