@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A boot sector that is a typewriter: what is typed (int 16h) it shows on the display (int 10h),
- * and says in brackets on COM1 (where SeaBIOS mirrors the display, too); Enter ends with "ok" there
- * and powers off.
+ * and says in brackets on COM1 (where SeaBIOS mirrors the display, too, at its timer's ticks: the
+ * brackets are said with interrupts off, lest the mirror speaks between them); Enter ends with "ok"
+ * there and powers off.
  */
 	.code16
 	.globl _start
@@ -19,7 +20,8 @@ _start:
 	je 2f
 	call say
 	jmp 1b
-2:	movw $ok, %si
+2:	cli
+	movw $ok, %si
 3:	lodsb
 	testb %al, %al
 	jz 4f
@@ -28,19 +30,22 @@ _start:
 4:	movw $0x604, %dx			/* ACPI's PM1a control block */
 	movw $0x3400, %ax			/* SLP_EN, SLP_TYP 5 */
 	outw %ax, %dx
-5:	cli
-	hlt
+5:	hlt
 	jmp 5b
 
 say:	pushw %ax
 	movb $0x0e, %ah				/* int 10h: teletype output */
 	movw $7, %bx
 	int $0x10
+	cli
 	movb $'[', %al
 	call serial
 	popw %ax
 	call serial
 	movb $']', %al
+	call serial
+	sti
+	ret
 serial:	movb %al, %bl
 6:	movw $0x3fd, %dx
 	inb %dx, %al
