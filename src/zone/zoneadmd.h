@@ -111,6 +111,7 @@ struct zone_vm {
 	unsigned notes;          /* WIRE_NOTE that came */
 	unsigned asked;          /* WIRE_BALLOON without an answer yet */
 	bool told;               /* WIRE_STOPPED came */
+	bool refresh;            /* WIRE_REFRESH_DISKS is to be sent when it runs */
 	enum wire_stop stop;     /* what it said */
 	struct wire_vcpu *vcpu;  /* WIRE_VCPU that came, of res.plan->vcpus; NULL: not asked */
 	unsigned nvcpu;          /* so many */

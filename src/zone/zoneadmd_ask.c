@@ -36,7 +36,13 @@ void
 op_refresh_disks(struct zoneadmd *z, struct varlink_conn *conn)
 {
 	zone_devices_refresh(z);
-	tell_running(z, conn, WIRE_REFRESH_DISKS);
+	if (z->state != ZONE_STATE_RUNNING || z->vm.phase == VM_RUNNING) {
+		tell_running(z, conn, WIRE_REFRESH_DISKS);
+		return;
+	}
+	/* Between two lives: one that is built already is told as soon as it runs; another looks itself. */
+	z->vm.refresh = z->vm.phase == VM_BUILDING || z->vm.phase == VM_STARTING;
+	ctl_ok(conn);
 }
 
 void

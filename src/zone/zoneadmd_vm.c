@@ -62,6 +62,15 @@ hardware_ready(struct zoneadmd *z, const struct wire_msg *m)
 	(void)vm_wire_tell(z, WIRE_RUN, 0, NULL); /* should it be gone already, its exit says why */
 }
 
+/* Disks that grew while it was being built. */
+static void
+refresh_disks(struct zoneadmd *z)
+{
+	if (z->vm.refresh)
+		(void)vm_wire_tell(z, WIRE_REFRESH_DISKS, 0, NULL);
+	z->vm.refresh = false;
+}
+
 static void
 on_message(struct zoneadmd *z, const struct wire_msg *m)
 {
@@ -79,6 +88,7 @@ on_message(struct zoneadmd *z, const struct wire_msg *m)
 			vm->phase = VM_RUNNING;
 			(void)mevent_timer_set(vm->deadline, 0, 0);
 			op_vm_running(z);
+			refresh_disks(z);
 			return;
 		}
 		break;

@@ -93,14 +93,16 @@ create(int argc, char **argv)
 	where = optind < argc ? argv[optind++] : NULL;
 	if (optind != argc || (where != NULL) == (w.size != 0))
 		return (fail("Usage",
-		    "either -s SIZE, for a pool in a file, or one block device is wanted"));
+		    "one of these is wanted: -s SIZE, for a pool in a file; a block device; with "
+		    "-d zfs, a dataset that is to be made, as in tank/vm"));
 	if (where != NULL && where[0] == '/')
 		w.device = where;
 	else if (where != NULL && strcmp(w.driver, "zfs") == 0)
 		w.dataset = where;
 	else if (where != NULL)
-		return (
-		    fail("Usage", "the device wants its whole path, as in /dev/disk/by-id/..."));
+		return (fail("Usage",
+		    "the device wants its whole path, as in /dev/disk/by-id/...; a dataset of "
+		    "zfs's wants -d zfs"));
 	if (pool_create(&w, &e) != 0)
 		return (fail_with(&e));
 	(void)printf("Created pool " POOL " (%s)\n", w.driver);

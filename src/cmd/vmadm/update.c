@@ -214,17 +214,14 @@ apply_nics(const struct updating *u, struct err *e)
 	return (0);
 }
 
-/* Have it take effect in a running VM. */
 static int
-change_running(const struct updating *u, struct err *e)
+tell_running(const struct updating *u, struct err *e)
 {
 	const char *zone = u->vm.c->name, *name;
 	const struct vmprop *p;
 	json_t *v;
 	int rc;
 
-	if (u->vm.st.state != ZONE_STATE_RUNNING)
-		return (0);
 	json_object_foreach (u->payload, name, v) {
 		p = vmprop_find(NULL, name);
 		if (p != NULL && (p->flags & VMF_LIVE) == 0 && strcmp(name, "nics") != 0 &&
@@ -236,6 +233,22 @@ change_running(const struct updating *u, struct err *e)
 	if ((rc = apply_nics(u, e)) < 0 || (rc = apply_limits(u, e)) < 0)
 		return (rc);
 	return (set_balloon(u, e));
+}
+
+/* Have it take effect in a running VM; one that ends meanwhile has it when it boots again, as one that was stopped. */
+static int
+change_running(const struct updating *u, struct err *e)
+{
+	struct zone_status now;
+	int rc;
+
+	if (u->vm.st.state != ZONE_STATE_RUNNING || (rc = tell_running(u, e)) == 0)
+		return (0);
+	if (zone_status_get(u->vm.c->name, &now, NULL) != 0 || now.state == ZONE_STATE_RUNNING)
+		return (rc);
+	err_clear(e);
+	log_warn("the VM has ended meanwhile: what is changed has effect from its next boot on");
+	return (0);
 }
 
 static int

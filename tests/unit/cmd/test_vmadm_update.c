@@ -5,17 +5,20 @@
  * in zone/test_vmupdate.c, snapshots themselves in zone/test_vmsnap.c.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
 #include <jansson.h>
 
 #include "../zone/sandbox.h"
+#include "base/fd.h"
 #include "tool.h"
 
 #define UUID1 "aaaaaaaa-0000-4000-8000-000000000001"
@@ -290,6 +293,57 @@ test_more_disks(void **state)
 #undef UPDATE
 }
 
+/* In the place of zoneadmd: the VM runs, and is gone when its state has been told. The child. */
+static pid_t
+run_until_asked(void)
+{
+	static const char reply[] = "{\"parameters\":{\"status\":{\"state\":\"running\","
+				    "\"zoneid\":1,\"last_exit\":\"\"}}}";
+	int listener, conn;
+	char one = 'x';
+	pid_t pid;
+
+	assert_int_equal(mkdir(sandbox_path("run/zones/" UUID1), 0700), 0);
+	listener = unix_listen(sandbox_path("run/zones/" UUID1 "/control"), 0600, NULL);
+	assert_true(listener >= 0);
+	if ((pid = fork()) == 0) {
+		(void)poll(&(struct pollfd){ .fd = listener, .events = POLLIN }, 1, -1);
+		conn = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		while (read(conn, &one, 1) == 1 && one != '\0')
+			;
+		(void)close(listener);
+		(void)unlink(sandbox_path("run/zones/" UUID1 "/control"));
+		_exit(write(conn, reply, sizeof(reply)) == (ssize_t)sizeof(reply) ? 0 : 1);
+	}
+	(void)close(listener);
+	return (pid);
+}
+
+/* A guest that ends while its VM is changed has not made the change fail. */
+static void
+test_ends_meanwhile(void **state)
+{
+	char text[256];
+	int status;
+	pid_t pid = run_until_asked();
+
+	(void)snprintf(text, sizeof(text),
+	    "{'flexible_disk_size': null, 'update_disks': [{'path': '%s', 'size': 7}]}",
+	    sandbox_path("zones/" UUID1 "/disk1.raw"));
+	if (RUN("update", UUID1, "-f", file(text)) != 0)
+		fail_msg("%s", tool_err);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_non_null(strstr(tool_err, "the VM has ended meanwhile"));
+	assert_non_null(strstr(tool_err, "Successfully updated VM " UUID1 "\n"));
+	shows("disks.1.size,state", "7:stopped\n");
+	(void)rmdir(sandbox_path("run/zones/" UUID1));
+	(void)snprintf(text, sizeof(text),
+	    "{'update_disks': [{'path': '%s', 'size': 6, 'dangerous_allow_shrink': true}]}",
+	    sandbox_path("zones/" UUID1 "/disk1.raw"));
+	updated(text);
+}
+
 /* Rules between properties hold at create as at update. */
 static void
 test_rules(void **state)
@@ -437,6 +491,7 @@ main(void)
 		cmocka_unit_test(test_metadata),
 		cmocka_unit_test(test_disks),
 		cmocka_unit_test(test_more_disks),
+		cmocka_unit_test(test_ends_meanwhile),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_conflict),
 		cmocka_unit_test(test_snapshots),
