@@ -47,6 +47,7 @@ enum pci_bar_type {
 
 struct pci_dev;
 struct pci_bus;
+struct state;
 
 struct pci_dev_ops {
 	/*
@@ -247,5 +248,12 @@ void pci_intx_set(struct pci_dev *d, bool level);
 bool pci_bus_master(const struct pci_dev *d);
 /* Machine reset: configuration back to what pci_attach left, every device's reset called. */
 void pci_reset(struct pci_bus *bus);
+
+/*
+ * Save or load what every function has (state.h): configuration space, MSI-X, the INTx line. Loading
+ * wants an attached function with the same capabilities and BARs as the one that was saved; its slot
+ * may be another. 0 or -errno. (pci_state.c)
+ */
+int pci_dev_state(struct pci_dev *d, struct state *st);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "devices/virtio/rng.h"
@@ -81,18 +82,36 @@ drains(struct sim *s, unsigned queue)
 	return (true);
 }
 
-static const struct vdrv_ops ops = { .used = used, .end_one = end_one, .drains = drains };
+static void
+make(struct sim *s)
+{
+	int rc = virtio_rng_init(&actor_of(s)->rng, &s->gm, fill, s);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+static void
+remake(struct sim *s)
+{
+	struct actor *a = actor_of(s);
+
+	virtio_rng_destroy(&a->rng);
+	memset(&a->rng, SIM_JUNK, sizeof(a->rng));
+	make(s);
+}
+
+static const struct vdrv_ops ops = {
+	.used = used, .end_one = end_one, .drains = drains, .remake = remake
+};
 
 static void
 start(struct sim *s, struct prng *r)
 {
 	struct actor *a = actor_of(s);
-	int rc;
 
 	a->source.state = prng_next(r);
-	rc = virtio_rng_init(&a->rng, &s->gm, fill, s);
-	assert(rc == 0);
-	(void)rc;
+	make(s);
 	vdrv_start(s, &a->rng.vd, &ops, r);
 }
 

@@ -27,8 +27,10 @@
 #define SIM_TIMERS     8
 #define SIM_RANGES_MAX 2048
 #define SIM_MSI_MAX    512
+#define SIM_JUNK       0xa5 /* what was in a device that is gone */
 
 struct sim;
+struct state;
 
 struct sim_step {
 	uint32_t op;     /* of the actor's */
@@ -151,6 +153,8 @@ void world_init(struct sim *s, struct prng *r);
 void world_fini(struct sim *s);
 /* Put the device on the bus at 0:3.0, with decoding and bus mastering on. */
 void sim_attach(struct sim *s, struct pci_dev *d);
+/* The same in the place of the one that was there, in a machine that is new but for its memory. */
+void sim_replace(struct sim *s, struct pci_dev *d);
 /* Give a device's timer something to run on. */
 void sim_timer(struct sim *s, struct dev_timer *t);
 /* Let time pass; timers that fall due fire, each in an entry of its own, in the order of time. */
@@ -188,6 +192,19 @@ uint32_t sim_room(struct sim *s, struct prng *r, uint32_t from, uint32_t len, ui
 uint64_t sim_bad_gpa(struct sim *s, struct prng *r, uint32_t len);
 /* Does [gpa, gpa + len) lie in ranges of that tag with that right? */
 bool sim_owned(const struct sim *s, const void *hva, size_t len, bool write, uint32_t tag);
+
+/* --- state.c: save a device, throw it away, load what was saved into another --- */
+struct sim_saved {
+	/* Save or load it all, by the function that the machine would call. */
+	int (*state)(struct sim *s, struct state *st);
+	/* Let the backend end something; false: there is nothing. */
+	bool (*end_one)(struct sim *s, struct prng *r);
+	/* Destroy the device and make another of the same configuration, on the bus (sim_replace). */
+	void (*remake)(struct sim *s);
+	/* Go on. */
+	void (*resume)(struct sim *s);
+};
+void sim_save_and_load(struct sim *s, struct prng *r, const struct sim_saved *how);
 
 /* --- pci.c: what a driver may do to any PCI function --- */
 /* Sizes and moves BARs, switches decoding off and on, reads and writes registers that are not its. */

@@ -97,6 +97,11 @@ struct vdrv_ops {
 	bool (*drains)(struct sim *s, unsigned queue);
 	/* The device was reset: nothing may be under way in the backend. May be NULL. */
 	void (*was_reset)(struct sim *s);
+	/*
+	 * Destroy the device model and make another in its place, of the same configuration, for what
+	 * was saved to be loaded into. NULL: this one cannot be saved.
+	 */
+	void (*remake)(struct sim *s);
 	/* The driver has come to DRIVER_OK. May be NULL. */
 	void (*came_up)(struct sim *s);
 	/* Features that the driver does not take; one of them in two of what is left is taken. */
@@ -201,16 +206,18 @@ void vdrv_op_suppress(struct sim *s, struct prng *r);
 void vdrv_op_settle(struct sim *s, struct prng *r);
 void vdrv_op_end(struct sim *s, struct prng *r);
 void vdrv_op_again(struct sim *s, struct prng *r);
+void vdrv_op_save(struct sim *s, struct prng *r);
 
-#define VDRV_OPS(bad_weight)                                                                   \
-	{ "up", 6, vdrv_op_up }, { "reset", 3, vdrv_op_reset },                                \
-	    { "machine-reset", 1, vdrv_op_machine_reset }, { "kick", 10, vdrv_op_kick },       \
-	    { "suppress", 4, vdrv_op_suppress }, { "settle", 4, vdrv_op_settle },              \
-	    { "end", 24, vdrv_op_end }, { "again", 4, vdrv_op_again },                         \
-	    { "interrupts", 5, vdrv_irq_step }, { "bad-chain", (bad_weight), vdrv_bad_chain }, \
-	    { "disorder", 5, vdrv_disorder }, { "bad-ring", 1, vdrv_bad_ring },                \
-	{                                                                                      \
-		"pci", 3, pci_disturb                                                          \
+#define VDRV_OPS(bad_weight)                                                                 \
+	{ "up", 6, vdrv_op_up }, { "reset", 3, vdrv_op_reset },                              \
+	    { "machine-reset", 1, vdrv_op_machine_reset }, { "kick", 10, vdrv_op_kick },     \
+	    { "suppress", 4, vdrv_op_suppress }, { "settle", 4, vdrv_op_settle },            \
+	    { "end", 24, vdrv_op_end }, { "again", 4, vdrv_op_again },                       \
+	    { "save-load", 3, vdrv_op_save }, { "interrupts", 5, vdrv_irq_step },            \
+	    { "bad-chain", (bad_weight), vdrv_bad_chain }, { "disorder", 5, vdrv_disorder }, \
+	    { "bad-ring", 1, vdrv_bad_ring },                                                \
+	{                                                                                    \
+		"pci", 3, pci_disturb                                                        \
 	}
 
 #endif

@@ -45,6 +45,59 @@ vdrv_start(struct sim *s, struct virtio_dev *vd, const struct vdrv_ops *ops, str
 	vdrv_op_up(s, r);
 }
 
+/* --- save, load --- */
+
+static int
+function_state(struct sim *s, struct state *st)
+{
+	return (virtio_pci_state(&vdrv_of(s)->vp, st));
+}
+
+static bool
+backend_ends_one(struct sim *s, struct prng *r)
+{
+	return (vdrv_of(s)->ops->end_one(s, r));
+}
+
+static void
+function_remake(struct sim *s)
+{
+	struct vdrv *v = vdrv_of(s);
+	const struct virtio_pci_hooks *hooks = v->vp.hooks;
+	struct virtio_dev *vd = v->vd;
+	bool no_msix = vd->no_msix;
+	int rc;
+
+	v->vd = NULL; /* nobody is to look at it for now */
+	virtio_pci_destroy(&v->vp);
+	v->ops->remake(s);
+	vd->no_msix = no_msix;
+	rc = virtio_pci_init(&v->vp, vd);
+	assert(rc == 0);
+	(void)rc;
+	v->vp.hooks = hooks;
+	v->vp.hooks_ctx = s;
+	sim_replace(s, &v->vp.pci);
+	v->vd = vd;
+	v->again = 0; /* whom the device waited for is not there any more; it is resumed instead */
+}
+
+static void
+function_resume(struct sim *s)
+{
+	virtio_pci_resume(&vdrv_of(s)->vp);
+}
+
+void
+vdrv_op_save(struct sim *s, struct prng *r)
+{
+	static const struct sim_saved how = { function_state, backend_ends_one, function_remake,
+		function_resume };
+
+	if (vdrv_of(s)->ops->remake != NULL)
+		sim_save_and_load(s, r, &how);
+}
+
 bool
 vdrv_ready(struct sim *s)
 {

@@ -94,7 +94,6 @@ arena(void)
 void
 world_init(struct sim *s, struct prng *r)
 {
-	const struct pci_host_ops ops = { map_bar, unmap_bar, msi, intx, s };
 	static uint8_t shadow[SIM_RAM];
 
 	s->ram = arena();
@@ -104,8 +103,6 @@ world_init(struct sim *s, struct prng *r)
 	gmem_wrap(&s->gm, s->ram, SIM_RAM);
 	s->now_ns = 1;
 	s->clock = (struct clock){ now_ns, wall_s, s };
-	s->pci = pci_bus_create(&ops, MEM32_BASE, PCI_ECAM_BASE, MEM64_BASE, MEM64_END);
-	assert(s->pci != NULL);
 }
 
 void
@@ -136,12 +133,22 @@ watch_write(struct pci_dev *d, unsigned bar, uint64_t off, unsigned size, uint64
 	watched->real_ops->bar_write(d, bar, off, size, val);
 }
 
-void
-sim_attach(struct sim *s, struct pci_dev *d)
+static void
+bus_up(struct sim *s)
+{
+	const struct pci_host_ops ops = { map_bar, unmap_bar, msi, intx, s };
+
+	s->pci = pci_bus_create(&ops, MEM32_BASE, PCI_ECAM_BASE, MEM64_BASE, MEM64_END);
+	assert(s->pci != NULL);
+}
+
+static void
+attach(struct sim *s, struct pci_dev *d)
 {
 	struct err e = { 0 };
 	int rc;
 
+	bus_up(s);
 	watched = s;
 	s->dev = d;
 	s->real_ops = d->ops;
@@ -155,7 +162,22 @@ sim_attach(struct sim *s, struct pci_dev *d)
 	rc = pci_attach(s->pci, d, &e);
 	assert(rc == 0);
 	(void)rc;
+}
+
+void
+sim_attach(struct sim *s, struct pci_dev *d)
+{
+	attach(s, d);
 	pci_calm(s);
+}
+
+void
+sim_replace(struct sim *s, struct pci_dev *d)
+{
+	pci_bus_destroy(s->pci);
+	memset(s->mapped, 0, sizeof(s->mapped));
+	s->line = false;
+	attach(s, d);
 }
 
 /* --- time --- */

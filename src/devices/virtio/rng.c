@@ -6,6 +6,7 @@
 #include "devices/virtio/rng.h"
 
 #include "base/checked.h"
+#include "devices/state.h"
 
 #define QUEUE_SIZE  64
 #define REQUEST_MAX 4096u
@@ -47,11 +48,26 @@ rng_notify(struct virtio_dev *vd, unsigned queue)
 	} while (virtio_another_round(vd, queue, round++));
 }
 
+/* Nothing: what it has been asked for it has given. */
+#define RNG_STATE(F, T)      \
+	F(T, vd, OWNS, 0)    \
+	F(T, chain, OWNS, 0) \
+	F(T, fill, OWN, 0)   \
+	F(T, fill_ctx, OWN, 0)
+STATE_TYPE(rng_type, struct virtio_rng, RNG_STATE, "rng", 1);
+
+static int
+rng_state(struct virtio_dev *vd, struct state *st)
+{
+	return (state_struct(st, &rng_type, vd->softc));
+}
+
 static const struct virtio_dev_ops rng_ops = {
 	.name = "virtio-rnd",
 	.type = VIRTIO_TYPE_RNG,
 	.pci_class = 0x100000, /* encryption controller, other */
 	.notify = rng_notify,
+	.state = rng_state,
 };
 
 int

@@ -49,6 +49,7 @@
 
 #define VIRTIO_QUEUES_MAX         64
 
+struct state;
 struct virtio_dev;
 
 struct virtio_dev_ops {
@@ -88,6 +89,13 @@ struct virtio_dev_ops {
 	void (*queue_reset)(struct virtio_dev *vd, unsigned queue);
 	/* The driver broke a rule: take back what others do for the device. May be NULL. */
 	void (*broken)(struct virtio_dev *vd);
+	/*
+	 * Save or load the model's own state (state.h). Loading comes after `start` where the driver
+	 * had set DRIVER_OK. Chains that the driver has not been shown as used come again, in their
+	 * order (see virtio_state): saving is refused with -EBUSY while the backend works on one.
+	 * NULL: it cannot be saved.
+	 */
+	int (*state)(struct virtio_dev *vd, struct state *st);
 };
 
 /* How a device reaches its driver; filled by the transport. */
@@ -155,6 +163,17 @@ void virtio_queue_reset(struct virtio_dev *vd, unsigned queue);
 void virtio_notify(struct virtio_dev *vd, unsigned queue);
 /* Reset without asking the driver (the machine was reset). */
 void virtio_reset(struct virtio_dev *vd);
+
+/*
+ * Save or load the device (state.h), its model included; the transport has its own part. A queue
+ * goes on behind what the driver has been shown as used: chains that were taken and not shown are
+ * taken again, so that a model has to save only what it has done with them already. -EBUSY while a
+ * reset waits or the backend works on a request, -ENOTSUP when the model cannot be saved or another
+ * driver has its queues. After loading no queue has been looked at: see virtio_resume.
+ */
+int virtio_state(struct virtio_dev *vd, struct state *st);
+/* Kicks may have come, and gone unheard: look at every queue. */
+void virtio_resume(struct virtio_dev *vd);
 
 /* For models. */
 static inline bool

@@ -84,4 +84,12 @@ bool virtio_pci_queue_msi(
 /* Interrupt the driver for a queue by whatever way it has chosen. The device's lock is held. */
 void virtio_pci_interrupt(struct virtio_pci *vp, unsigned queue);
 
+/*
+ * Save or load the whole function (state.h): transport, PCI, device and model; see virtio_state.
+ * Loading wants one that is attached and fresh. (virtio_state.c)
+ */
+int virtio_pci_state(struct virtio_pci *vp, struct state *st);
+/* All is loaded: go on. Kicks may have come that nobody heard. */
+void virtio_pci_resume(struct virtio_pci *vp);
+
 #endif

@@ -78,6 +78,13 @@ int virtq_enable(struct virtq *q);
  */
 void virtq_resume(struct virtq *q, uint16_t base, struct virtq_inflight *track);
 
+struct state;
+/*
+ * Save or load `n` queues (state.h). Loading is for queues that are fresh; what was enabled is again,
+ * and goes on with the chains that the driver has not been shown as used. 0 or -errno.
+ */
+int virtq_state(struct virtq *q, unsigned n, struct state *st);
+
 /*
  * Take the next chain. 1: taken; 0: there is none; -EPROTO: the queue is broken (q->broken says
  * why). A taken head stays in flight until virtq_push or virtq_unpop.

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Save a device, throw it away, load what was saved into another of the same configuration: the guest
+ * must not notice. All oracles go on as if nothing had happened; and what the second device saves is
+ * what the first did (oracle "state"). Runs in the simulator only.
+ */
+#include "devices/state.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "sim.h"
+
+#define ROOM (1u << 20)
+
+struct saved {
+	uint8_t bytes[ROOM];
+	size_t len;
+};
+
+/* 0, -EBUSY. */
+static int
+save(struct sim *s, const struct sim_saved *how, struct saved *to)
+{
+	struct err e = { 0 };
+	struct state st;
+	int rc;
+
+	sim_enter(s);
+	state_save(&st, s->actor->name, to->bytes, sizeof(to->bytes), &e);
+	(void)how->state(s, &st);
+	rc = state_end(&st, &to->len);
+	sim_leave(s);
+	if (rc != 0 && rc != -EBUSY)
+		sim_fail(s, "state", "%s", e.text);
+	return (rc);
+}
+
+static void
+load(struct sim *s, const struct sim_saved *how, const struct saved *from)
+{
+	struct err e = { 0 };
+	struct state st;
+	size_t len;
+
+	sim_enter(s);
+	(void)state_load(&st, s->actor->name, from->bytes, from->len, &e);
+	(void)how->state(s, &st);
+	if (state_end(&st, &len) != 0)
+		sim_fail(s, "state", "%s", e.text);
+	sim_leave(s);
+}
+
+void
+sim_save_and_load(struct sim *s, struct prng *r, const struct sim_saved *how)
+{
+	static struct saved first, second;
+
+	/* As early as may be: what waits in the queues waits there across. */
+	while (save(s, how, &first) == -EBUSY)
+		if (!how->end_one(s, r))
+			sim_fail(
+			    s, "state", "the device is busy though the backend has nothing to do");
+	sim_say(s, "%zu bytes", first.len);
+	how->remake(s);
+	load(s, how, &first);
+	if (save(s, how, &second) != 0 || second.len != first.len ||
+	    memcmp(second.bytes, first.bytes, first.len) != 0)
+		sim_fail(s, "state", "what was loaded is not what was saved");
+	sim_enter(s);
+	how->resume(s);
+	sim_leave(s);
+}
