@@ -208,20 +208,40 @@ was_reset(struct sim *s)
 		sim_fail(s, "reset", "something of the last driver is left");
 }
 
+static void
+make(struct sim *s)
+{
+	int rc = virtio_balloon_init(&actor_of(s)->b, &s->gm, discard, s);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+static void
+remake(struct sim *s)
+{
+	struct actor *a = actor_of(s);
+
+	virtio_balloon_destroy(&a->b);
+	memset(&a->b, SIM_JUNK, sizeof(a->b));
+	make(s);
+}
+
 static const struct vdrv_ops ops = {
-	.used = used, .end_one = end_one, .drains = drains, .was_reset = was_reset
+	.used = used,
+	.end_one = end_one,
+	.drains = drains,
+	.was_reset = was_reset,
+	.remake = remake,
 };
 
 static void
 start(struct sim *s, struct prng *r)
 {
 	struct actor *a = actor_of(s);
-	int rc;
 
 	a->chance.state = prng_next(r);
-	rc = virtio_balloon_init(&a->b, &s->gm, discard, s);
-	assert(rc == 0);
-	(void)rc;
+	make(s);
 	vdrv_start(s, &a->b.vd, &ops, r);
 }
 

@@ -39,6 +39,7 @@ struct actor {
 	struct vdrv v;
 	struct virtio_blk blk;
 	struct disk disk;
+	unsigned nqueues;
 };
 
 static struct actor *
@@ -355,22 +356,43 @@ was_reset(struct sim *s)
 		sim_fail(s, "reset", "the write cache is still off");
 }
 
+static void
+make(struct actor *a, struct sim *s)
+{
+	int rc = virtio_blk_init(&a->blk, &s->gm, &a->disk.be, serial, a->nqueues);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+static void
+remake(struct sim *s)
+{
+	struct actor *a = actor_of(s);
+
+	virtio_blk_destroy(&a->blk);
+	memset(&a->blk, SIM_JUNK, sizeof(a->blk));
+	make(a, s);
+}
+
 static const struct vdrv_ops ops = {
-	.used = used, .end_one = end_one, .drains = drains, .was_reset = was_reset
+	.used = used,
+	.end_one = end_one,
+	.drains = drains,
+	.was_reset = was_reset,
+	.remake = remake,
 };
 
 static void
 start(struct sim *s, struct prng *r)
 {
 	struct actor *a = actor_of(s);
-	int rc;
 
 	disk_init(&a->disk, s, r);
 	a->disk.came = came;
 	a->disk.ends = ends;
-	rc = virtio_blk_init(&a->blk, &s->gm, &a->disk.be, serial, prng_range(r, 1, 3));
-	assert(rc == 0);
-	(void)rc;
+	a->nqueues = prng_range(r, 1, 3);
+	make(a, s);
 	vdrv_start(s, &a->blk.vd, &ops, r);
 }
 

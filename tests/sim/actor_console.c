@@ -34,6 +34,7 @@ struct actor {
 	struct virtio_console con;
 	struct port port[PORTS];
 	struct prng chance;
+	bool console; /* port 0 is one */
 };
 
 static struct actor *
@@ -320,8 +321,43 @@ was_reset(struct sim *s)
 	}
 }
 
+static void
+make(struct actor *a, struct sim *s)
+{
+	int rc = virtio_console_init(&a->con, &s->gm, PORTS, a->console, 80, 25);
+
+	assert(rc == 0);
+	for (unsigned i = 0; i < PORTS; i++) {
+		char name[] = "port0";
+
+		name[4] = (char)('0' + i);
+		rc = virtio_console_port(&a->con, i, name, &a->port[i].chr);
+		assert(rc == 0);
+	}
+	(void)rc;
+}
+
+/* The peers stay, and what they have to say; what they were granted goes with who granted it. */
+static void
+remake(struct sim *s)
+{
+	struct actor *a = actor_of(s);
+
+	virtio_console_destroy(&a->con);
+	memset(&a->con, SIM_JUNK, sizeof(a->con));
+	for (unsigned i = 0; i < PORTS; i++) {
+		a->port[i].room = 0;
+		a->port[i].held = false;
+	}
+	make(a, s);
+}
+
 static const struct vdrv_ops ops = {
-	.used = used, .end_one = end_one, .drains = drains, .was_reset = was_reset
+	.used = used,
+	.end_one = end_one,
+	.drains = drains,
+	.was_reset = was_reset,
+	.remake = remake,
 };
 
 static void
@@ -329,25 +365,18 @@ start(struct sim *s, struct prng *r)
 {
 	static const struct chardev_ops chr_ops = { chr_write, chr_room };
 	struct actor *a = actor_of(s);
-	bool console = prng_one_in(r, 2);
-	int rc;
 
+	a->console = prng_one_in(r, 2);
 	a->chance.state = prng_next(r);
-	rc = virtio_console_init(&a->con, &s->gm, PORTS, console, 80, 25);
-	assert(rc == 0);
 	for (unsigned i = 0; i < PORTS; i++) {
 		struct port *p = &a->port[i];
-		char name[] = "port0";
 
-		name[4] = (char)('0' + i);
 		p->s = s;
 		p->chr.ops = &chr_ops;
 		p->chr.softc = p;
 		p->chr.has_peer = prng_one_in(r, 2);
-		rc = virtio_console_port(&a->con, i, name, &p->chr);
-		assert(rc == 0);
 	}
-	(void)rc;
+	make(a, s);
 	vdrv_start(s, &a->con.vd, &ops, r);
 }
 

@@ -16,6 +16,7 @@
 struct actor {
 	struct vdrv v;
 	struct virtio_input in;
+	enum virtio_input_kind kind;
 	struct input_sink sink;
 	/* What the guest is still to get. */
 	uint8_t event[VIRTIO_INPUT_EVENTS][EVENT_LEN];
@@ -186,21 +187,41 @@ came_up(struct sim *s)
 	actor_of(s)->buttons = 0;
 }
 
+static void
+make(struct actor *a, struct sim *s)
+{
+	int rc = virtio_input_init(&a->in, &s->gm, a->kind);
+
+	assert(rc == 0);
+	(void)rc;
+	virtio_input_sink(&a->in, &a->sink);
+}
+
+static void
+remake(struct sim *s)
+{
+	struct actor *a = actor_of(s);
+
+	virtio_input_destroy(&a->in);
+	memset(&a->in, SIM_JUNK, sizeof(a->in));
+	make(a, s);
+}
+
 static const struct vdrv_ops ops = {
-	.used = used, .end_one = end_one, .drains = drains, .came_up = came_up
+	.used = used,
+	.end_one = end_one,
+	.drains = drains,
+	.came_up = came_up,
+	.remake = remake,
 };
 
 static void
 start(struct sim *s, struct prng *r)
 {
 	struct actor *a = actor_of(s);
-	int rc;
 
-	rc = virtio_input_init(
-	    &a->in, &s->gm, prng_one_in(r, 2) ? VIRTIO_INPUT_TABLET : VIRTIO_INPUT_KEYBOARD);
-	assert(rc == 0);
-	(void)rc;
-	virtio_input_sink(&a->in, &a->sink);
+	a->kind = prng_one_in(r, 2) ? VIRTIO_INPUT_TABLET : VIRTIO_INPUT_KEYBOARD;
+	make(a, s);
 	vdrv_start(s, &a->in.vd, &ops, r);
 }
 

@@ -417,10 +417,43 @@ was_reset(struct sim *s)
 	}
 }
 
+static void
+make(struct actor *a, struct sim *s)
+{
+	struct virtio_net_setup setup = { .npairs = a->npairs };
+	int rc;
+
+	for (unsigned i = 0; i < a->npairs; i++)
+		setup.backend[i] = &a->link[i].be;
+	rc = virtio_net_init_pairs(&a->net, &s->gm, &setup);
+	assert(rc == 0);
+	(void)rc;
+}
+
+/* The links are new; what was sent to us waits there. A frame that is in some of its buffers is lost. */
+static void
+remake(struct sim *s)
+{
+	struct actor *a = actor_of(s);
+
+	virtio_net_destroy(&a->net);
+	memset(&a->net, SIM_JUNK, sizeof(a->net));
+	for (unsigned i = 0; i < a->npairs; i++) {
+		struct link *l = &a->link[i];
+
+		if (l->ngiven > 1 || l->seen != 0)
+			sim_fail(s, "data", "the guest was shown less than it could be");
+		l->ngiven = 0;
+		l->full = l->want_read = l->want_write = l->active = false;
+	}
+	make(a, s);
+}
+
 static const struct vdrv_ops ops = { .used = used,
 	.end_one = end_one,
 	.drains = drains,
 	.was_reset = was_reset,
+	.remake = remake,
 	.never = VIRTIO_FEAT_RING_RESET };
 
 static void
@@ -428,12 +461,10 @@ start(struct sim *s, struct prng *r)
 {
 	static const struct net_ops link_ops = { link_send, link_recv, link_want_read,
 		link_want_write, link_offload, link_active };
-	struct virtio_net_setup setup = { .npairs = prng_range(r, 1, PAIRS) };
 	struct actor *a = actor_of(s);
-	int rc;
 
+	a->npairs = prng_range(r, 1, PAIRS);
 	a->chance.state = prng_next(r);
-	a->npairs = setup.npairs;
 	for (unsigned i = 0; i < a->npairs; i++) {
 		struct link *l = &a->link[i];
 
@@ -445,11 +476,8 @@ start(struct sim *s, struct prng *r)
 			.mtu = 1500,
 			.offload_features = OFFLOADS,
 			.vhost_tap_fd = -1 };
-		setup.backend[i] = &l->be;
 	}
-	rc = virtio_net_init_pairs(&a->net, &s->gm, &setup);
-	assert(rc == 0);
-	(void)rc;
+	make(a, s);
 	vdrv_start(s, &a->net.vd, &ops, r);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "devices/state.h"
 #include "base/log.h"
 
 #define QUEUE_SIZE 128
@@ -192,6 +193,26 @@ balloon_was_reset(struct virtio_dev *vd)
 	le32_put(b->config + CFG_POISON, 0);
 }
 
+/* The buffer for statistics comes again, and they with it, where the queue is looked at. */
+#define BALLOON_STATE(F, T)           \
+	F(T, vd, OWNS, 0)             \
+	F(T, config, BYTES, 0)        \
+	F(T, chain, OWNS, 0)          \
+	F(T, discard, OWN, 0)         \
+	F(T, discard_ctx, OWN, 0)     \
+	F(T, failed, OWN, 0)          \
+	F(T, stats_held, OWN, 0)      \
+	F(T, stats_head, OWN, 0)      \
+	F(T, stats, ARRAY, STATE_ANY) \
+	F(T, stats_valid, SAVED, (1u << VIRTIO_BALLOON_STATS) - 1)
+STATE_TYPE(balloon_type, struct virtio_balloon, BALLOON_STATE, "balloon", 1);
+
+static int
+balloon_state(struct virtio_dev *vd, struct state *st)
+{
+	return (state_struct(st, &balloon_type, vd->softc));
+}
+
 static const struct virtio_dev_ops balloon_ops = {
 	.name = "virtio-balloon",
 	.type = VIRTIO_TYPE_BALLOON,
@@ -200,6 +221,7 @@ static const struct virtio_dev_ops balloon_ops = {
 	.notify = balloon_notify,
 	.stop = balloon_stop,
 	.was_reset = balloon_was_reset,
+	.state = balloon_state,
 };
 
 int

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "devices/state.h"
 
 #define F_SEG_MAX      (1ull << 2)
 #define F_RO           (1ull << 5)
@@ -394,6 +395,43 @@ blk_config_write(struct virtio_dev *vd, uint32_t off, const void *buf, uint32_t 
 		blk->config[C_WRITEBACK] = *(const uint8_t *)buf & 1;
 }
 
+#define BLK_STATE(F, T)        \
+	F(T, vd, OWNS, 0)      \
+	F(T, backend, OWN, 0)  \
+	F(T, id, OWNS, 0)      \
+	F(T, config, BYTES, 0) \
+	F(T, chain, OWNS, 0)   \
+	F(T, reqs, OWN, 0)     \
+	F(T, nreqs, OWN, 0)    \
+	F(T, fresh, OWN, 0)    \
+	F(T, free, OWN, 0)     \
+	F(T, inflight, OWN, 0) \
+	F(T, stalled, OWN, 0)  \
+	F(T, dirty, OWN, 0)
+STATE_TYPE(blk_type, struct virtio_blk, BLK_STATE, "blk", 1);
+
+static int
+blk_state(struct virtio_dev *vd, struct state *st)
+{
+	struct virtio_blk *blk = vd->softc, image = *blk;
+	uint64_t size = le64_get(blk->config + C_CAPACITY);
+
+	if (blk->inflight != 0 || blk->dirty != 0)
+		return (state_refuse(st, EBUSY, "%u requests are under way", blk->inflight));
+	if (state_struct(st, &blk_type, &image) < 0 || !st->loading)
+		return (st->rc);
+	if (image.config[C_WRITEBACK] > 1)
+		return (state_refuse(st, EINVAL, "a write cache that is neither on nor off"));
+	blk->config[C_WRITEBACK] = image.config[C_WRITEBACK];
+	le64_put(blk->config + C_CAPACITY, le64_get(image.config + C_CAPACITY));
+	if (memcmp(blk->config, image.config, sizeof(blk->config)) != 0)
+		return (state_refuse(st, EINVAL, "it is the state of a disk of another kind"));
+	/* It may have become larger meanwhile. */
+	if (le64_get(blk->config + C_CAPACITY) != size)
+		virtio_blk_resized(blk);
+	return (0);
+}
+
 static const struct virtio_dev_ops blk_ops = {
 	.name = "virtio-blk",
 	.type = VIRTIO_TYPE_BLOCK,
@@ -403,6 +441,7 @@ static const struct virtio_dev_ops blk_ops = {
 	.notify = blk_notify,
 	.stop = blk_stop,
 	.was_reset = blk_was_reset,
+	.state = blk_state,
 };
 
 /* struct virtio_blk_config, 5.2.4 */

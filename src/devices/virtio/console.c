@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "devices/state.h"
 
 #define QUEUE_SIZE 64
 
@@ -31,6 +32,7 @@
 #define TELL_SIZE    (1u << 3)
 #define TELL_CLOSE   (1u << 4)
 #define TELL_OPEN    (1u << 5)
+#define TELL_ALL     ((1u << 6) - 1)
 
 /* Port 0 has the first two queues, the control queues are the next two (5.3.2). */
 static unsigned
@@ -200,11 +202,10 @@ set_guest_open(struct virtio_console_port *p, bool open)
 		rx_ready(p);
 }
 
+/* The guest is to be told whether a peer is there. */
 static void
-peer_changed(void *dev, bool there)
+note_peer(struct virtio_console_port *p, bool there)
 {
-	struct virtio_console_port *p = dev;
-
 	if (!p->ready || !multiport(p->con))
 		return;
 	if (there) {
@@ -214,6 +215,14 @@ peer_changed(void *dev, bool there)
 		p->pending |= (p->pending & TELL_OPEN) == 0 ? TELL_CLOSE : 0;
 		p->pending &= ~TELL_OPEN;
 	}
+}
+
+static void
+peer_changed(void *dev, bool there)
+{
+	struct virtio_console_port *p = dev;
+
+	note_peer(p, there);
 	tell(p->con);
 }
 
@@ -243,6 +252,14 @@ tx_send(struct virtio_console_port *p)
 	return (true);
 }
 
+/* All of the chain in tx is sent. */
+static void
+tx_done(struct virtio_console_port *p)
+{
+	p->tx_off = 0;
+	virtq_push(tx_queue(p), p->tx.head, 0);
+}
+
 static void
 tx_run(struct virtio_console_port *p)
 {
@@ -259,11 +276,9 @@ tx_run(struct virtio_console_port *p)
 				virtio_needs_reset(vd, "console transmit buffer that is writable");
 				return;
 			}
-			p->tx_off = 0;
-			if (tx_send(p))
-				virtq_push(q, p->tx.head, 0);
-			else
-				p->tx_held = true;
+			p->tx_held = !tx_send(p);
+			if (!p->tx_held)
+				tx_done(p);
 		}
 		virtio_publish(vd, queue);
 	} while (!p->tx_held && virtio_another_round(vd, queue, round++));
@@ -277,7 +292,7 @@ peer_writable(void *dev)
 	if (!p->tx_held || !virtio_running(&p->con->vd) || !tx_send(p))
 		return;
 	p->tx_held = false;
-	virtq_push(tx_queue(p), p->tx.head, 0);
+	tx_done(p);
 	virtio_publish(&p->con->vd, rx_index(p->id) + 1);
 	tx_run(p);
 }
@@ -380,6 +395,7 @@ con_stop(struct virtio_dev *vd)
 		p->chr->ops->rx_room(p->chr, 0);
 		p->pending = 0;
 		p->ready = p->guest_open = p->rx_held = p->tx_held = false;
+		p->tx_off = 0;
 	}
 	return (true);
 }
@@ -393,6 +409,51 @@ con_broken(struct virtio_dev *vd)
 		con->port[i].chr->ops->rx_room(con->port[i].chr, 0);
 }
 
+/* Chains that wait come again; the first to be sent, from tx_off on. */
+#define PORT_STATE(F, T)               \
+	F(T, con, OWN, 0)              \
+	F(T, id, OWN, 0)               \
+	F(T, name, OWNS, 0)            \
+	F(T, chr, OWN, 0)              \
+	F(T, pending, SAVED, TELL_ALL) \
+	F(T, ready, SAVED, 1)          \
+	F(T, guest_open, SAVED, 1)     \
+	F(T, rx, OWNS, 0)              \
+	F(T, tx, OWNS, 0)              \
+	F(T, rx_held, OWN, 0)          \
+	F(T, tx_held, OWN, 0)          \
+	F(T, tx_off, SAVED, UINT32_MAX)
+STATE_TYPE(port_type, struct virtio_console_port, PORT_STATE, "console-port", 1);
+
+#define CONSOLE_STATE(F, T)           \
+	F(T, vd, OWNS, 0)             \
+	F(T, config, OWNS, 0)         \
+	F(T, console, SAME, 1)        \
+	F(T, cols, SAME, STATE_ANY)   \
+	F(T, rows, SAME, STATE_ANY)   \
+	F(T, nports, SAME, STATE_ANY) \
+	F(T, port, OWNS, 0)           \
+	F(T, ctrl, OWNS, 0)
+STATE_TYPE(console_type, struct virtio_console, CONSOLE_STATE, "console", 1);
+
+static int
+con_state(struct virtio_dev *vd, struct state *st)
+{
+	struct virtio_console *con = vd->softc;
+	uint8_t peer[VIRTIO_CONSOLE_PORTS_MAX];
+
+	for (unsigned i = 0; i < con->nports; i++)
+		peer[i] = con->port[i].chr->has_peer;
+	state_struct(st, &console_type, con);
+	state_structs(st, &port_type, con->port, con->nports);
+	state_bytes(st, "console-peers", peer, con->nports);
+	/* A peer may have come or gone meanwhile. */
+	for (unsigned i = 0; i < con->nports && st->rc == 0 && st->loading; i++)
+		if ((peer[i] != 0) != con->port[i].chr->has_peer)
+			note_peer(&con->port[i], con->port[i].chr->has_peer);
+	return (st->rc);
+}
+
 static const struct virtio_dev_ops con_ops = {
 	.name = "virtio-console",
 	.type = VIRTIO_TYPE_CONSOLE,
@@ -401,6 +462,7 @@ static const struct virtio_dev_ops con_ops = {
 	.notify = con_notify,
 	.stop = con_stop,
 	.broken = con_broken,
+	.state = con_state,
 };
 
 int

@@ -37,7 +37,7 @@ struct virtio_console_port {
 	/* A chain of the guest's that waits: to be filled; to be sent from tx_off on. */
 	struct vq_chain rx, tx;
 	bool rx_held, tx_held;
-	uint64_t tx_off;
+	uint64_t tx_off; /* of the next one that is taken, while none is held */
 };
 
 struct virtio_console {

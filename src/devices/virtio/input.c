@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "devices/state.h"
 
 #define TYPE_INPUT  18
 #define QUEUE_EVENT 0
@@ -238,6 +239,46 @@ start(struct virtio_dev *vd)
 	in->last = (struct input_pointer){ 0 };
 }
 
+#define EVENT_STATE(F, T)            \
+	F(T, type, SAVED, STATE_ANY) \
+	F(T, code, SAVED, STATE_ANY) \
+	F(T, value, SAVED, STATE_ANY)
+STATE_TYPE(event_type, struct virtio_input_event, EVENT_STATE, "input-event", 1);
+
+#define POINTER_STATE(F, T)             \
+	F(T, x, SAVED, STATE_ANY)       \
+	F(T, y, SAVED, STATE_ANY)       \
+	F(T, px, SAVED, STATE_ANY)      \
+	F(T, py, SAVED, STATE_ANY)      \
+	F(T, buttons, SAVED, STATE_ANY) \
+	F(T, wheel, SAVED, STATE_ANY)
+STATE_TYPE(pointer_type, struct input_pointer, POINTER_STATE, "input-pointer", 1);
+
+/* The answer in the configuration follows from the question. */
+#define INPUT_STATE(F, T)                           \
+	F(T, vd, OWNS, 0)                           \
+	F(T, kind, SAME, STATE_ANY)                 \
+	F(T, chain, OWNS, 0)                        \
+	F(T, config, BYTES, 0)                      \
+	F(T, last, OWNS, 0)                         \
+	F(T, event, OWNS, 0)                        \
+	F(T, first, SAVED, VIRTIO_INPUT_EVENTS - 1) \
+	F(T, count, SAVED, VIRTIO_INPUT_EVENTS)
+STATE_TYPE(input_type, struct virtio_input, INPUT_STATE, "input", 1);
+
+static int
+input_state(struct virtio_dev *vd, struct state *st)
+{
+	struct virtio_input *in = vd->softc;
+
+	state_struct(st, &input_type, in);
+	state_struct(st, &pointer_type, &in->last);
+	state_structs(st, &event_type, in->event, VIRTIO_INPUT_EVENTS);
+	if (st->rc == 0 && st->loading)
+		answer(in);
+	return (st->rc);
+}
+
 int
 virtio_input_init(struct virtio_input *in, const struct gmem *gm, enum virtio_input_kind kind)
 {
@@ -248,6 +289,7 @@ virtio_input_init(struct virtio_input *in, const struct gmem *gm, enum virtio_in
 		.config_write = config_write,
 		.start = start,
 		.notify = notify,
+		.state = input_state,
 	};
 	int rc;
 

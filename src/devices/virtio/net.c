@@ -10,9 +10,11 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "devices/state.h"
 #include "base/log.h"
 
 #define STATUS_LINK_UP 1u
+#define C_STATUS       6 /* of the configuration: le16 */
 
 /* Control commands, 5.1.6.5 */
 #define CTRL_CLASS_RX  0
@@ -47,21 +49,29 @@ net_negotiate(struct virtio_dev *vd, uint64_t f)
 	return (0);
 }
 
-/* The guest uses so many pairs from now on; the others get no frames (5.1.6.5.6). */
+/* The guest uses so many pairs: tell the link. */
 static void
-set_active(struct virtio_net *net, unsigned n)
+tell_active(struct virtio_net *net, unsigned n)
 {
 	net->active = n;
 	for (unsigned i = 0; i < net->npairs; i++) {
-		struct virtio_net_pair *p = &net->pair[i];
+		struct net_backend *b = net->pair[i].backend;
 		int rc = 0;
 
-		if (p->backend->ops->set_active != NULL)
-			rc = p->backend->ops->set_active(p->backend, i < n);
+		if (b->ops->set_active != NULL)
+			rc = b->ops->set_active(b, i < n);
 		if (rc < 0)
 			log_warn("virtio-net: the link refuses queue %u: %s", i, strerror(-rc));
-		virtio_net_rx_run(p);
 	}
+}
+
+/* So many pairs from now on; the others get no frames (5.1.6.5.6). */
+static void
+set_active(struct virtio_net *net, unsigned n)
+{
+	tell_active(net, n);
+	for (unsigned i = 0; i < net->npairs; i++)
+		virtio_net_rx_run(&net->pair[i]);
 }
 
 static void
@@ -238,10 +248,71 @@ virtio_net_link(struct virtio_net *net, bool up)
 {
 	const uint16_t status = up ? STATUS_LINK_UP : 0;
 
-	if (le16_get(net->config + 6) == status)
+	if (le16_get(net->config + C_STATUS) == status)
 		return;
-	le16_put(net->config + 6, status);
+	le16_put(net->config + C_STATUS, status);
 	virtio_config_changed(&net->vd);
+}
+
+/*
+ * Nothing: buffers that wait for a frame, and frames that wait for the link, come again; of a frame
+ * that waits for more buffers the rest is lost.
+ */
+#define PAIR_STATE(F, T)         \
+	F(T, net, OWN, 0)        \
+	F(T, index, OWN, 0)      \
+	F(T, backend, OWN, 0)    \
+	F(T, extern_drv, OWN, 0) \
+	F(T, lent, OWN, 0)       \
+	F(T, rx, OWNS, 0)        \
+	F(T, more, OWNS, 0)      \
+	F(T, rx_iov, OWN, 0)     \
+	F(T, bounce, OWN, 0)     \
+	F(T, rest_off, OWN, 0)   \
+	F(T, rest_len, OWN, 0)   \
+	F(T, nbuffers, OWN, 0)   \
+	F(T, reading, OWN, 0)    \
+	F(T, tx, OWNS, 0)        \
+	F(T, tx_iov, OWN, 0)     \
+	F(T, tx_hdr, OWNS, 0)    \
+	F(T, tx_niov, OWN, 0)    \
+	F(T, tx_held, OWN, 0)
+STATE_TYPE(pair_type, struct virtio_net_pair, PAIR_STATE, "net-pair", 1);
+
+#define NET_STATE(F, T)                           \
+	F(T, vd, OWNS, 0)                         \
+	F(T, npairs, SAME, STATE_ANY)             \
+	F(T, active, SAVED, VIRTIO_NET_PAIRS_MAX) \
+	F(T, pair, OWNS, 0)                       \
+	F(T, config, BYTES, 0)                    \
+	F(T, ctrl, OWNS, 0)
+STATE_TYPE(net_type, struct virtio_net, NET_STATE, "net", 1);
+
+static int
+net_state(struct virtio_dev *vd, struct state *st)
+{
+	struct virtio_net *net = vd->softc;
+	uint8_t config[VIRTIO_NET_CONFIG_LEN];
+	uint16_t status;
+
+	for (unsigned i = 0; i < net->npairs; i++)
+		if (net->pair[i].lent)
+			return (state_refuse(st, ENOTSUP, "another driver has its queues"));
+	memcpy(config, net->config, sizeof(config));
+	state_struct(st, &net_type, net);
+	state_structs(st, &pair_type, net->pair, net->npairs);
+	if (st->rc != 0 || !st->loading)
+		return (st->rc);
+	/* Whether there is a link its owner says again (virtio_net_link). */
+	status = le16_get(net->config + C_STATUS);
+	le16_put(config + C_STATUS, status);
+	if (status > STATUS_LINK_UP || memcmp(config, net->config, sizeof(config)) != 0)
+		return (state_refuse(st, EINVAL, "it is the state of a nic of another kind"));
+	if (net->active < 1 || net->active > net->npairs ||
+	    (net->active > 1 && !virtio_has(vd, VIRTIO_NET_F_MQ)))
+		return (state_refuse(st, EINVAL, "it uses %u pairs of queues", net->active));
+	tell_active(net, net->active);
+	return (0);
 }
 
 static const struct virtio_dev_ops net_ops = {
@@ -254,6 +325,7 @@ static const struct virtio_dev_ops net_ops = {
 	.stop = net_stop,
 	.broken = net_take_back,
 	.queue_reset = net_queue_reset,
+	.state = net_state,
 };
 
 /* struct virtio_net_config, 5.1.4 */
@@ -261,7 +333,7 @@ static void
 fill_config(struct virtio_net *net, const struct virtio_net_setup *setup)
 {
 	memcpy(net->config, setup->backend[0]->mac, 6);
-	le16_put(net->config + 6, STATUS_LINK_UP);
+	le16_put(net->config + C_STATUS, STATUS_LINK_UP);
 	le16_put(net->config + 8, (uint16_t)net->npairs); /* max_virtqueue_pairs */
 	le16_put(net->config + 10, setup->backend[0]->mtu);
 	le32_put(net->config + 12, setup->speed);
