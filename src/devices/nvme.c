@@ -39,18 +39,10 @@
 #define CAP_CSS_NVM (1ull << 37)
 #define VERSION     0x00010400u
 
-#define CC_EN       0x1u
 #define CC_CSS(cc)  ((cc) >> 4 & 7)
 #define CC_MPS(cc)  ((cc) >> 7 & 15)
 #define CC_AMS(cc)  ((cc) >> 11 & 7)
 #define CC_SHN(cc)  ((cc) >> 14 & 3)
-#define CC_WRITABLE 0x00fffff1u
-
-#define CSTS_RDY    0x1u
-#define CSTS_CFS    0x2u
-#define CSTS_SHST   0xcu
-#define SHST_BUSY   0x4u
-#define SHST_DONE   0x8u
 
 static_assert(DOORBELLS + 8 * (NVME_IO_QUEUES_MAX + 1) <= BAR_SIZE, "the doorbells fit the BAR");
 static_assert(NVME_XFER_MAX / NVME_PAGE + 1 <= BLOCK_IOV_MAX, "a transfer fits the iovec");
@@ -229,7 +221,7 @@ write_register(struct nvme *n, uint64_t off, uint32_t val)
 		break;
 	case R_AQA:
 		if (!enabled)
-			n->aqa = val & 0x0fff0fff;
+			n->aqa = val & AQA_SIZES;
 		break;
 	case R_ASQ:
 	case R_ASQ + 4:
@@ -291,17 +283,20 @@ bar_write(struct pci_dev *d, unsigned bar, uint64_t off, unsigned size, uint64_t
 		write_register(n, off + 4, (uint32_t)(val >> 32));
 }
 
+void
+nvme_resume(struct nvme *n)
+{
+	for (unsigned i = 0; i <= n->opt.queues; i++)
+		nvme_run_queue(n, i);
+	nvme_settle(n);
+}
+
 /* Doorbells may have come while the function could not master the bus. */
 static void
 cfg_written(struct pci_dev *d, unsigned off, unsigned size)
 {
-	struct nvme *n = of_pci(d);
-
-	if (off > PCIR_COMMAND || off + size <= PCIR_COMMAND || !pci_bus_master(d))
-		return;
-	for (unsigned i = 0; i <= n->opt.queues; i++)
-		nvme_run_queue(n, i);
-	nvme_settle(n);
+	if (off <= PCIR_COMMAND && off + size > PCIR_COMMAND && pci_bus_master(d))
+		nvme_resume(of_pci(d));
 }
 
 static void

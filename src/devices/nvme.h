@@ -140,4 +140,14 @@ void nvme_destroy(struct nvme *n);
 /* The backend's size has changed: the host is told, when it has asked to be (1.4, 5.2). */
 void nvme_resized(struct nvme *n);
 
+struct state;
+/*
+ * Save or load the controller and its PCI function (state.h). -EBUSY while a command is in work.
+ * Loading wants one that is attached and fresh, and then nvme_resume; and nvme_resized where the
+ * disk is not as large as it was. (nvme_state.c)
+ */
+int nvme_state(struct nvme *n, struct state *st);
+/* Look at every submission queue: what is there may not have been taken. */
+void nvme_resume(struct nvme *n);
+
 #endif

@@ -14,6 +14,16 @@
 #define NVME_TEMPERATURE 296u /* kelvins; there is nothing to measure */
 #define NVME_RANGES_MAX  256u /* of one dataset management command: a page of them */
 
+/* Registers CC and CSTS (1.4, 3.1.5 and 3.1.6). */
+#define CC_EN       0x1u
+#define CC_WRITABLE 0x00fffff1u
+#define CSTS_RDY    0x1u
+#define CSTS_CFS    0x2u
+#define CSTS_SHST   0xcu
+#define SHST_BUSY   0x4u
+#define SHST_DONE   0x8u
+#define AQA_SIZES   0x0fff0fffu
+
 /*
  * Completion status (1.4, 4.6.1): type << 8 | code, with Do Not Retry where trying again gives the
  * same.

@@ -341,19 +341,68 @@ op_take(struct sim *s, struct prng *r)
 }
 
 static void
+make(struct nvme_actor *a, struct sim *s)
+{
+	const struct nvme_options opt = {
+		.serial = "SIM", .queues = NVME_QUEUES - 1, .entries = 64
+	};
+	int rc = nvme_init(&a->n, &s->gm, &a->disk.be, &opt);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+/* --- save, load --- */
+
+static int
+function_state(struct sim *s, struct state *st)
+{
+	return (nvme_state(&nvme_of(s)->n, st));
+}
+
+static bool
+end_one(struct sim *s, struct prng *r)
+{
+	return (disk_end_one(&nvme_of(s)->disk, r));
+}
+
+static void
+remake(struct sim *s)
+{
+	struct nvme_actor *a = nvme_of(s);
+
+	a->made = false;
+	nvme_destroy(&a->n);
+	memset(&a->n, SIM_JUNK, sizeof(a->n));
+	make(a, s);
+	sim_replace(s, &a->n.pci);
+	a->made = true;
+}
+
+static void
+resume(struct sim *s)
+{
+	nvme_resume(&nvme_of(s)->n);
+}
+
+static void
+op_save(struct sim *s, struct prng *r)
+{
+	static const struct sim_saved how = { function_state, end_one, remake, resume };
+
+	sim_save_and_load(s, r, &how);
+}
+
+static void
 start(struct sim *s, struct prng *r)
 {
-	struct nvme_options opt = { .serial = "SIM", .queues = NVME_QUEUES - 1, .entries = 64 };
 	struct nvme_actor *a = nvme_of(s);
-	int rc;
 
 	disk_init(&a->disk, s, r);
 	a->disk.be.info.queue_depth = MAX(a->disk.be.info.queue_depth, 2u);
 	a->disk.came = nvme_came;
 	a->disk.ends = nvme_ends;
-	rc = nvme_init(&a->n, &s->gm, &a->disk.be, &opt);
-	assert(rc == 0);
-	(void)rc;
+	make(a, s);
 	sim_attach(s, &a->n.pci);
 	a->made = true;
 	nvme_up(s, r);
@@ -386,6 +435,7 @@ static const struct sim_op op_table[] = {
 	{ "bad-up", 2, op_bad_up },
 	{ "reset", 3, op_reset },
 	{ "machine-reset", 1, op_machine_reset },
+	{ "save-load", 3, op_save },
 	{ "interrupts", 5, op_interrupts },
 	{ "pci", 3, pci_disturb },
 };
