@@ -398,16 +398,22 @@ bar_write(struct pci_dev *d, unsigned bar, uint64_t off, unsigned size, uint64_t
 		reg_write(d->softc, off + 4, (uint32_t)(val >> 32));
 }
 
+void
+ahci_resume(struct ahci *a)
+{
+	for (unsigned i = 0; i < a->nports; i++)
+		ahci_port_run(&a->port[i]);
+}
+
 /* Bus mastering or MSI may have been switched on. */
 static void
 cfg_written(struct pci_dev *d, unsigned off, unsigned size)
 {
 	struct ahci *a = d->softc;
 
-	if (off <= PCIR_COMMAND && off + size > PCIR_COMMAND) {
-		for (unsigned i = 0; i < a->nports; i++)
-			ahci_port_run(&a->port[i]);
-	} else if (off >= d->msi_off && off < d->msi_off + PCIR_MSI_ADDR)
+	if (off <= PCIR_COMMAND && off + size > PCIR_COMMAND)
+		ahci_resume(a);
+	else if (off >= d->msi_off && off < d->msi_off + PCIR_MSI_ADDR)
 		irq_again(a);
 }
 

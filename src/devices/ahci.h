@@ -55,4 +55,14 @@ int ahci_init(
 /* Nothing is in flight. */
 void ahci_destroy(struct ahci *a);
 
+struct state;
+/*
+ * Save or load the controller, its drives and its PCI function (state.h). -EBUSY while a backend has
+ * a request. Loading wants one that is attached and fresh, with the same drives, and then
+ * ahci_resume. (ahci_state.c)
+ */
+int ahci_state(struct ahci *a, struct state *st);
+/* Look at every port: commands may not have been taken. */
+void ahci_resume(struct ahci *a);
+
 #endif

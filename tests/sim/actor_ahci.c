@@ -414,11 +414,57 @@ op_reset(struct sim *s, struct prng *r)
 }
 
 static void
+make(struct actor *a, struct sim *s)
+{
+	const struct ahci_drive drive[PORTS] = {
+		{ .kind = AHCI_HD, .backend = &a->port[0].disk.be },
+		{ .kind = AHCI_CD, .backend = &a->port[1].disk.be },
+	};
+	int rc = ahci_init(&a->hba, &s->gm, drive, PORTS);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+/* --- save, load --- */
+
+static int
+function_state(struct sim *s, struct state *st)
+{
+	return (ahci_state(&actor_of(s)->hba, st));
+}
+
+static void
+remake(struct sim *s)
+{
+	struct actor *a = actor_of(s);
+
+	a->attached = false;
+	ahci_destroy(&a->hba);
+	memset(&a->hba, SIM_JUNK, sizeof(a->hba));
+	make(a, s);
+	sim_replace(s, &a->hba.pci);
+	a->attached = true;
+}
+
+static void
+resume(struct sim *s)
+{
+	ahci_resume(&actor_of(s)->hba);
+}
+
+static void
+op_save(struct sim *s, struct prng *r)
+{
+	static const struct sim_saved how = { function_state, end_one, remake, resume };
+
+	sim_save_and_load(s, r, &how);
+}
+
+static void
 start(struct sim *s, struct prng *r)
 {
 	struct actor *a = actor_of(s);
-	struct ahci_drive drive[PORTS] = { { .kind = AHCI_HD }, { .kind = AHCI_CD } };
-	int rc;
 
 	for (unsigned i = 0; i < PORTS; i++) {
 		struct disk *d = &a->port[i].disk;
@@ -427,12 +473,9 @@ start(struct sim *s, struct prng *r)
 		d->be.info.queue_depth = DISK_DEPTH;
 		d->came = came;
 		d->ends = ends;
-		drive[i].backend = &d->be;
 	}
 	a->port[1].disk.be.info.logical = 512;
-	rc = ahci_init(&a->hba, &s->gm, drive, PORTS);
-	assert(rc == 0);
-	(void)rc;
+	make(a, s);
 	sim_attach(s, &a->hba.pci);
 	a->attached = true;
 	op_up(s, r);
@@ -457,6 +500,7 @@ static const struct sim_op op_table[] = {
 	{ "settle", 4, op_settle },
 	{ "up", 6, op_up },
 	{ "reset", 3, op_reset },
+	{ "save-load", 3, op_save },
 	{ "pci", 3, pci_disturb },
 };
 
