@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "zone/brand.h"
 #include "zone/client.h"
+#include "zone/disktune.h"
 #include "zone/install.h"
 #include "zone/paths.h"
 #include "zone/volume.h"
@@ -56,12 +57,14 @@ clone_disks(struct zconf *c, const struct zconf *src, const char *snapshot, stru
 	for (size_t i = 0; i < c->ndevice; i++) {
 		if (brand_is_passthru(&c->device[i]) || (from = source_of(c, i, src)) == NULL)
 			continue;
-		const struct volume_spec spec = {
+		struct volume_spec spec = {
 			.zone = c->name,
 			.index = volume_number(from, &n) ? n : (unsigned)i,
 			.from = from,
 			.from_snapshot = snapshot,
 		};
+
+		disktune_get(&c->device[i], &spec);
 		if ((rc = volume_create(&spec, path, e)) != 0)
 			return (rc);
 		if (zfield_set(match, &c->device[i], path) != 0)

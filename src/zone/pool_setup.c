@@ -132,7 +132,10 @@ check_empty(struct err *e)
 	if (d == NULL)
 		return (errno == ENOENT ? 0 : err_set(e, errno, "cannot read '%s'", path));
 	while (rc == 0 && (de = readdir(d)) != NULL) {
-		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0 &&
+		if (strcmp(de->d_name, "archive") == 0)
+			rc = err_say(e, ENOTEMPTY,
+			    "'%s/archive' is there, of VMs that were deleted: move it away", path);
+		else if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0 &&
 		    strcmp(de->d_name, "images") != 0)
 			rc = err_say(e, ENOTEMPTY,
 			    "'%s' is not empty: '%s' is in it, and belongs to nobody that zhyve "

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/fd.h"
 #include "base/parse.h"
 #include "zone/brand.h"
@@ -188,19 +189,30 @@ find_disk(struct zconf *c, const char *path)
 	return (NULL);
 }
 
+/* What of a disk changes without the rest; a size cannot be unset. */
 static int
 update_disk(const json_t *o, struct zconf *c)
 {
-	const struct vmprop *p = vmprop_find("disks", "size");
+	static const char *const names[] = { "size", "compression", "refreservation" };
 	struct zdevice *d = find_disk(c, json_string_value(json_object_get(o, "path")));
-	CLEANUP_FREE char *text = NULL;
-	int rc;
 
 	if (d == NULL)
 		return (-ENOENT);
-	if ((rc = vmprop_to_text(p, json_object_get(o, "size"), &text)) < 0 || text == NULL)
-		return (rc);
-	return (zprop_set(&d->prop, &d->nprop, p->key, text));
+	for (size_t i = 0; i < NITEMS(names); i++) {
+		const struct vmprop *p = vmprop_find("disks", names[i]);
+		const json_t *v = json_object_get(o, names[i]);
+		CLEANUP_FREE char *text = NULL;
+		int rc;
+
+		if (v == NULL)
+			continue;
+		if ((rc = vmprop_to_text(p, v, &text)) < 0)
+			return (rc);
+		if ((text != NULL || i > 0) &&
+		    (rc = zprop_set(&d->prop, &d->nprop, p->key, text)) < 0)
+			return (rc);
+	}
+	return (0);
 }
 
 /* The net resource with the MAC address of that nic; c->nnet for none. */

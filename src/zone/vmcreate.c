@@ -326,7 +326,9 @@ vmpayload_promises(json_t *payload, unsigned action,
 			    "property '%s' is not supported by this version of zhyve; leave it out",
 			    name));
 		if ((p->flags & VMF_NOEFFECT) != 0)
-			warn(name, "has no effect in this version of zhyve");
+			warn(name,
+			    p->store != VMS_NONE ? "is kept, but has no effect in this pool"
+						 : "has no effect in this version of zhyve");
 	}
 	return (0);
 }
@@ -335,7 +337,10 @@ int
 vmpayload_rest(const json_t *payload, struct err *e)
 {
 	const char *password = json_string_value(json_object_get(payload, "vnc_password"));
+	const char *compression =
+	    json_string_value(json_object_get(payload, "zfs_root_compression"));
 	int64_t recsize = number(payload, "zfs_root_recsize", 512);
+	int rc;
 
 	if (password != NULL && strlen(password) > 8)
 		return (err_say(
@@ -345,6 +350,8 @@ vmpayload_rest(const json_t *payload, struct err *e)
 		    "invalid zfs_root_recsize (%lld), must be 512-131072 and a power of 2. (0 to "
 		    "disable)",
 		    (long long)recsize));
+	if ((rc = vmdisk_check_compression(compression, compression, e)) < 0)
+		return (rc);
 	return (vmnic_check_routes(payload, e));
 }
 

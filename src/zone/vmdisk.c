@@ -65,22 +65,22 @@ check_block_size(const json_t *disk, struct err *e)
 	return (0);
 }
 
-static int
-check_compression(const json_t *disk, struct err *e)
+int
+vmdisk_check_compression(const char *kind, const char *of, struct err *e)
 {
 	static const char *const kinds[] = { "on", "off", "gzip", "gzip-1", "gzip-2", "gzip-3",
 		"gzip-4", "gzip-5", "gzip-6", "gzip-7", "gzip-8", "gzip-9", "lz4", "lzjb", "zle" };
-	const char *kind = text_of(disk, "compression");
 
-	if (kind == NULL)
+	if (kind == NULL || kind[0] == '\0')
 		return (0);
 	for (size_t i = 0; i < NITEMS(kinds); i++)
 		if (strcmp(kind, kinds[i]) == 0)
 			return (0);
 	return (err_say(e, EINVAL,
-	    "invalid compression setting for disk, must be one of: "
+	    "invalid compression %s for %s, must be one of: "
 	    "on,off,gzip,gzip-1,gzip-2,gzip-3,"
-	    "gzip-4,gzip-5,gzip-6,gzip-7,gzip-8,gzip-9,lz4,lzjb,zle"));
+	    "gzip-4,gzip-5,gzip-6,gzip-7,gzip-8,gzip-9,lz4,lzjb,zle",
+	    strcmp(of, "disk") == 0 ? "setting" : "type", of));
 }
 
 static int
@@ -266,7 +266,8 @@ prepare_one(json_t *payload, size_t i, json_t *disk, struct err *e)
 		return (err_say(
 		    e, EINVAL, "invalid media \"%s\" for disk, must be one of: disk,cdrom", media));
 	if ((rc = check_path(disk, e)) < 0 || (rc = set_model(payload, i, disk, e)) < 0 ||
-	    (rc = check_block_size(disk, e)) < 0 || (rc = check_compression(disk, e)) < 0)
+	    (rc = check_block_size(disk, e)) < 0 ||
+	    (rc = vmdisk_check_compression(text_of(disk, "compression"), "disk", e)) < 0)
 		return (rc);
 	if (text_of(disk, "uuid") == NULL) {
 		vm_uuid_generate(uuid);

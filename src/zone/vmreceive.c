@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "zone/client.h"
+#include "zone/disktune.h"
 #include "zone/install.h"
 #include "zone/paths.h"
 #include "zone/vmcarry.h"
@@ -114,12 +115,13 @@ make_volumes(struct receiving *rv, struct err *e)
 	int rc;
 
 	for (size_t i = 0; i < rv->head.zone->ndevice; i++) {
-		const struct volume_spec spec = {
+		struct volume_spec spec = {
 			.zone = rv->c->name,
 			.index = (unsigned)i,
 			.size = rv->head.size[i],
 		};
 
+		disktune_get(&rv->c->device[i], &spec);
 		if ((rc = volume_create(&spec, path, e)) != 0)
 			return (rc);
 		if ((rc = set_match(&rv->c->device[i], path, e)) != 0) {

@@ -200,6 +200,24 @@ snap_name(const json_t *record, char out[VOLUME_SNAP_MAX])
 	(void)snprintf(out, VOLUME_SNAP_MAX, PREFIX "%s", text_of(record, "name"));
 }
 
+/* Its disks; the list is the caller's (free), the paths are the record's. */
+static int
+disk_paths(const json_t *record, const char ***out, size_t *n, struct err *e)
+{
+	const json_t *disks = json_object_get(record, "disks"), *disk;
+	const char **list = calloc(json_array_size(disks) + 1, sizeof(*list));
+	size_t i;
+
+	if (list == NULL)
+		return (err_set(e, ENOMEM, "cannot look at a snapshot's disks"));
+	*n = 0;
+	json_array_foreach (disks, i, disk)
+		if (json_is_string(disk))
+			list[(*n)++] = json_string_value(disk);
+	*out = list;
+	return (0);
+}
+
 /* ---- boot variables: a small file of the zone's, copied ---- */
 
 static int
@@ -235,18 +253,15 @@ vars(const char *zone, const json_t *record, bool back, struct err *e)
 static int
 erase(const char *zone, const json_t *record, struct err *e)
 {
+	CLEANUP_FREE const char **paths = NULL;
 	char path[PATH_MAX], name[VOLUME_SNAP_MAX];
-	const json_t *disk;
-	size_t i;
+	size_t n;
 	int rc;
 
 	snap_name(record, name);
-	json_array_foreach (json_object_get(record, "disks"), i, disk) {
-		const char *volume = json_string_value(disk);
-
-		if (volume != NULL && (rc = volume_snapshot_destroy(volume, name, e)) != 0)
-			return (rc);
-	}
+	if ((rc = disk_paths(record, &paths, &n, e)) != 0 ||
+	    (rc = volume_snapshot_destroy_all(paths, n, name, e)) != 0)
+		return (rc);
 	if (unlink(path_zones(path, "%s/snapshots/uefivars@%s", zone, name)) != 0 &&
 	    errno != ENOENT)
 		return (err_set(e, errno, "cannot remove '%s'", path));
@@ -354,6 +369,56 @@ own_disks(const struct zconf *c)
 	return (list);
 }
 
+/* MiB that nothing but the snapshot holds, as far as the pool tells. */
+static double
+size_of(const json_t *record)
+{
+	char name[VOLUME_SNAP_MAX];
+	uint64_t sum = 0, bytes;
+	const json_t *disk;
+	size_t i;
+
+	snap_name(record, name);
+	json_array_foreach (json_object_get(record, "disks"), i, disk) {
+		if (json_is_string(disk) &&
+		    volume_snapshot_usage(json_string_value(disk), name, &bytes, NULL) == 0)
+			sum += bytes;
+	}
+	return ((double)sum / (double)MIB);
+}
+
+/*
+ * What snapshots may take of flexible_disk_size is what disks leave of it, as in SmartOS. Without it there is no limit, for nothing
+ * is reserved for disks either.
+ */
+static int
+check_space(const struct zconf *c, const json_t *records, const char *name, struct err *e)
+{
+	const char *limit = zconf_attr(c, "flexible-disk-size"), *text;
+	const json_t *one;
+	double sum = 0;
+	size_t i;
+
+	if (limit == NULL)
+		return (0);
+	for (i = 0; i < c->ndevice; i++) {
+		const struct zdevice *d = &c->device[i];
+
+		text = zprop_get(d->prop, d->nprop, "size");
+		if (text == NULL)
+			text = zprop_get(d->prop, d->nprop, "image-size");
+		sum += text != NULL ? strtod(text, NULL) : 0;
+	}
+	json_array_foreach (records, i, one)
+		sum += size_of(one);
+	if (sum < strtod(limit, NULL))
+		return (0);
+	return (err_say(e, ENOSPC,
+	    "cannot create snapshot \"%s\": out of space: disks and snapshots have %.0f MiB, and "
+	    "flexible_disk_size is %s",
+	    name, sum, limit));
+}
+
 static int
 new_record(
     const struct zconf *c, const json_t *records, const char *name, json_t **out, struct err *e)
@@ -371,7 +436,8 @@ new_record(
 		return (err_say(e, EDQUOT,
 		    "cannot create snapshot \"%s\": the VM has %zu, and zfs_snapshot_limit is %s",
 		    name, json_array_size(records), limit));
-	if ((rc = vmconfig_load(c->name, &vc, e)) != 0)
+	if ((rc = check_space(c, records, name, e)) != 0 ||
+	    (rc = vmconfig_load(c->name, &vc, e)) != 0)
 		return (rc);
 	disks = own_disks(c);
 	vmobj_time(clock_real_ns() / 1000000, now);
@@ -413,27 +479,37 @@ flush(const char *path, const char *name, struct err *e)
 }
 
 static int
-snapshot_live(const char *path, const char *name, struct err *e)
+take_stopped(const struct zconf *c, const json_t *record, struct err *e)
 {
-	return (volume_snapshot(path, name, true, e));
-}
+	CLEANUP_FREE const char **paths = NULL;
+	char name[VOLUME_SNAP_MAX];
+	size_t n;
+	int rc;
 
-static int
-snapshot_stopped(const char *path, const char *name, struct err *e)
-{
-	return (volume_snapshot(path, name, false, e));
+	snap_name(record, name);
+	if ((rc = disk_paths(record, &paths, &n, e)) != 0 ||
+	    (rc = volume_snapshot_all(paths, n, name, false, e)) != 0)
+		return (rc);
+	return (vars(c->name, record, false, e));
 }
 
 static int
 take_running(const struct zconf *c, const json_t *record, int64_t *paused_us, struct err *e)
 {
+	CLEANUP_FREE const char **paths = NULL;
+	char name[VOLUME_SNAP_MAX];
 	struct err lost = { 0 };
 	int fd, rc, end;
+	size_t n;
+
+	snap_name(record, name);
+	if ((rc = disk_paths(record, &paths, &n, e)) != 0)
+		return (rc);
 
 	/* What is written now has not to be written while the guest waits. */
 	if ((rc = each_disk(record, flush, e)) != 0 || (rc = zone_pause(c->name, &fd, e)) != 0)
 		return (rc);
-	rc = each_disk(record, snapshot_live, e);
+	rc = volume_snapshot_all(paths, n, name, true, e);
 	if (rc == 0)
 		rc = vars(c->name, record, false, e);
 	end = zone_resume(&fd, paused_us, &lost);
@@ -459,10 +535,7 @@ vmsnap_create(
 	if ((rc = vmsnap_check(c->name, e)) == 0 &&
 	    (rc = new_record(c, records, name, &record, e)) == 0 &&
 	    (rc = record_store(c->name, record, STATE_CREATING, e)) == 0) {
-		if (running)
-			rc = take_running(c, record, paused_us, e);
-		else if ((rc = each_disk(record, snapshot_stopped, e)) == 0)
-			rc = vars(c->name, record, false, e);
+		rc = running ? take_running(c, record, paused_us, e) : take_stopped(c, record, e);
 		if (rc == 0 && (rc = each_disk(record, volume_settle, e)) == 0)
 			rc = record_store(c->name, record, STATE_WHOLE, e);
 		if (rc != 0 && erase(c->name, record, &undo) != 0)
@@ -630,23 +703,6 @@ vmsnap_forget(const char *zone, const char *path, struct err *e)
 }
 
 /* ---- looking ---- */
-
-static double
-size_of(const json_t *record)
-{
-	char name[VOLUME_SNAP_MAX];
-	uint64_t sum = 0, bytes;
-	const json_t *disk;
-	size_t i;
-
-	snap_name(record, name);
-	json_array_foreach (json_object_get(record, "disks"), i, disk) {
-		if (json_is_string(disk) &&
-		    volume_snapshot_usage(json_string_value(disk), name, &bytes, NULL) == 0)
-			sum += bytes;
-	}
-	return ((double)sum / (double)MIB);
-}
 
 int
 vmsnap_list(const char *zone, json_t **out, struct err *e)

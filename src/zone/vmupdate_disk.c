@@ -16,9 +16,9 @@
 /* What update_disks may change besides the size; the rest is a disk's for life. */
 static const char *const changeable[] = { "boot", "guest_block_size", "model", "notrim", "pci_slot",
 	"uuid" };
-/* And what has no effect on files, which vmpayload_promises says. */
-static const char *const accepted[] = { "path", "size", "dangerous_allow_shrink", "compression",
-	"refreservation" };
+/* And what may be changed while it runs, with what goes along. */
+static const char *const live[] = { "compression", "refreservation" };
+static const char *const accepted[] = { "path", "size", "dangerous_allow_shrink" };
 
 static bool
 has(const json_t *o, const char *name)
@@ -91,8 +91,12 @@ update_disk(json_t *disks, const json_t *change, struct err *e)
 	    strcmp(json_string_value(json_object_get(change, "refreservation")), "auto") == 0)
 		return (
 		    err_say(e, EINVAL, "cannot change refreservation to auto on existing disk"));
+	if ((rc = vmdisk_check_compression(
+		 json_string_value(json_object_get(change, "compression")), "disk", e)) < 0)
+		return (rc);
 	json_object_foreach ((json_t *)(uintptr_t)change, name, v) {
-		if (listed(changeable, NITEMS(changeable), name))
+		if (listed(changeable, NITEMS(changeable), name) ||
+		    listed(live, NITEMS(live), name))
 			(void)json_object_set(disk, name, v);
 		else if (!listed(accepted, NITEMS(accepted), name))
 			return (err_say(e, EINVAL,

@@ -63,6 +63,8 @@ int vmimage_requirements(json_t *payload, vm_image_get *images,
 /* Parts of it (vmnic.c, vmdisk.c), in place. */
 int vmnic_prepare(json_t *payload, struct err *e);
 int vmdisk_prepare(json_t *payload, struct err *e);
+/* Is `kind` a compression that SmartOS knows, or unset? `of` is what it is for. -EINVAL. */
+int vmdisk_check_compression(const char *kind, const char *of, struct err *e);
 /*
  * What an object of update_disks or update_nics is about: the member `key` of it names one of `list`. -EINVAL
  * with `missing`; -ENOENT with `unknown`, which the name follows.

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -146,7 +147,39 @@ volume_pool_tunes(void)
 {
 	const struct volume_driver *d;
 
-	return (pool_driver(&d, NULL) == 0 && d->tunes);
+	return (pool_driver(&d, NULL) == 0 && d->tune != NULL);
+}
+
+int
+volume_tune(
+    const char *path, const char *compression, const uint64_t *refreservation, struct err *e)
+{
+	const struct volume_driver *d = driver_of(path);
+
+	if (d == NULL || d->tune == NULL)
+		return (-EOPNOTSUPP);
+	return (d->tune(path, compression, refreservation, e));
+}
+
+int
+volume_tuning_get(const char *path, struct volume_tuning *out, struct err *e)
+{
+	const struct volume_driver *d = driver_of(path);
+
+	if (d == NULL || d->tuning_get == NULL)
+		return (-EOPNOTSUPP);
+	return (d->tuning_get(path, out, e));
+}
+
+int
+volume_tune_zone(const char *zone, const char *compression, struct err *e)
+{
+	const struct volume_driver *d;
+	int rc = pool_driver(&d, e);
+
+	if (rc != 0)
+		return (rc);
+	return (d->tune_zone != NULL ? d->tune_zone(zone, compression, e) : -EOPNOTSUPP);
 }
 
 int
@@ -177,12 +210,72 @@ snapshot_driver(const char *path, const char *name, struct err *e)
 	return (d);
 }
 
+/* What is done with the volumes of one driver. */
+typedef int many_fn(const struct volume_driver *d, const char *const paths[], size_t n,
+    const char *name, bool live, struct err *e);
+
+static int
+take(const struct volume_driver *d, const char *const paths[], size_t n, const char *name,
+    bool live, struct err *e)
+{
+	int rc = 0;
+
+	if (d->snapshot_all != NULL)
+		return (d->snapshot_all(paths, n, name, live, e));
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = d->snapshot(paths[i], name, live, e);
+	return (rc);
+}
+
+static int
+drop(const struct volume_driver *d, const char *const paths[], size_t n, const char *name,
+    bool live, struct err *e)
+{
+	int rc = 0;
+
+	(void)live;
+	if (d->snapshot_destroy_all != NULL)
+		return (d->snapshot_destroy_all(paths, n, name, e));
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = d->snapshot_destroy(paths[i], name, e);
+	return (rc);
+}
+
+/* All are looked at before anything is done: driver by driver, of which there is one as a rule. */
+static int
+each_driver(
+    many_fn *fn, const char *const paths[], size_t n, const char *name, bool live, struct err *e)
+{
+	CLEANUP_FREE const char **own = calloc(n + 1, sizeof(*own));
+	int rc = 0;
+
+	if (own == NULL)
+		return (err_set(e, ENOMEM, "cannot look at the disks"));
+	for (size_t i = 0; i < n; i++)
+		if (snapshot_driver(paths[i], name, e) == NULL)
+			return (-EINVAL);
+	for (size_t k = 0; rc == 0 && k < NITEMS(drivers); k++) {
+		size_t m = 0;
+
+		for (size_t i = 0; i < n; i++)
+			if (driver_of(paths[i]) == drivers[k])
+				own[m++] = paths[i];
+		if (m > 0)
+			rc = fn(drivers[k], own, m, name, live, e);
+	}
+	return (rc);
+}
+
+int
+volume_snapshot_all(const char *const paths[], size_t n, const char *name, bool live, struct err *e)
+{
+	return (each_driver(take, paths, n, name, live, e));
+}
+
 int
 volume_snapshot(const char *path, const char *name, bool live, struct err *e)
 {
-	const struct volume_driver *d = snapshot_driver(path, name, e);
-
-	return (d != NULL ? d->snapshot(path, name, live, e) : -EINVAL);
+	return (each_driver(take, &path, 1, name, live, e));
 }
 
 int
@@ -202,11 +295,15 @@ volume_settle(const char *path, const char *name, struct err *e)
 }
 
 int
+volume_snapshot_destroy_all(const char *const paths[], size_t n, const char *name, struct err *e)
+{
+	return (each_driver(drop, paths, n, name, false, e));
+}
+
+int
 volume_snapshot_destroy(const char *path, const char *name, struct err *e)
 {
-	const struct volume_driver *d = snapshot_driver(path, name, e);
-
-	return (d != NULL ? d->snapshot_destroy(path, name, e) : -EINVAL);
+	return (each_driver(drop, &path, 1, name, false, e));
 }
 
 int

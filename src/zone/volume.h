@@ -9,6 +9,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -83,6 +84,9 @@ int volume_stat(const char *path, uint64_t *size, struct err *e);
  * volume_flush before makes it short.
  */
 int volume_snapshot(const char *path, const char *name, bool live, struct err *e);
+/* Of many, in as few steps as their pool can: with zfs in one. When it fails, some may have theirs. */
+int volume_snapshot_all(
+    const char *const paths[], size_t n, const char *name, bool live, struct err *e);
 int volume_flush(const char *path, struct err *e);
 int volume_settle(const char *path, const char *name, struct err *e);
 /*
@@ -92,8 +96,26 @@ int volume_settle(const char *path, const char *name, struct err *e);
 int volume_rollback(const char *path, const char *name, struct err *e);
 int volume_snapshot_destroy(
     const char *path, const char *name, struct err *e); /* 0: gone already */
+int volume_snapshot_destroy_all(
+    const char *const paths[], size_t n, const char *name, struct err *e);
 /* Bytes that nothing but this snapshot holds. -ENOENT; -EOPNOTSUPP where the pool does not tell. */
 int volume_snapshot_usage(const char *path, const char *name, uint64_t *bytes, struct err *e);
+
+/* ---- what volumes of some pools have (zfs) ---- */
+
+struct volume_tuning {
+	uint32_t block_size; /* bytes */
+	char compression[16];
+	uint64_t refreservation; /* bytes */
+	char dataset[256];       /* what the pool calls it */
+};
+/* Each: -EOPNOTSUPP, and no message, where the pool has no such things. */
+int volume_tuning_get(const char *path, struct volume_tuning *out, struct err *e);
+/* Each may be NULL: as it is. Compression "": the zone's. Of what is written from now on. */
+int volume_tune(
+    const char *path, const char *compression, const uint64_t *refreservation, struct err *e);
+/* The compression of all its volumes that have none of their own; "": the pool's. */
+int volume_tune_zone(const char *zone, const char *compression, struct err *e);
 
 /* ---- the pool ---- */
 

@@ -13,7 +13,6 @@
 
 struct volume_driver {
 	const char *name;
-	bool tunes; /* as volume_pool_tunes */
 	/* Is `path` a volume made by this driver? */
 	bool (*owns)(const char *path);
 	/* As volume_path. */
@@ -32,13 +31,23 @@ struct volume_driver {
 	 * device open.
 	 */
 	int (*snapshot)(const char *path, const char *name, bool live, struct err *e);
+	/* In the place of that one where many are as quick as one; all are this driver's. */
+	int (*snapshot_all)(
+	    const char *const paths[], size_t n, const char *name, bool live, struct err *e);
 	int (*flush)(const char *path, struct err *e);
 	int (*settle)(const char *path, const char *name, struct err *e);
 	int (*rollback)(const char *path, const char *name, struct err *e);
 	int (*snapshot_destroy)(const char *path, const char *name, struct err *e);
+	int (*snapshot_destroy_all)(
+	    const char *const paths[], size_t n, const char *name, struct err *e);
 	int (*snapshot_usage)(const char *path, const char *name, uint64_t *bytes, struct err *e);
 	/* As volume_image_forget. NULL: it keeps nothing of images. */
 	int (*image_forget)(const char *uuid, struct err *e);
+	/* As their namesakes in volume.h, all three or none. */
+	int (*tune)(const char *path, const char *compression, const uint64_t *refreservation,
+	    struct err *e);
+	int (*tuning_get)(const char *path, struct volume_tuning *out, struct err *e);
+	int (*tune_zone)(const char *zone, const char *compression, struct err *e);
 	int (*pool)(struct volume_pool *out, struct err *e);
 };
 

@@ -188,31 +188,6 @@ tidy_folder(const struct zfs_name *folder, struct err *e)
 }
 
 static int
-set_number(const struct zfs_name *name, const char *property, uint64_t value, struct err *e)
-{
-	char text[64];
-
-	(void)snprintf(text, sizeof(text), "%s=%" PRIu64, property, value);
-	return (zfs_run(e, "set", text, name->text, NULL));
-}
-
-/* What is a volume's own, before anything is written to it. */
-static int
-tune(const struct zfs_name *name, const struct volume_spec *spec, struct err *e)
-{
-	char text[64];
-	int rc = 0;
-
-	if (spec->compression != NULL) {
-		(void)snprintf(text, sizeof(text), "compression=%.32s", spec->compression);
-		rc = zfs_run(e, "set", text, name->text, NULL);
-	}
-	if (rc == 0 && spec->refreservation != 0)
-		rc = set_number(name, "refreservation", spec->refreservation, e);
-	return (rc);
-}
-
-static int
 make_empty(const struct zfs_name *name, uint64_t size, uint32_t block_size, struct err *e)
 {
 	char bytes[32], block[32];
@@ -393,9 +368,12 @@ make_new(const struct zfs_name *new, const struct origin *o, uint64_t size,
 	} else {
 		rc = zfs_run(e, "clone", o->snapshot.text, new->text, NULL);
 		if (rc == 0 && rounded(size) > rounded(o->size))
-			rc = set_number(new, "volsize", rounded(size), e);
+			rc = zfs_set_number(new, "volsize", rounded(size), e);
 	}
-	return (rc == 0 ? tune(new, spec, e) : rc);
+	if (rc != 0)
+		return (rc);
+	return (zfs_tune(
+	    new, spec->compression, spec->refreservation != 0 ? &spec->refreservation : NULL, e));
 }
 
 /* From what it is made of to its name. */
@@ -474,31 +452,109 @@ zfs_resize(int fd, const char *path, uint64_t now, uint64_t size, struct err *e)
 	if ((rc = place_of(path, &p, e)) != 0 ||
 	    (size > now && (rc = check_room(size - now, path, e)) != 0))
 		return (rc);
-	return (set_number(&p.volume, "volsize", rounded(size), e));
+	return (zfs_set_number(&p.volume, "volsize", rounded(size), e));
+}
+
+static int
+zfs_tune_volume(
+    const char *path, const char *compression, const uint64_t *refreservation, struct err *e)
+{
+	struct place p;
+	int rc = place_of(path, &p, e);
+
+	return (rc != 0 ? rc : zfs_tune(&p.volume, compression, refreservation, e));
+}
+
+static int
+zfs_tuning_get(const char *path, struct volume_tuning *out, struct err *e)
+{
+	struct place p;
+	int rc = place_of(path, &p, e);
+
+	return (rc != 0 ? rc : zfs_tuning(&p.volume, out, e));
+}
+
+static int
+zfs_tune_zone(const char *zone, const char *compression, struct err *e)
+{
+	struct place p;
+	char path[PATH_MAX];
+	int rc;
+
+	if ((rc = zfs_path(path, zone, 0, e)) != 0 || (rc = place_of(path, &p, e)) != 0)
+		return (rc);
+	/* Without volumes it has no dataset. */
+	if ((rc = zfs_find(&p.zone, NULL, e)) != 0)
+		return (rc == -ENOENT ? 0 : rc);
+	return (zfs_set_compression(&p.zone, compression, e));
 }
 
 /* ---- snapshots ---- */
 
+/* Where volumes are; the caller's (free). */
 static int
-zfs_snapshot(const char *path, const char *name, bool live, struct err *e)
+places_of(const char *const paths[], size_t n, struct place **out, struct err *e)
 {
-	struct place p;
-	struct zfs_name snapshot;
-	int rc;
+	struct place *list = calloc(n, sizeof(*list));
+	int rc = list != NULL ? 0 : err_set(e, ENOMEM, "cannot look at the disks");
 
-	(void)live; /* it is of one instant, and takes none */
-	if ((rc = place_of(path, &p, e)) != 0 || (rc = volume_block_flush(path, e)) != 0)
-		return (rc);
-	if (!zfs_name_snapshot(&snapshot, &p.volume, name))
-		return (too_long(name, e));
-	rc = zfs_run(e, "snapshot", snapshot.text, NULL);
-	/* One of that name may be in the way. */
-	if (rc != 0 && zfs_find(&snapshot, NULL, NULL) == 0) {
-		err_clear(e);
-		if ((rc = zfs_snapshot_remove(&p.volume, name, true, e)) == 0)
-			rc = zfs_run(e, "snapshot", snapshot.text, NULL);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = place_of(paths[i], &list[i], e);
+	if (rc != 0) {
+		free(list);
+		list = NULL;
+	}
+	*out = list;
+	return (rc);
+}
+
+/* Of the names one or another may be taken: by what an interrupted command left. */
+static int
+make_way(const struct place *p, const struct zfs_name *snapshots, size_t n, const char *name,
+    bool *found, struct err *e)
+{
+	int rc = 0;
+
+	*found = false;
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		if (zfs_find(&snapshots[i], NULL, NULL) != 0)
+			continue;
+		*found = true;
+		rc = zfs_snapshot_remove(&p[i].volume, name, true, e);
 	}
 	return (rc);
+}
+
+/* All in one zfs(8), which takes them in one transaction: of one instant, and held for one program's run. */
+static int
+zfs_snapshot_all(const char *const paths[], size_t n, const char *name, bool live, struct err *e)
+{
+	CLEANUP_FREE struct zfs_name *snapshots = calloc(n, sizeof(*snapshots));
+	CLEANUP_FREE struct place *p = NULL;
+	struct err way = { 0 };
+	bool found;
+	int rc;
+
+	(void)live;
+	if (snapshots == NULL)
+		return (err_set(e, ENOMEM, "cannot take snapshot '%s'", name));
+	if ((rc = places_of(paths, n, &p, e)) != 0)
+		return (rc);
+	for (size_t i = 0; i < n; i++) {
+		if (!zfs_name_snapshot(&snapshots[i], &p[i].volume, name))
+			return (too_long(name, e));
+		if ((rc = volume_block_flush(paths[i], e)) != 0)
+			return (rc);
+	}
+	if ((rc = zfs_run_on(e, "snapshot", snapshots, n)) == 0 ||
+	    (make_way(p, snapshots, n, name, &found, &way) == 0 && !found))
+		return (rc);
+	err_clear(e);
+	if (way.errnum != 0) {
+		*e = way;
+		return (-way.errnum);
+	}
+	return (zfs_run_on(e, "snapshot", snapshots, n));
 }
 
 /* zfs has written it down before it came back; one of that name from before a rollback may still be there. */
@@ -521,29 +577,6 @@ zfs_settle(const char *path, const char *name, struct err *e)
 		: zfs_snapshot_remove(&p.volume, name, false, e));
 }
 
-/* What is a volume's own goes on with the one that takes its place, which may be smaller. */
-static int
-keep_tuning(const struct zfs_name *from, const struct zfs_name *to, struct err *e)
-{
-	char value[64], text[96];
-	struct zfs_row r;
-	uint64_t bytes;
-	bool local;
-	int rc = zfs_get(from, "compression", value, &local, e);
-
-	if (rc != 0)
-		return (rc == -ENOENT ? 0 : rc);
-	(void)snprintf(text, sizeof(text), "compression=%s", value);
-	if (local && (rc = zfs_run(e, "set", text, to->text, NULL)) != 0)
-		return (rc);
-	if ((rc = zfs_get(from, "refreservation", value, &local, e)) != 0 ||
-	    (rc = zfs_find(to, &r, e)) != 0)
-		return (rc);
-	if (parse_u64(value, &bytes) != 0 || bytes == 0)
-		return (0);
-	return (set_number(to, "refreservation", MIN(bytes, r.size), e));
-}
-
 /* A clone of the snapshot takes the volume's place, and with it the snapshots up to that one. */
 static int
 put_in_place(const struct place *p, const struct zfs_name *snapshot, struct err *e)
@@ -555,7 +588,7 @@ put_in_place(const struct place *p, const struct zfs_name *snapshot, struct err 
 		return (too_long(p->volume.text, e));
 	if ((rc = zfs_dataset_remove(&new, e)) != 0 ||
 	    (rc = zfs_run(e, "clone", snapshot->text, new.text, NULL)) != 0 ||
-	    (rc = keep_tuning(&p->volume, &new, e)) != 0 ||
+	    (rc = zfs_keep_tuning(&p->volume, &new, e)) != 0 ||
 	    /* Interrupted after this there is none of that name: it is rolled back again. */
 	    (rc = zfs_volume_retire(&p->volume, e)) != 0 ||
 	    (rc = zfs_run(e, "rename", new.text, p->volume.text, NULL)) != 0)
@@ -586,13 +619,28 @@ zfs_rollback(const char *path, const char *name, struct err *e)
 	return (zfs_device_ready(&p.volume, e));
 }
 
+/* Of a VM's disks, all in one zfs(8) where nothing speaks against it. */
 static int
-zfs_snapshot_destroy(const char *path, const char *name, struct err *e)
+zfs_snapshot_destroy_all(const char *const paths[], size_t n, const char *name, struct err *e)
 {
-	struct place p;
-	int rc = place_of(path, &p, e);
+	CLEANUP_FREE struct zfs_name *volumes = calloc(n, sizeof(*volumes));
+	CLEANUP_FREE struct place *p = NULL;
+	bool one_zone = true, done = false;
+	int rc;
 
-	return (rc != 0 ? rc : zfs_snapshot_remove(&p.volume, name, true, e));
+	if (volumes == NULL)
+		return (err_set(e, ENOMEM, "cannot remove snapshot '%s'", name));
+	if ((rc = places_of(paths, n, &p, e)) != 0)
+		return (rc);
+	for (size_t i = 0; i < n; i++) {
+		volumes[i] = p[i].volume;
+		one_zone = one_zone && strcmp(p[i].zone.text, p[0].zone.text) == 0;
+	}
+	if (n > 1 && one_zone)
+		rc = zfs_snapshots_remove(&p[0].zone, volumes, n, name, &done, e);
+	for (size_t i = 0; rc == 0 && !done && i < n; i++)
+		rc = zfs_snapshot_remove(&volumes[i], name, true, e);
+	return (rc);
 }
 
 static int
@@ -610,7 +658,9 @@ zfs_snapshot_usage(const char *path, const char *name, uint64_t *bytes, struct e
 
 const struct volume_driver volume_zfs = {
 	.name = "zfs",
-	.tunes = true,
+	.tune = zfs_tune_volume,
+	.tuning_get = zfs_tuning_get,
+	.tune_zone = zfs_tune_zone,
 	.owns = zfs_owns,
 	.path = zfs_path,
 	.current = zfs_current,
@@ -618,11 +668,11 @@ const struct volume_driver volume_zfs = {
 	.create = zfs_create,
 	.destroy = zfs_destroy,
 	.resize = zfs_resize,
-	.snapshot = zfs_snapshot,
+	.snapshot_all = zfs_snapshot_all,
 	.flush = volume_block_flush,
 	.settle = zfs_settle,
 	.rollback = zfs_rollback,
-	.snapshot_destroy = zfs_snapshot_destroy,
+	.snapshot_destroy_all = zfs_snapshot_destroy_all,
 	.snapshot_usage = zfs_snapshot_usage,
 	.image_forget = zfs_image_forget,
 	.pool = zfs_pool_get,

@@ -67,6 +67,8 @@ int zfs_parse(const char *text, struct zfs_row **out, size_t *n, struct err *e);
 
 /* Run `zfs COMMAND ARGUMENT... NULL`, or zpool. */
 int zfs_run(struct err *e, const char *command, ...) __attribute__((sentinel));
+/* The same with names, all in one. */
+int zfs_run_on(struct err *e, const char *command, const struct zfs_name *names, size_t n);
 int zpool_run(struct err *e, const char *command, ...) __attribute__((sentinel));
 /* What a command says; the caller's (free). -ENOENT, and no message, for a dataset that is not there. */
 int zfs_ask(char **out, struct err *e, const char *command, ...) __attribute__((sentinel));
@@ -92,6 +94,12 @@ int zfs_snapshot_find(const struct zfs_name *volume, const char *name, struct zf
     bool *latest, struct err *e);
 /* Remove it everywhere; what is made of it goes on having what it holds. 0: gone already. */
 int zfs_snapshot_remove(const struct zfs_name *volume, const char *name, bool own, struct err *e);
+/*
+ * All snapshots of that name in a zone's dataset, in one, when they are of these volumes and nothing is made of
+ * them. *done: it was so; else nothing has been done.
+ */
+int zfs_snapshots_remove(const struct zfs_name *zone, const struct zfs_name *volumes, size_t n,
+    const char *name, bool *done, struct err *e);
 /* Remove a dataset with its snapshots; what is made of these goes on without. 0: gone already. */
 int zfs_dataset_remove(const struct zfs_name *dataset, struct err *e);
 /* A volume with all that was it. */
@@ -100,6 +108,20 @@ int zfs_volume_remove(const struct zfs_name *volume, struct err *e);
 int zfs_volume_retire(const struct zfs_name *volume, struct err *e);
 /* Those that were it hold nothing but snapshots, and go when they have none. */
 int zfs_retired_tidy(const struct zfs_name *volume, struct err *e);
+
+/* ---- tuning ---- */
+
+int zfs_set_number(
+    const struct zfs_name *name, const char *property, uint64_t value, struct err *e);
+/* "": that of the dataset above it. */
+int zfs_set_compression(const struct zfs_name *name, const char *kind, struct err *e);
+/* As volume_tune. */
+int zfs_tune(const struct zfs_name *name, const char *compression, const uint64_t *refreservation,
+    struct err *e);
+/* As volume_tuning_get. */
+int zfs_tuning(const struct zfs_name *name, struct volume_tuning *out, struct err *e);
+/* What is a volume's own goes on with the one that takes its place, which may be smaller. */
+int zfs_keep_tuning(const struct zfs_name *from, const struct zfs_name *to, struct err *e);
 
 /* ---- devices ---- */
 

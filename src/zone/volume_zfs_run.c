@@ -240,6 +240,22 @@ zfs_run(struct err *e, const char *command, ...)
 }
 
 int
+zfs_run_on(struct err *e, const char *command, const struct zfs_name *names, size_t n)
+{
+	CLEANUP_FREE const char **words = calloc(n + 3, sizeof(*words));
+	int rc;
+
+	if (words == NULL)
+		return (err_set(e, ENOMEM, "cannot run zfs %s", command));
+	words[0] = ZFS;
+	words[1] = command;
+	for (size_t i = 0; i < n; i++)
+		words[i + 2] = names[i].text;
+	rc = run(words, NULL, e);
+	return (rc == -EIO ? err_ctx(e, "%s", command) : rc);
+}
+
+int
 zpool_run(struct err *e, const char *command, ...)
 {
 	va_list ap;

@@ -35,15 +35,23 @@ too_long(const struct zfs_name *of, struct err *e)
 	    of->text));
 }
 
+static struct zfs_name
+zone_of(const struct zfs_name *volume)
+{
+	struct zfs_name zone = *volume;
+
+	*strrchr(zone.text, '/') = '\0';
+	return (zone);
+}
+
 /* All that there is of a volume: it, those that were it, and their snapshots. None: *n is 0. */
 static int
 list_volume(const struct zfs_name *volume, struct zfs_row **out, size_t *n, struct err *e)
 {
-	struct zfs_name zone = *volume;
+	struct zfs_name zone = zone_of(volume);
 	size_t all, k = 0;
 	int rc;
 
-	*strrchr(zone.text, '/') = '\0';
 	rc = zfs_list(&zone, out, &all, e);
 	*n = 0;
 	if (rc != 0)
@@ -185,21 +193,26 @@ zfs_volume_remove(const struct zfs_name *volume, struct err *e)
 
 /* ---- those that were the volume ---- */
 
+/* Has it a snapshot that anybody asks for? */
+static bool
+is_wanted(const struct zfs_row *list, size_t n, const struct zfs_name *was)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is_snapshot_of(&list[i], was) && !zfs_is_hidden(list[i].name.text))
+			return (true);
+	return (false);
+}
+
 /* Only its snapshots count: what was written after the last of them goes, and its device. */
 static int
 tidy_one(const struct zfs_row *list, size_t n, const struct zfs_name *was, struct err *e)
 {
 	const struct zfs_row *latest = latest_of(list, n, was);
-	bool wanted = false;
 	int rc;
 
-	for (size_t i = 0; i < n; i++)
-		wanted =
-		    wanted || (is_snapshot_of(&list[i], was) && !zfs_is_hidden(list[i].name.text));
-	if (!wanted)
+	if (!is_wanted(list, n, was))
 		return (zfs_dataset_remove(was, e));
-	if ((rc = zfs_run(e, "set", "volmode=none", was->text, NULL)) != 0 ||
-	    (rc = zfs_run(e, "set", "refreservation=none", was->text, NULL)) != 0)
+	if ((rc = zfs_run(e, "set", "volmode=none", "refreservation=none", was->text, NULL)) != 0)
 		return (rc);
 	return (zfs_run(e, "rollback", latest->name.text, NULL));
 }
@@ -215,6 +228,22 @@ zfs_retired_tidy(const struct zfs_name *volume, struct err *e)
 		if (is_retired(&list[i], volume))
 			rc = tidy_one(list, n, &list[i].name, e);
 	return (rc);
+}
+
+/* After snapshots have gone: those of these volumes that have none that is wanted. They have been tidied when they were retired. */
+static int
+sweep_retired(const struct zfs_name *zone, const struct zfs_name *volumes, size_t n, struct err *e)
+{
+	CLEANUP_FREE struct zfs_row *list = NULL;
+	size_t rows;
+	int rc = zfs_list(zone, &list, &rows, e);
+
+	for (size_t i = 0; rc == 0 && i < rows; i++)
+		for (size_t k = 0; rc == 0 && k < n; k++)
+			if (is_retired(&list[i], &volumes[k]) &&
+			    !is_wanted(list, rows, &list[i].name))
+				rc = zfs_dataset_remove(&list[i].name, e);
+	return (rc == -ENOENT ? 0 : rc);
 }
 
 int
@@ -273,10 +302,60 @@ zfs_snapshot_find(const struct zfs_name *volume, const char *name, struct zfs_ro
 	return (0);
 }
 
+/* Is the snapshot one of these volumes', and is nothing made of it? */
+static bool
+is_free_of(const struct zfs_row *r, const struct zfs_name *volumes, size_t n)
+{
+	for (size_t i = 0; r->clone.text[0] == '\0' && i < n; i++)
+		if (zfs_is_part(r->name.text, &volumes[i]))
+			return (true);
+	return (false);
+}
+
+int
+zfs_snapshots_remove(const struct zfs_name *zone, const struct zfs_name *volumes, size_t n,
+    const char *name, bool *done, struct err *e)
+{
+	CLEANUP_FREE struct zfs_row *list = NULL;
+	struct zfs_name all;
+	size_t rows, found = 0;
+	bool retired = false;
+	int rc = zfs_list(zone, &list, &rows, e);
+
+	*done = false;
+	if (rc != 0)
+		return (rc == -ENOENT ? 0 : rc);
+	for (size_t i = 0; i < rows; i++) {
+		struct zfs_name dataset = zfs_dataset_of(list[i].name.text), one;
+
+		if (!zfs_name_snapshot(&one, &dataset, name) ||
+		    strcmp(one.text, list[i].name.text) != 0)
+			continue;
+		found++;
+		retired = retired || strstr(dataset.text, ":was") != NULL;
+		if (!is_free_of(&list[i], volumes, n))
+			return (0);
+	}
+	*done = true;
+	if (found == 0)
+		return (0);
+	if (!zfs_name_snapshot(&all, zone, name))
+		return (too_long(zone, e));
+	rc = zfs_run(e, "destroy", "-r", all.text, NULL);
+	/* One may have become busy, or been used, since: one after the other, then. */
+	if (rc == -EIO) {
+		err_clear(e);
+		*done = false;
+		return (0);
+	}
+	return (rc == 0 && retired ? sweep_retired(zone, volumes, n, e) : rc);
+}
+
 int
 zfs_snapshot_remove(const struct zfs_name *volume, const char *name, bool own, struct err *e)
 {
 	CLEANUP_FREE struct zfs_row *list = NULL;
+	struct zfs_name zone;
 	bool elsewhere = false;
 	size_t n;
 	int rc = list_volume(volume, &list, &n, e);
@@ -291,5 +370,8 @@ zfs_snapshot_remove(const struct zfs_name *volume, const char *name, bool own, s
 		elsewhere = elsewhere || !of_volume;
 		rc = drop_snapshot(&list[i], e);
 	}
-	return (rc == 0 && elsewhere ? zfs_retired_tidy(volume, e) : rc);
+	if (rc != 0 || !elsewhere)
+		return (rc);
+	zone = zone_of(volume);
+	return (sweep_retired(&zone, volume, 1, e));
 }

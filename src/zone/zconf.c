@@ -68,9 +68,9 @@ zconf_name_check(const char *name, struct err *e)
 	}
 	if (strcmp(name, "global") == 0 || strncmp(name, "SUNW", 4) == 0)
 		return (err_say(e, EINVAL, "invalid zone name '%s': reserved", name));
-	/* /etc/zones/nictags.json, /etc/zones/pool.json and /zones/images are not zones. */
+	/* /etc/zones/nictags.json, /etc/zones/pool.json, /zones/images and /zones/archive are not zones. */
 	if (strcmp(name, "nictags") == 0 || strcmp(name, "pool") == 0 ||
-	    strcmp(name, "images") == 0)
+	    strcmp(name, "images") == 0 || strcmp(name, "archive") == 0)
 		return (err_say(
 		    e, EINVAL, "invalid zone name '%s': reserved for zhyve's own files", name));
 	return (0);

@@ -201,6 +201,42 @@ is_kept_under_a_guest(void)
 	return (true);
 }
 
+/* Snapshots of two volumes as of one: taken, in the place of others, and removed, in use or not. */
+static bool
+are_kept_together(void)
+{
+	static const char name[] = "vmsnap-both";
+	char second[PATH_MAX];
+	const char *both[] = { path, second }, *bad[] = { path, "/dev/null" };
+
+	WANT(make("a", 1, SIZE, second) == 0);
+	WANT(volume_snapshot_all(bad, 2, name, false, &e) == -EINVAL);
+	WANT(volume_rollback(path, name, &e) == -ENOENT);
+	WANT(put(path, 0, '1') && put(second, 0, '2'));
+	WANT(volume_snapshot_all(both, 2, name, false, &e) == 0);
+	WANT(put(path, 0, '3') && volume_rollback(second, name, &e) == 0);
+	WANT(volume_snapshot_all(both, 2, name, false, &e) == 0); /* in their place */
+	WANT(volume_settle(path, name, &e) == 0 && volume_settle(second, name, &e) == 0);
+	WANT(put(path, 0, '4') && put(second, 0, '5'));
+	WANT(volume_rollback(path, name, &e) == 0 && has(path, 0, '3'));
+	WANT(volume_rollback(second, name, &e) == 0 && has(second, 0, '2'));
+	WANT(volume_snapshot_destroy_all(both, 2, name, &e) == 0);
+	WANT(volume_rollback(path, name, &e) == -ENOENT);
+	WANT(volume_rollback(second, name, &e) == -ENOENT);
+	WANT(volume_snapshot_destroy_all(both, 2, name, &e) == 0);
+	/* One is in use, then one is there alone. */
+	WANT(volume_snapshot_all(both, 2, name, false, &e) == 0);
+	WANT(make_clone(second, name, 0) == 0 && has(other, 0, '2'));
+	WANT(volume_snapshot_destroy_all(both, 2, name, &e) == 0 && has(other, 0, '2'));
+	WANT(volume_rollback(second, name, &e) == -ENOENT && volume_destroy(other, &e) == 0);
+	WANT(volume_snapshot(path, name, false, &e) == 0);
+	WANT(volume_snapshot_all(both, 2, name, false, &e) == 0);
+	WANT(volume_snapshot_destroy(path, name, &e) == 0);
+	WANT(volume_snapshot_destroy_all(both, 2, name, &e) == 0);
+	WANT(volume_rollback(second, name, &e) == -ENOENT);
+	return (volume_destroy(second, &e) == 0);
+}
+
 static bool
 is_cloned(void)
 {
@@ -273,6 +309,49 @@ has_odd_names(void)
 	return (true);
 }
 
+/* All of it or nothing. */
+static bool
+is_tuned(void)
+{
+	const struct volume_spec spec = { .zone = "b",
+		.index = 3,
+		.size = SIZE,
+		.block_size = 16384,
+		.compression = "off",
+		.refreservation = 2 * MIB };
+	uint64_t reserved = 4 * MIB;
+	struct volume_tuning t;
+
+	WANT(volume_create(&spec, other, &e) == 0);
+	if (!volume_pool_tunes()) {
+		WANT(volume_tuning_get(other, &t, &e) == -EOPNOTSUPP);
+		WANT(volume_tune(other, "on", NULL, &e) == -EOPNOTSUPP);
+		WANT(volume_tune_zone("b", "on", &e) == -EOPNOTSUPP);
+		return (volume_destroy(other, &e) == 0);
+	}
+	WANT(volume_tuning_get(other, &t, &e) == 0 && t.block_size == 16384);
+	WANT(strcmp(t.compression, "off") == 0 && t.refreservation == 2 * MIB);
+	WANT(strstr(t.dataset, "/b/disk3") != NULL);
+	WANT(volume_tune_zone("b", "gzip-3", &e) == 0);
+	WANT(volume_tuning_get(other, &t, &e) == 0 && strcmp(t.compression, "off") == 0);
+	WANT(volume_tune(other, "", &reserved, &e) == 0);
+	WANT(volume_tuning_get(other, &t, &e) == 0 && strcmp(t.compression, "gzip-3") == 0);
+	WANT(t.refreservation == 4 * MIB);
+	/* What is rolled back past snapshots goes on with it. */
+	WANT(volume_tune(other, "lz4", NULL, &e) == 0);
+	WANT(volume_snapshot(other, "one", false, &e) == 0);
+	WANT(volume_snapshot(other, "two", false, &e) == 0 &&
+	    volume_rollback(other, "one", &e) == 0);
+	WANT(volume_tuning_get(other, &t, &e) == 0 && strcmp(t.compression, "lz4") == 0);
+	WANT(t.refreservation == 4 * MIB);
+	reserved = 1ull << 50;
+	WANT(volume_tune(other, NULL, &reserved, &e) != 0);
+	reserved = 0;
+	WANT(volume_tune(other, NULL, &reserved, &e) == 0);
+	WANT(volume_tuning_get(other, &t, &e) == 0 && t.refreservation == 0);
+	return (volume_destroy(other, &e) == 0);
+}
+
 static bool
 says_no(void)
 {
@@ -343,9 +422,11 @@ main(int argc, char **argv)
 		{ rolls_the_size_back, "a snapshot has the size of its time" },
 		{ is_kept_under_a_guest,
 		    "a snapshot under a guest is of what it wrote, or refused" },
+		{ are_kept_together, "snapshots of two are taken and go as one" },
 		{ is_cloned, "clones have what they are made of, and a life of their own" },
 		{ is_made_of_an_image, "volumes are made of an image" },
 		{ has_odd_names, "any zone's and snapshot's name will do" },
+		{ is_tuned, "compression and a reservation are changed, where the pool has them" },
 		{ says_no, "what cannot be is refused, and leaves nothing" },
 		{ is_gone, "what is destroyed is gone with its snapshots" },
 		{ outlives_its_origin, "what a volume is made of may go before it" },

@@ -43,18 +43,6 @@ check_interrupt(struct err *e)
 
 /* ---- before anything is made ---- */
 
-static void
-warn_property(const char *property, const char *what)
-{
-	/* What volumes of some pools have, vm_disk_make sees to. */
-	if (volume_pool_tunes() &&
-	    (strcmp(property, "disks.*.block_size") == 0 ||
-		strcmp(property, "disks.*.compression") == 0 ||
-		strcmp(property, "disks.*.refreservation") == 0))
-		return;
-	log_warn("property '%s' %s", property, what);
-}
-
 /* Is there such a VM, or one in its way? Called with the store locked. */
 static int
 check_others(const struct making *m, struct err *e)
@@ -188,7 +176,7 @@ make_volumes(struct making *m, struct err *e)
 		if ((rc = vm_disk_make(m->name, (unsigned)i, disk, &m->volumes[i], e)) < 0 ||
 		    (rc = check_interrupt(e)) < 0)
 			return (rc);
-	return (0);
+	return (vm_tune(m->name, m->payload, e));
 }
 
 /* ---- the whole ---- */
@@ -260,7 +248,7 @@ prepare(struct making *m, struct err *e)
 	const char *name;
 	int rc;
 
-	if ((rc = vmcreate_prepare(m->payload, image_get, warn_property, e)) < 0)
+	if ((rc = vmcreate_prepare(m->payload, image_get, vm_warn_property, e)) < 0)
 		return (rc);
 	name = json_string_value(json_object_get(m->payload, "zonename"));
 	if ((rc = zconf_name_check(name, e)) < 0)

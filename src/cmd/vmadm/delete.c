@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cmd/vmadm/vmadm.h"
+#include "zone/vmarchive.h"
 #include "zone/volume.h"
 
 static int
@@ -15,12 +16,27 @@ check_deletable(const struct zconf *c, struct err *e)
 {
 	if (zconf_attr(c, "indestructible-zoneroot") != NULL)
 		return (err_say(e, EPERM, "indestructible_zoneroot is set, cannot delete"));
-	if (zconf_attr(c, "archive-on-delete") != NULL)
-		return (err_say(e, ENOTSUP,
-		    "archive_on_delete is set, and this version of zhyve cannot archive; remove "
-		    "the "
-		    "attribute archive-on-delete with zonecfg to delete without"));
 	return (0);
+}
+
+/* As long as it is whole. What SmartOS passes over in silence ends the deletion: there will be no second chance. */
+static int
+archive(const struct vm *vm, struct err *e)
+{
+	json_t *o = NULL;
+	int rc;
+
+	if (zconf_attr(vm->c, "archive-on-delete") == NULL)
+		return (0);
+	if ((rc = vm_object(vm, &o, e)) == 0) {
+		vm_disks_tell(o);
+		rc = vmarchive_make(vm->c, o, e);
+		json_decref(o);
+	}
+	return (rc == 0 ? 0
+			: err_ctx(e,
+			      "archive_on_delete is set, and the VM cannot be archived "
+			      "(archive_on_delete=false deletes it without)"));
 }
 
 static int
@@ -45,7 +61,7 @@ delete_vm(struct vm *vm, void *arg, struct err *e)
 		return (rc);
 	if (vm->st.state > ZONE_STATE_INSTALLED && (rc = zone_halt(name, e)) < 0)
 		return (rc);
-	if ((rc = delete_volumes(vm->c, e)) < 0)
+	if ((rc = archive(vm, e)) < 0 || (rc = delete_volumes(vm->c, e)) < 0)
 		return (rc);
 	if (vm->st.state != ZONE_STATE_CONFIGURED && (rc = zone_uninstall(name, e)) < 0)
 		return (rc);

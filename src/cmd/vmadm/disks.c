@@ -137,6 +137,99 @@ vm_disks_resize(const struct vm *vm, const struct zconf *c, const json_t *payloa
 	return (0);
 }
 
+/* ---- what pools of zfs's have ---- */
+
+void
+vm_warn_property(const char *property, const char *what)
+{
+	static const char *const tuned[] = { "disks.*.block_size", "disks.*.compression",
+		"disks.*.refreservation", "zfs_root_compression" };
+
+	for (size_t i = 0; i < NITEMS(tuned); i++)
+		if (strcmp(property, tuned[i]) == 0 && volume_pool_tunes())
+			return;
+	log_warn("property '%s' %s", property, what);
+}
+
+/* What is kept, and has no effect in this pool, has been said. */
+static int
+unless_unsupported(int rc)
+{
+	return (rc == -EOPNOTSUPP ? 0 : rc);
+}
+
+int
+vm_tune(const char *zone, const json_t *payload, struct err *e)
+{
+	const json_t *v = json_object_get(payload, "zfs_root_compression");
+	const char *kind = json_string_value(v);
+
+	if (v == NULL)
+		return (0);
+	return (unless_unsupported(volume_tune_zone(zone, kind != NULL ? kind : "", e)));
+}
+
+static int
+tune_disk(const struct zconf *c, const json_t *disk, struct err *e)
+{
+	const char *path = json_string_value(json_object_get(disk, "path"));
+	const json_t *compression = json_object_get(disk, "compression"),
+		     *reserved = json_object_get(disk, "refreservation");
+	const struct zdevice *d = find_disk(c, path);
+	const char *kind = json_string_value(compression);
+	uint64_t bytes = mib_of(disk, "refreservation");
+
+	if ((compression == NULL && reserved == NULL) || d == NULL || !vm_owns_disk(c, d))
+		return (0);
+	return (unless_unsupported(volume_tune(path,
+	    compression == NULL ? NULL
+		: kind != NULL  ? kind
+				: "",
+	    reserved != NULL ? &bytes : NULL, e)));
+}
+
+int
+vm_disks_tune(const struct zconf *c, const json_t *payload, struct err *e)
+{
+	const char *kind = zconf_attr(c, "zfs-root-compression");
+	const json_t *disk;
+	size_t i;
+	int rc;
+
+	json_array_foreach (json_object_get(payload, "update_disks"), i, disk)
+		if ((rc = tune_disk(c, disk, e)) < 0)
+			return (rc);
+	/* The first disk of a zone brings the dataset that it is a property of. */
+	if (kind != NULL && json_array_size(json_object_get(payload, "add_disks")) > 0)
+		return (unless_unsupported(volume_tune_zone(c->name, kind, e)));
+	return (vm_tune(c->name, payload, e));
+}
+
+void
+vm_disks_tell(json_t *vm)
+{
+	struct volume_tuning t;
+	json_t *disk;
+	char *last;
+	size_t i;
+
+	json_array_foreach (json_object_get(vm, "disks"), i, disk) {
+		const char *path = json_string_value(json_object_get(disk, "path"));
+		uint64_t mib;
+
+		if (path == NULL || volume_tuning_get(path, &t, NULL) != 0)
+			continue;
+		mib = t.refreservation / MIB + (t.refreservation % MIB != 0);
+		(void)json_object_set_new(disk, "block_size", json_integer(t.block_size));
+		(void)json_object_set_new(disk, "compression", json_string(t.compression));
+		(void)json_object_set_new(disk, "refreservation", json_integer((json_int_t)mib));
+		(void)json_object_set_new(disk, "zfs_filesystem", json_string(t.dataset));
+		if ((last = strrchr(t.dataset, '/')) != NULL)
+			*last = '\0';
+		(void)json_object_set_new(vm, "zfs_filesystem", json_string(t.dataset));
+	}
+}
+
 /* ---- disks that come and go ---- */
 
 /* The lowest number from *index on that nothing in the zone has. */

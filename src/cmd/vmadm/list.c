@@ -31,7 +31,9 @@ get_run(int argc, char **argv)
 		return (EXIT_USAGE);
 	if (vm_load(uuid, &vm, &e) < 0)
 		return (fail(&e));
-	rc = vm_object(&vm, &o, &e) < 0 ? fail(&e) : print_json(o);
+	if ((rc = vm_object(&vm, &o, &e)) == 0)
+		vm_disks_tell(o);
+	rc = rc < 0 ? fail(&e) : print_json(o);
 	json_decref(o);
 	vm_free(&vm);
 	return (rc);

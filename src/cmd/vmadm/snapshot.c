@@ -13,6 +13,7 @@
 #include "cmd/vmadm/vmadm.h"
 #include "zone/image.h"
 #include "zone/paths.h"
+#include "zone/disktune.h"
 #include "zone/vmsnap.h"
 #include "zone/volume.h"
 
@@ -208,6 +209,8 @@ reprovision(struct vm *vm, void *arg, struct err *e)
 	if ((rc = image_get(uuid, &img, e)) != 0 || (rc = find_disk0(vm->c, &disk, e)) != 0 ||
 	    (rc = check(vm->c, disk, &img, e)) != 0)
 		return (rc);
+	disktune_get(disk, &spec);
+	spec.refreservation = MIN(spec.refreservation, img.size);
 	if ((rc = halt(vm, e)) != 0 || (rc = vmsnap_forget(zone, disk->match, e)) != 0 ||
 	    (rc = volume_create(&spec, path, e)) != 0 || (rc = store_image(zone, &img, e)) != 0)
 		return (rc);

@@ -26,12 +26,6 @@ struct updating {
 	struct vm_disks disks;
 };
 
-static void
-warn_property(const char *property, const char *what)
-{
-	log_warn("property '%s' %s", property, what);
-}
-
 /* "name=value" operands: values are texts, which validation takes for what they mean. */
 static int
 operands_read(int n, char **words, json_t **out)
@@ -115,7 +109,8 @@ store(struct updating *u, struct err *e)
 	if ((rc = check_others(u, e)) == 0 && (rc = zconf_load(u->vm.c->name, &c, e)) == 0 &&
 	    (rc = vm_disks_make(&u->vm, c, u->payload, &u->disks, e)) == 0 &&
 	    (rc = vmobj_update(u->payload, c, e)) == 0 && (rc = zconf_verify(c, e)) == 0 &&
-	    (rc = vm_disks_resize(&u->vm, c, u->payload, &u->disks, e)) == 0)
+	    (rc = vm_disks_resize(&u->vm, c, u->payload, &u->disks, e)) == 0 &&
+	    (rc = vm_disks_tune(c, u->payload, e)) == 0)
 		rc = zconf_store(c, e);
 	vm_disks_free(&u->disks, rc != 0);
 	/* What nothing refers to any more. */
@@ -257,7 +252,7 @@ update(struct updating *u, struct err *e)
 	int rc;
 
 	if ((rc = vm_object(&u->vm, &u->object, e)) < 0 ||
-	    (rc = vmupdate_prepare(u->payload, u->object, image_get, warn_property, e)) < 0 ||
+	    (rc = vmupdate_prepare(u->payload, u->object, image_get, vm_warn_property, e)) < 0 ||
 	    (rc = vm_check_nic_tags(json_object_get(u->payload, "nics"), e)) < 0 ||
 	    (rc = store(u, e)) < 0)
 		return (rc);

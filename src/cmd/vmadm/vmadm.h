@@ -95,6 +95,13 @@ int print_json(const json_t *v);
  */
 int vm_disk_make(const char *zone, unsigned index, json_t *disk, char **made, struct err *e);
 
+/* Give a zone whose volumes are there the compression that a payload asks for, where the pool has that. */
+int vm_tune(const char *zone, const json_t *payload, struct err *e);
+/* What the pool says of the disks of a VM object goes into it, where it differs from pool to pool. */
+void vm_disks_tell(json_t *vm);
+/* Warn of a property that has no effect, unless it has in this pool. */
+void vm_warn_property(const char *property, const char *what);
+
 /* What an update has done with a VM's volumes. Zero-initialised: nothing. */
 struct vm_disks {
 	char **made;
@@ -110,6 +117,8 @@ int vm_disks_make(const struct vm *vm, const struct zconf *c, const json_t *payl
     struct vm_disks *d, struct err *e);
 int vm_disks_resize(const struct vm *vm, const struct zconf *c, const json_t *payload,
     struct vm_disks *d, struct err *e);
+/* The same of compression and reservations, the zone's and its disks', which pools of zfs's have. */
+int vm_disks_tune(const struct zconf *c, const json_t *payload, struct err *e);
 int vm_disks_remove(const struct zconf *c, const json_t *payload, struct err *e);
 void vm_disks_free(struct vm_disks *d, bool undo);
 

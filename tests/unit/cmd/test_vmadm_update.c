@@ -293,6 +293,51 @@ test_more_disks(void **state)
 #undef UPDATE
 }
 
+/* What a pool of files has no use for is kept and shown, and said to be without effect. */
+static void
+test_kept(void **state)
+{
+	char text[512];
+	json_t *disk;
+
+#define DISK(more)                                                                          \
+	((void)snprintf(text, sizeof(text), "{'update_disks': [{'path': '%s', " more "}]}", \
+	     sandbox_path("zones/" UUID1 "/disk1.raw")),                                    \
+	    text)
+	assert_int_equal(
+	    RUN("update", UUID1, "-f", file(DISK("'compression': 'lz4', 'refreservation': 3"))), 0);
+	assert_non_null(
+	    strstr(tool_err, "'disks.*.compression' is kept, but has no effect in this pool"));
+	assert_non_null(strstr(tool_err, "'disks.*.refreservation' is kept"));
+	disk = json_incref(json_array_get(member("disks"), 1));
+	assert_string_equal(json_string_value(json_object_get(disk, "compression")), "lz4");
+	assert_int_equal(json_integer_value(json_object_get(disk, "refreservation")), 3);
+	assert_null(json_object_get(disk, "zfs_filesystem"));
+	json_decref(disk);
+	assert_int_equal(RUN("update", UUID1, "-f", file(DISK("'compression': 'best'"))), 1);
+	assert_non_null(strstr(tool_err, "invalid compression setting for disk, must be one of"));
+	updated(DISK("'compression': '', 'refreservation': null"));
+	disk = json_incref(json_array_get(member("disks"), 1));
+	assert_null(json_object_get(disk, "compression"));
+	assert_null(json_object_get(disk, "refreservation"));
+	json_decref(disk);
+#undef DISK
+	assert_int_equal(RUN("update", UUID1, "quota=7", "zfs_root_compression=gzip",
+			     "zfs_root_recsize=4096", "zfs_filesystem_limit=5"),
+	    0);
+	assert_non_null(strstr(tool_err, "'zfs_root_compression' is kept"));
+	disk = member("zfs_root_compression");
+	assert_string_equal(json_string_value(disk), "gzip");
+	json_decref(disk);
+	disk = member("quota");
+	assert_int_equal(json_integer_value(disk), 7);
+	json_decref(disk);
+	updated(
+	    "{'zfs_root_compression': null, 'zfs_root_recsize': '', 'zfs_filesystem_limit': ''}");
+	assert_null(member("zfs_root_compression"));
+	assert_null(member("zfs_root_recsize"));
+}
+
 /* In the place of zoneadmd: the VM runs, and is gone when its state has been told. The child. */
 static pid_t
 run_until_asked(void)
@@ -408,6 +453,14 @@ test_snapshots(void **state)
 	assert_int_equal(RUN("delete-snapshot", UUID1, "b"), 0);
 	assert_string_equal(tool_err, "Deleted snapshot b for VM " UUID1 "\n");
 	updated("{'zfs_snapshot_limit': null}");
+	/* What disks leave of flexible_disk_size is theirs. */
+	updated("{'flexible_disk_size': 8}");
+	assert_int_equal(RUN("create-snapshot", UUID1, "b"), 1);
+	assert_non_null(strstr(tool_err, "out of space: disks and snapshots have 8 MiB"));
+	updated("{'flexible_disk_size': 9}");
+	assert_int_equal(RUN("create-snapshot", UUID1, "b"), 0);
+	assert_int_equal(RUN("delete-snapshot", UUID1, "b"), 0);
+	updated("{'flexible_disk_size': null}");
 	snapshots("a ");
 }
 
@@ -482,6 +535,53 @@ test_reprovision(void **state)
 	    access(sandbox_path("zones/" UUID1 "/snapshots/disk0@vmsnap-before"), F_OK), -1);
 }
 
+/* With archive_on_delete what is known of a VM outlives it, once. */
+static void
+test_archive(void **state)
+{
+	static const char create[] =
+	    "{'brand': 'bhyve', 'uuid': 'aaaaaaaa-0000-4000-8000-000000000004', 'alias': 'kept',"
+	    " 'autoboot': false, 'archive_on_delete': true,"
+	    " 'tags': {'a': 1}, 'disks': [{'size': 2, 'model': 'virtio', 'boot': true}]}";
+	static const char uuid[] = "aaaaaaaa-0000-4000-8000-000000000004",
+			  archive[] = "zones/archive/aaaaaaaa-0000-4000-8000-000000000004";
+	const char *file_of[] = { "vm.json", "zone.json", "config/tags.json" };
+	char path[160];
+	json_t *vm, *disk;
+
+	assert_int_equal(RUN("create", "-f", file(create)), 0);
+	assert_int_equal(RUN("delete", uuid), 0);
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", archive, file_of[i]);
+		if (access(sandbox_path(path), F_OK) != 0)
+			fail_msg("no %s", path);
+	}
+	(void)snprintf(path, sizeof(path), "%s/vm.json", archive);
+	vm = json_load_file(sandbox_path(path), 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(vm, "alias")), "kept");
+	disk = json_array_get(json_object_get(vm, "disks"), 0);
+	assert_null(json_object_get(disk, "missing")); /* it was written before they went */
+	json_decref(vm);
+	assert_int_equal(
+	    access(sandbox_path("zones/aaaaaaaa-0000-4000-8000-000000000004"), F_OK), -1);
+	/* Another with that UUID does not take its place, and is not lost for it. */
+	assert_int_equal(RUN("create", "-f", file(create)), 0);
+	assert_int_equal(RUN("delete", uuid), 1);
+	assert_non_null(strstr(tool_err, "the archive of another VM that had this UUID"));
+	assert_int_equal(RUN("update", uuid, "archive_on_delete=false"), 0);
+	assert_int_equal(RUN("delete", uuid), 0);
+	/* A deletion that was interrupted behind its archive goes on. */
+	(void)nftw(sandbox_path("zones/archive"), sandbox_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	assert_int_equal(RUN("create", "-f", file(create)), 0);
+	assert_int_equal(RUN("get", uuid), 0);
+	vm = json_loads(tool_out, 0, NULL);
+	(void)mkdir(sandbox_path("zones/archive"), 0700);
+	(void)mkdir(sandbox_path(archive), 0700);
+	assert_int_equal(json_dump_file(vm, sandbox_path(path), 0), 0);
+	json_decref(vm);
+	assert_int_equal(RUN("delete", uuid), 0);
+}
+
 int
 main(void)
 {
@@ -491,11 +591,13 @@ main(void)
 		cmocka_unit_test(test_metadata),
 		cmocka_unit_test(test_disks),
 		cmocka_unit_test(test_more_disks),
+		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_ends_meanwhile),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_conflict),
 		cmocka_unit_test(test_snapshots),
 		cmocka_unit_test(test_reprovision),
+		cmocka_unit_test(test_archive),
 	};
 
 	return (cmocka_run_group_tests(tests, group_setup, sandbox_remove));

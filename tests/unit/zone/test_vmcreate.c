@@ -241,11 +241,12 @@ static const struct {
 	{ "{'pci_devices': [{'path': '0000:03:00.0', 'pci_slot': '6'}]}",
 	    "pci_slot \"6\" invalid: PCI device 6 is reserved" },
 	/* What is not built yet is refused, not forgotten. */
-	{ "{'archive_on_delete': true}", "property 'archive_on_delete' is not supported" },
 	{ "{'firewall_enabled': 'true'}", "property 'firewall_enabled' is not supported" },
 	{ "{'vnc_password': '123456789'}",
 	    "VNC password is too long, maximum length is 8 characters." },
 	{ "{'zfs_root_recsize': 1000}", "invalid zfs_root_recsize (1000), must be 512-131072" },
+	{ "{'zfs_root_compression': 'best'}",
+	    "invalid compression type for best, must be one of: on,off" },
 	/* disks */
 	{ "{'disks': [{'size': 1}]}", "missing .model option for disk: {\"size\":1" },
 	{ "{'disks': [{'size': 1, 'model': 'scsi'}]}",
