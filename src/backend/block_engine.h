@@ -54,6 +54,8 @@ struct block_file {
 	struct lock *lock;
 	bool sync;
 	int (*confine)(void);
+	void (*failed)(void *arg, const char *text); /* as block_opts, NULL: nobody */
+	void *failed_arg;
 	_Atomic bool zero_by_write; /* the file system cannot zero a range: write zeroes */
 	unsigned inflight;
 	struct block_bounce bounce;

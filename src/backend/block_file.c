@@ -166,6 +166,26 @@ block_advance(struct block_file *f, struct block_req *req, const struct block_st
 	return (false);
 }
 
+static void
+tell_failed(const struct block_file *f, const struct block_req *req, int errnum)
+{
+	static const char *const ops[] = {
+		[BLOCK_READ] = "read",
+		[BLOCK_WRITE] = "write",
+		[BLOCK_FLUSH] = "flush",
+		[BLOCK_DISCARD] = "discard",
+		[BLOCK_WRITE_ZEROES] = "write of zeroes",
+	};
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), "disk '%s': %s at byte %llu, %llu bytes: %s", f->name,
+	    ops[req->op], (unsigned long long)req->offset, (unsigned long long)req->len,
+	    strerror(errnum));
+	log_guest("%s", text);
+	if (f->failed != NULL)
+		f->failed(f->failed_arg, text);
+}
+
 void
 block_finish(struct block_file *f, struct block_req *req, int result)
 {
@@ -173,9 +193,7 @@ block_finish(struct block_file *f, struct block_req *req, int result)
 	f->inflight--;
 	block_bounce_end(f, req);
 	if (result < 0)
-		log_guest("disk '%s': %s at byte %llu, %llu bytes: %s", f->name,
-		    req->op == BLOCK_READ ? "read" : "write", (unsigned long long)req->offset,
-		    (unsigned long long)req->len, strerror(-result));
+		tell_failed(f, req, -result);
 	req->done(req, result);
 }
 
@@ -397,6 +415,8 @@ block_open(struct block_backend **out, const char *path, const struct block_opts
 	f->lock = lock;
 	f->sync = o->sync;
 	f->confine = o->confine;
+	f->failed = o->failed;
+	f->failed_arg = o->failed_arg;
 	f->be.softc = f;
 	(void)snprintf(f->name, sizeof(f->name), "%s", path);
 	f->be.info.queue_depth = BLOCK_DEPTH;

@@ -28,6 +28,12 @@ struct block_opts {
 	 * be NULL). When it fails (not 0), no I/O is done.
 	 */
 	int (*confine)(void);
+	/*
+	 * Told, in a line for people, of requests that failed, each and with the lock held (may be
+	 * NULL).
+	 */
+	void (*failed)(void *arg, const char *text);
+	void *failed_arg;
 	uint32_t logical,
 	    physical; /* sector sizes; 0: 512 for files, the device's own for devices */
 };

@@ -136,6 +136,7 @@ wire_note_name(enum wire_note note)
 		[WIRE_NOTE_PANIC] = "guest-panic",
 		[WIRE_NOTE_CRASHLOADED] = "guest-crashloaded",
 		[WIRE_NOTE_WATCHDOG] = "watchdog",
+		[WIRE_NOTE_DISK_ERROR] = "disk-error",
 	};
 
 	return ((size_t)note < NITEMS(names) ? names[note] : "unknown");

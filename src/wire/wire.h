@@ -57,6 +57,7 @@ enum wire_note {
 	WIRE_NOTE_PANIC,       /* the guest reported a panic */
 	WIRE_NOTE_CRASHLOADED, /* it did, and its crash kernel takes over */
 	WIRE_NOTE_WATCHDOG,    /* the guest's watchdog expired */
+	WIRE_NOTE_DISK_ERROR, /* a request of a disk failed, and others may have since; text says which */
 	WIRE_NOTES
 };
 
@@ -114,7 +115,7 @@ const char *wire_stop_name(
     enum wire_stop stop); /* "reset", "power-off", "halt", "triple-fault", "error", "panic" */
 const char *wire_vcpu_state_name(
     enum wire_vcpu_state state); /* "silent", "running", "halted", "offline" */
-/* The name of zoneadmd's event: "guest-panic", "guest-crashloaded", "watchdog". */
+/* The name of zoneadmd's event: "guest-panic", "guest-crashloaded", "watchdog", "disk-error". */
 const char *wire_note_name(enum wire_note note);
 
 #endif

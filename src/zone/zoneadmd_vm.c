@@ -71,6 +71,20 @@ refresh_disks(struct zoneadmd *z)
 	z->vm.refresh = false;
 }
 
+/* Bounded: a guest may cause as many as it likes. */
+static void
+note(struct zoneadmd *z, const struct wire_msg *m)
+{
+	char detail[ERR_TEXT_MAX];
+
+	if (z->vm.notes++ >= NOTES_MAX)
+		return;
+	/* It knows its disks as fd:N. */
+	brand_name_fds(z->res.plan, m->text, detail, sizeof(detail));
+	events_tell(
+	    &z->events, wire_note_name((enum wire_note)m->stop), detail[0] != '\0' ? detail : NULL);
+}
+
 static void
 on_message(struct zoneadmd *z, const struct wire_msg *m)
 {
@@ -104,10 +118,7 @@ on_message(struct zoneadmd *z, const struct wire_msg *m)
 		break;
 	case WIRE_NOTE:
 		if (vm->phase == VM_RUNNING || vm->phase == VM_STARTING) {
-			/* Bounded: a guest may cause as many as it likes. */
-			if (vm->notes++ < NOTES_MAX)
-				events_tell(
-				    &z->events, wire_note_name((enum wire_note)m->stop), NULL);
+			note(z, m);
 			return;
 		}
 		break;

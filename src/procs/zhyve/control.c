@@ -21,6 +21,7 @@
 #include "wire/wire.h"
 
 #define NOTES_MAX       100
+#define DISK_ERRORS_MAX 32 /* of a broken disk there are many */
 #define HALT_ROUND_NS   1000000000u
 
 #define SAMPLE_ROUND_NS 5000000u
@@ -194,6 +195,17 @@ on_halt_round(int fd, enum mevent_type type, void *arg)
 		machine_stop(m, MACHINE_HALT, "every vCPU is halted with interrupts off");
 }
 
+static void
+tell_disk_error(struct machine *m, struct wire_msg *msg)
+{
+	static unsigned told;
+
+	memcpy(msg->text, m->disk_error, sizeof(msg->text));
+	atomic_store(&m->disk_error_kept, false);
+	if (m->wire >= 0 && told++ < DISK_ERRORS_MAX)
+		(void)wire_send(m->wire, msg);
+}
+
 /* Main thread. */
 static void
 tell_notes(struct machine *m)
@@ -209,8 +221,14 @@ tell_notes(struct machine *m)
 	for (unsigned n = 0; n < WIRE_NOTES; n++) {
 		struct wire_msg msg = { .type = WIRE_NOTE, .stop = n };
 
+		if ((notes & 1u << n) == 0)
+			continue;
+		if (n == WIRE_NOTE_DISK_ERROR) {
+			tell_disk_error(m, &msg);
+			continue;
+		}
 		/* A guest may cause as many as it likes. */
-		if ((notes & 1u << n) == 0 || told++ >= NOTES_MAX)
+		if (told++ >= NOTES_MAX)
 			continue;
 		log_warn("%s: %s", m->name, texts[n]);
 		if (m->wire >= 0)
@@ -235,6 +253,17 @@ control_note(struct machine *m, enum wire_note note)
 
 	(void)atomic_fetch_or(&m->notes, 1u << note);
 	(void)!write(m->notes_fd, &one, sizeof(one));
+}
+
+void
+control_disk_error(void *arg, const char *text)
+{
+	struct machine *m = arg;
+
+	if (atomic_exchange(&m->disk_error_kept, true))
+		return;
+	(void)snprintf(m->disk_error, sizeof(m->disk_error), "%s", text);
+	control_note(m, WIRE_NOTE_DISK_ERROR);
 }
 
 int

@@ -30,5 +30,7 @@ disk_options(struct machine *m, struct config_node *cfg, struct block_opts *o, s
 		return (rc);
 	if (confined)
 		o->confine = confine_thread;
+	o->failed = control_disk_error;
+	o->failed_arg = m;
 	return (0);
 }

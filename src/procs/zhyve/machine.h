@@ -78,8 +78,10 @@ struct machine {
 	struct boot_entry entry;
 	struct clock clock;
 
-	_Atomic unsigned notes; /* bits of enum wire_note that are still to be told */
-	int notes_fd;           /* eventfd: there are some; control.c's */
+	_Atomic unsigned notes;       /* bits of enum wire_note that are still to be told */
+	int notes_fd;                 /* eventfd: there are some; control.c's */
+	_Atomic bool disk_error_kept; /* disk_error is written, and still to be told */
+	char disk_error[WIRE_TEXT_MAX];
 
 	/* How it ended: the first event counts. */
 	_Atomic int stopped; /* 0, or 1 + enum machine_event */
@@ -168,6 +170,11 @@ void control_running(struct machine *m);
  * end. A note that is not yet told is not told twice. Any thread.
  */
 void control_note(struct machine *m, enum wire_note note);
+/*
+ * Tell zoneadmd of a request of a disk that failed, in a line that the log has already; as block_opts.failed,
+ * `arg` is the machine. While one is not yet told others are not told. Any thread.
+ */
+void control_disk_error(void *arg, const char *text);
 /* Tell zoneadmd how it ended (ev), or that it could not be built (e). */
 void control_stopped(struct machine *m, enum machine_event ev);
 void control_failed(int wire, const struct err *e);

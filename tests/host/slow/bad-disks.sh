@@ -20,9 +20,11 @@ judged() {
 	# shellcheck disable=SC2046  # words
 	t_run "$1" 0 "$written" "$2" $((16#$(said flushed | tail -n 1))) $(said failed)
 }
-writer() { # a running guest that has written something
+told() { (timeout 2 zoneadm -z "$uuid" events -s 1 || true) | grep -q "$1"; } # REGEX: there is such an event
+writer() { # a running guest that has written something; with a word its disk is a thread of zhyve's
 	vm_json writer 64
 	new_vm "$T/vm.json" writer
+	[ $# -eq 0 ] || zonecfg -u "$uuid" "add attr; set name=disk-process; set type=string; set value=false; end; commit"
 	t_run "start" 0 vmadm start "$uuid"
 	wait_for 30 more flushed 20 || t_fail "the guest writes" "$(tail -n 3 "$z/logs/console.log" "$z/logs/platform.log")"
 }
@@ -36,6 +38,7 @@ dd if=/dev/zero of=/zones/filler2 bs=4k status=none 2>/dev/null || true
 wait_for 30 more failed 3 || true
 t_like "full: the guest is told that writes fail" "$(said failed)" .
 t_like "the operator that there is no space" "$(cat "$z/logs/platform.log")" "write .*No space left on device"
+t_run "by an event as well" 0 wait_for 30 told 'disk-error.*No space left on device'
 t_is "the VM goes on" "$(state)" running
 t_is "the pool is full" "$(imgadm pool list -p | cut -d: -f6)" full
 t_run "a snapshot" 1 vmadm create-snapshot "$uuid" s
@@ -82,19 +85,18 @@ end_disk
 
 # ---- errors, and a disk that is pulled out ----
 
-# broken NAME COMMAND: what that does to a running guest, and what is there when the power comes back.
+# broken NAME COMMAND [thread]: what that does to a running guest, and what is there when the power comes back.
 broken() {
 	local name=$1 n
 	new_disk "$name"
-	writer
+	writer ${3:+"$3"}
 	tail -n +1 -F "$z/logs/console.log" >"$T/heard" 2>/dev/null & # the log is on the pool
 	n=$!
 	wait_for 10 test -s "$T/heard"
 	$2
 	failing() { imgadm pool list -p | grep -q 'Input/output error'; }
 	t_run "$name: the pool is not well" 0 wait_for 30 failing
-	told() { (timeout 2 zoneadm -z "$uuid" events -s 1 || true) | grep -q 'disk-error.*Input/output error'; }
-	t_run "the guest is told, and the operator" 0 wait_for 30 told
+	t_run "the guest is told, and the operator" 0 wait_for 30 told "disk-error.*$z/disk0.raw.*Input/output error"
 	t_is "the VM goes on" "$(zoneadm -z "$uuid" list -p | cut -d: -f3)" running
 	t_is "which vmadm knows as well" "$(state 2>"$T/err")" running
 	t_like "and says what it cannot read" "$(cat "$T/err")" "metadata.json': Input/output error"
@@ -117,4 +119,5 @@ broken() {
 }
 fail() { echo "good $etc" >"$disk/control" && echo fail >"$disk/control"; }
 broken errors fail
+broken "errors under a thread" fail thread
 t_done

@@ -45,6 +45,14 @@ on_batch(void *dev)
 	batches++;
 }
 
+static char failed[256];
+
+static void
+on_failed(void *arg, const char *text)
+{
+	(void)snprintf(arg, sizeof(failed), "%s", text);
+}
+
 static int
 open_with(struct block_opts o, struct err *e)
 {
@@ -305,10 +313,18 @@ test_short(void **state)
 {
 	static uint8_t buf[8192];
 
+	block_close(disk);
+	assert_int_equal(
+	    open_with((struct block_opts){ .failed = on_failed, .failed_arg = failed }, NULL), 0);
 	assert_int_equal(truncate(path, 4096), 0);
 	assert_int_equal(io(BLOCK_READ, 4096, buf, 512), -EIO);
+	/* Who wants to know is told. */
+	assert_non_null(strstr(failed, "read at byte 4096, 512 bytes: Input/output error"));
 	assert_int_equal(io(BLOCK_READ, 0, buf, 8192), -EIO);
+	assert_non_null(strstr(failed, "read at byte 0, 8192 bytes"));
+	failed[0] = '\0';
 	assert_int_equal(io(BLOCK_READ, 0, buf, 4096), 0);
+	assert_string_equal(failed, "");
 }
 
 /* No space, made with the limit on file sizes: part of it can be written, then an error comes. */

@@ -172,6 +172,7 @@ test_names(void **state)
 	assert_string_equal(wire_stop_name(WIRE_STOP_PANIC), "panic");
 	assert_string_equal(wire_note_name(WIRE_NOTE_PANIC), "guest-panic");
 	assert_string_equal(wire_note_name(WIRE_NOTE_WATCHDOG), "watchdog");
+	assert_string_equal(wire_note_name(WIRE_NOTE_DISK_ERROR), "disk-error");
 	assert_string_equal(wire_note_name(WIRE_NOTES), "unknown");
 	assert_string_equal(wire_stop_name((enum wire_stop)99), "unknown");
 }
