@@ -156,8 +156,8 @@ e1000_run(struct e1000 *n)
 	e1000_rx_run(n);
 }
 
-static void
-kick(struct e1000 *n)
+void
+e1000_resume(struct e1000 *n)
 {
 	if (n->kick != NULL)
 		n->kick(n->kick_ctx);
@@ -190,9 +190,8 @@ write_mdic(struct e1000 *n, uint32_t val)
 	e1000_interrupt(n, (renegotiated ? INT_LSC : 0) | (val >> 29 & 1 ? INT_MDAC : 0));
 }
 
-/* Registers of rings and receive filters hold what has a meaning only. */
-static uint32_t
-masked(unsigned off, uint32_t val)
+uint32_t
+e1000_masked(unsigned off, uint32_t val)
 {
 	switch (off) {
 	case E1000_RDBAL:
@@ -250,9 +249,9 @@ reg_write(struct e1000 *n, uint64_t off, uint32_t val)
 		irq_update(n);
 		return;
 	}
-	*e1000_reg(n, (unsigned)off) = masked((unsigned)off, val);
+	*e1000_reg(n, (unsigned)off) = e1000_masked((unsigned)off, val);
 	if (off == E1000_TDT || off == E1000_TCTL || off == E1000_RDT || off == E1000_RCTL)
-		kick(n);
+		e1000_resume(n);
 }
 
 static uint32_t
@@ -334,7 +333,7 @@ static void
 cfg_written(struct pci_dev *d, unsigned off, unsigned size)
 {
 	if (off <= PCIR_COMMAND && off + size > PCIR_COMMAND)
-		kick(d->softc);
+		e1000_resume(d->softc);
 }
 
 static void

@@ -97,5 +97,15 @@ void e1000_destroy(struct e1000 *n);
 void e1000_link(struct e1000 *n, bool up);
 /* Send and receive what can be. The device's lock is held. */
 void e1000_run(struct e1000 *n);
+/* The same, soon, where the owner has a way to it (kick). */
+void e1000_resume(struct e1000 *n);
+
+struct state;
+/*
+ * Save or load the nic and its PCI function (state.h). A frame that waits for the guest is lost.
+ * Loading wants one that is attached and fresh, and then e1000_link, when the link is not as it was,
+ * and e1000_resume. (e1000_state.c)
+ */
+int e1000_state(struct e1000 *n, struct state *st);
 
 #endif

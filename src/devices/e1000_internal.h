@@ -106,6 +106,9 @@ struct e1000_ring e1000_ring_at(struct e1000 *n, unsigned base);
 /* Go past the descriptor at the head. */
 void e1000_ring_step(struct e1000 *n, unsigned base, struct e1000_ring *r);
 
+/* Registers of rings and receive filters hold what has a meaning only. */
+uint32_t e1000_masked(unsigned off, uint32_t val);
+
 /* Set causes of an interrupt. */
 void e1000_interrupt(struct e1000 *n, uint32_t causes);
 /* Count a frame of so many bytes: registers of GPRC's kind and of GORC's. */

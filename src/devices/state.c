@@ -240,11 +240,25 @@ get(const void *p, unsigned size)
 	return (v);
 }
 
+/* Is it bytes of which any will do? */
+static bool
+plain(const struct state_field *f)
+{
+	return (f->kind == STATE_SAVED && f->size == 1 && f->max == STATE_ANY);
+}
+
 /* Move one field between structure and section; where the next is in the section. */
 static size_t
 move_field(struct state *st, const struct state_type *t, const struct state_field *f, uint8_t *obj,
     uint8_t *to, const uint8_t *from)
 {
+	if (plain(f)) {
+		if (st->loading)
+			memcpy(obj + f->off, from, f->count);
+		else
+			memcpy(to, obj + f->off, f->count);
+		return (f->count);
+	}
 	for (uint32_t i = 0; i < f->count && st->rc == 0; i++) {
 		uint8_t *here = obj + f->off + (size_t)i * f->size;
 		uint64_t v = get(st->loading ? from + (size_t)i * f->size : here, f->size);

@@ -401,19 +401,68 @@ op_settle(struct sim *s, struct prng *r)
 		sim_fail(s, "stuck", "%u frames are left though all is quiet", a->nsent);
 }
 
+/* --- save, load --- */
+
+static void
+make(struct actor *a, struct sim *s)
+{
+	int rc = e1000_init(&a->nic, &s->gm, &a->be);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+static int
+function_state(struct sim *s, struct state *st)
+{
+	return (e1000_state(&actor_of(s)->nic, st));
+}
+
+static bool
+never_busy(struct sim *s, struct prng *r)
+{
+	return (false);
+}
+
+static void
+remake(struct sim *s)
+{
+	struct actor *a = actor_of(s);
+
+	e1000_destroy(&a->nic);
+	memset(&a->nic, SIM_JUNK, sizeof(a->nic));
+	a->want_read = a->want_write = false;
+	make(a, s);
+	sim_replace(s, &a->nic.pci);
+}
+
+static void
+resume(struct sim *s)
+{
+	e1000_resume(&actor_of(s)->nic);
+}
+
+static void
+op_save(struct sim *s, struct prng *r)
+{
+	static const struct sim_look regs[] = { { 0, 0, 0xC0 }, { 0, E1000_IMS, 4 },
+		{ 0, 0x100, 0x100 }, { 0, 0x2800, 0x20 }, { 0, 0x3800, 0x20 }, { 0, 0x5200, 0x600 },
+		{ 0 } };
+	static const struct sim_saved how = { function_state, never_busy, remake, resume, regs };
+
+	sim_save_and_load(s, r, &how);
+}
+
 static void
 start(struct sim *s, struct prng *r)
 {
 	static const struct net_ops link = { link_send, link_recv, link_want_read, link_want_write,
 		link_offload, NULL };
 	struct actor *a = actor_of(s);
-	int rc;
 
 	a->chance.state = prng_next(r);
 	a->be = (struct net_backend){ .ops = &link, .softc = s, .mac = { 2, 0, 0, 0, 0, 1 } };
-	rc = e1000_init(&a->nic, &s->gm, &a->be);
-	assert(rc == 0);
-	(void)rc;
+	make(a, s);
 	sim_attach(s, &a->nic.pci);
 	op_up(s, r);
 }
@@ -437,6 +486,7 @@ static const struct sim_op op_table[] = {
 	{ "bad-ring", 1, op_bad_ring },
 	{ "up", 5, op_up },
 	{ "reset", 3, op_reset },
+	{ "save-load", 3, op_save },
 	{ "pci", 3, pci_disturb },
 };
 

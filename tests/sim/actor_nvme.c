@@ -388,7 +388,8 @@ resume(struct sim *s)
 static void
 op_save(struct sim *s, struct prng *r)
 {
-	static const struct sim_saved how = { function_state, end_one, remake, resume };
+	static const struct sim_look regs[] = { { 0, 0, 0x40 }, { 4, 0, 0x40 }, { 0 } };
+	static const struct sim_saved how = { function_state, end_one, remake, resume, regs };
 
 	sim_save_and_load(s, r, &how);
 }

@@ -455,8 +455,35 @@ was_reset(struct sim *s)
 		sim_fail(s, "reset", "the timer is still armed");
 }
 
+static void
+make(struct actor *a, struct sim *s)
+{
+	int rc = virtio_vsock_init(&a->vs, &s->gm, CID, &a->be, &s->clock);
+
+	assert(rc == 0);
+	(void)rc;
+	s->ntimers = 0;
+	sim_timer(s, &a->vs.timer);
+}
+
+/* The host's ends of the connections are gone. */
+static void
+remake(struct sim *s)
+{
+	struct actor *a = actor_of(s);
+
+	virtio_vsock_destroy(&a->vs);
+	memset(&a->vs, SIM_JUNK, sizeof(a->vs));
+	memset(a->conn, 0, sizeof(a->conn));
+	make(a, s);
+}
+
 static const struct vdrv_ops ops = {
-	.used = used, .end_one = end_one, .drains = drains, .was_reset = was_reset
+	.used = used,
+	.end_one = end_one,
+	.drains = drains,
+	.was_reset = was_reset,
+	.remake = remake,
 };
 
 static void
@@ -465,7 +492,6 @@ start(struct sim *s, struct prng *r)
 	static const struct vsock_backend_ops host = { host_connect, host_accepted, host_send,
 		host_recv, host_want, host_shut, host_close };
 	struct actor *a = actor_of(s);
-	int rc;
 
 	a->chance.state = prng_next(r);
 	a->alloc = prng_one_in(r, 2) ? prng_range(r, 1, 2000) : 0;
@@ -473,10 +499,7 @@ start(struct sim *s, struct prng *r)
 		a->host_port[i] = i % 2;
 	a->be.ops = &host;
 	a->be.softc = s;
-	rc = virtio_vsock_init(&a->vs, &s->gm, CID, &a->be, &s->clock);
-	assert(rc == 0);
-	(void)rc;
-	sim_timer(s, &a->vs.timer);
+	make(a, s);
 	vdrv_start(s, &a->vs.vd, &ops, r);
 }
 

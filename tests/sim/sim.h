@@ -194,6 +194,10 @@ uint64_t sim_bad_gpa(struct sim *s, struct prng *r, uint32_t len);
 bool sim_owned(const struct sim *s, const void *hva, size_t len, bool write, uint32_t tag);
 
 /* --- state.c: save a device, throw it away, load what was saved into another --- */
+struct sim_look {
+	unsigned bar;
+	uint32_t off, len; /* registers that reading does nothing to, of 32 bits */
+};
 struct sim_saved {
 	/* Save or load it all, by the function that the machine would call. */
 	int (*state)(struct sim *s, struct state *st);
@@ -203,6 +207,8 @@ struct sim_saved {
 	void (*remake)(struct sim *s);
 	/* Go on. */
 	void (*resume)(struct sim *s);
+	/* What must read as before; len 0 at the end. Configuration space is looked at as well. */
+	const struct sim_look *look;
 };
 void sim_save_and_load(struct sim *s, struct prng *r, const struct sim_saved *how);
 

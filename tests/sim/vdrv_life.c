@@ -91,8 +91,11 @@ function_resume(struct sim *s)
 void
 vdrv_op_save(struct sim *s, struct prng *r)
 {
+	/* Not the ISR, which reading clears. The messages of MSI-X are pci.c's. */
+	static const struct sim_look regs[] = { { 0, 0, 0x3c }, { 0, V_CONFIG, 0x100 },
+		{ 0, V_MSIX, 0x100 }, { 0 } };
 	static const struct sim_saved how = { function_state, backend_ends_one, function_remake,
-		function_resume };
+		function_resume, regs };
 
 	if (vdrv_of(s)->ops->remake != NULL)
 		sim_save_and_load(s, r, &how);

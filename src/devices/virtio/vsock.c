@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "devices/state.h"
 
 #define QUEUE_SIZE 128
 #define PORT_FIRST 0x40000000u /* of those that the host asks from; services have small ones */
@@ -198,6 +199,85 @@ vsock_broken(struct virtio_dev *vd)
 	(void)vsock_stop(vd);
 }
 
+/* --- state --- */
+
+#define CONN_STATE(F, T)                   \
+	F(T, state, SAVED, VSOCK_DYING)    \
+	F(T, host_port, SAVED, STATE_ANY)  \
+	F(T, guest_port, SAVED, STATE_ANY) \
+	F(T, pending, OWN, 0)              \
+	F(T, deadline, OWN, 0)             \
+	F(T, ring, OWNS, 0)                \
+	F(T, fwd, OWN, 0)                  \
+	F(T, fwd_told, OWN, 0)             \
+	F(T, sent, OWN, 0)                 \
+	F(T, peer_alloc, OWN, 0)           \
+	F(T, peer_fwd, OWN, 0)             \
+	F(T, readable, OWN, 0)             \
+	F(T, host_ended, OWN, 0)           \
+	F(T, guest_ended, OWN, 0)          \
+	F(T, guest_deaf, OWN, 0)           \
+	F(T, shut, OWN, 0)                 \
+	F(T, want_read, OWN, 0)            \
+	F(T, want_write, OWN, 0)
+STATE_TYPE(conn_type, struct vsock_conn, CONN_STATE, "vsock-conn", 1);
+
+#define RESET_STATE(F, T)                 \
+	F(T, host_port, SAVED, STATE_ANY) \
+	F(T, guest_port, SAVED, STATE_ANY)
+STATE_TYPE(reset_type, struct vsock_reset, RESET_STATE, "vsock-reset", 1);
+
+#define VSOCK_STATE(F, T)                  \
+	F(T, vd, OWNS, 0)                  \
+	F(T, backend, OWN, 0)              \
+	F(T, clock, OWN, 0)                \
+	F(T, timer, OWNS, 0)               \
+	F(T, timer_armed, OWN, 0)          \
+	F(T, cid, SAME, STATE_ANY)         \
+	F(T, config, OWNS, 0)              \
+	F(T, rx, OWNS, 0)                  \
+	F(T, tx, OWNS, 0)                  \
+	F(T, rx_iov, OWN, 0)               \
+	F(T, buffers, OWN, 0)              \
+	F(T, conn, OWNS, 0)                \
+	F(T, turn, SAVED, VSOCK_CONNS - 1) \
+	F(T, next_port, SAVED, STATE_ANY)  \
+	F(T, resets, OWNS, 0)              \
+	F(T, nresets, SAVED, VSOCK_RESETS) \
+	F(T, tx_waits, OWN, 0)
+STATE_TYPE(vsock_type, struct virtio_vsock, VSOCK_STATE, "vsock", 1);
+
+/*
+ * The host's ends of connections do not outlive the device: what is saved of one that the guest has
+ * heard of is that it is over, and the guest gets a reset.
+ */
+static int
+vsock_state(struct virtio_dev *vd, struct state *st)
+{
+	struct virtio_vsock *vs = vd->softc;
+	struct vsock_conn over[VSOCK_CONNS] = { 0 };
+
+	for (unsigned i = 0; i < VSOCK_CONNS; i++) {
+		const struct vsock_conn *c = &vs->conn[i];
+		bool told = c->state != VSOCK_ASKING || (c->pending & VSOCK_TELL_REQUEST) == 0;
+
+		if (c->state != VSOCK_FREE && told)
+			over[i] = (struct vsock_conn){ .state = VSOCK_DYING,
+				.host_port = c->host_port,
+				.guest_port = c->guest_port };
+	}
+	state_struct(st, &vsock_type, vs);
+	state_structs(st, &reset_type, vs->resets, VSOCK_RESETS);
+	state_structs(st, &conn_type, over, VSOCK_CONNS);
+	for (unsigned i = 0; i < VSOCK_CONNS && st->rc == 0 && st->loading; i++) {
+		if (over[i].state != VSOCK_FREE && over[i].state != VSOCK_DYING)
+			return (state_refuse(st, EINVAL, "connection %u is not over", i));
+		over[i].pending = over[i].state == VSOCK_DYING ? VSOCK_TELL_RESET : 0;
+		vs->conn[i] = over[i];
+	}
+	return (st->rc);
+}
+
 static const struct virtio_dev_ops vsock_ops = {
 	.name = "virtio-vsock",
 	.type = VIRTIO_TYPE_VSOCK,
@@ -205,6 +285,7 @@ static const struct virtio_dev_ops vsock_ops = {
 	.notify = vsock_notify,
 	.stop = vsock_stop,
 	.broken = vsock_broken,
+	.state = vsock_state,
 };
 
 int

@@ -101,7 +101,7 @@ struct virtio_vsock {
 	struct vsock_conn conn[VSOCK_CONNS];
 	unsigned turn;      /* whose is the next packet */
 	uint32_t next_port; /* of connections that the host asks for */
-	struct {
+	struct vsock_reset {
 		uint32_t host_port, guest_port;
 	} resets[VSOCK_RESETS];
 	unsigned nresets;
