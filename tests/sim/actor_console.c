@@ -27,6 +27,7 @@ struct port {
 	size_t room;
 	uint32_t waiting; /* bytes that the peer wants to send */
 	bool held;        /* a write took less than it could */
+	unsigned pending; /* what the guest was still to be told when the device was saved */
 };
 
 struct actor {
@@ -343,6 +344,8 @@ remake(struct sim *s)
 {
 	struct actor *a = actor_of(s);
 
+	for (unsigned i = 0; i < PORTS; i++)
+		a->port[i].pending = a->con.port[i].pending;
 	virtio_console_destroy(&a->con);
 	memset(&a->con, SIM_JUNK, sizeof(a->con));
 	for (unsigned i = 0; i < PORTS; i++) {
@@ -352,12 +355,24 @@ remake(struct sim *s)
 	make(a, s);
 }
 
+static void
+loaded(struct sim *s)
+{
+	struct actor *a = actor_of(s);
+
+	for (unsigned i = 0; i < PORTS; i++)
+		if (a->con.port[i].pending != a->port[i].pending)
+			sim_fail(s, "state", "port %u: %#x is to be told instead of %#x", i,
+			    a->con.port[i].pending, a->port[i].pending);
+}
+
 static const struct vdrv_ops ops = {
 	.used = used,
 	.end_one = end_one,
 	.drains = drains,
 	.was_reset = was_reset,
 	.remake = remake,
+	.loaded = loaded,
 };
 
 static void

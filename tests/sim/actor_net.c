@@ -30,6 +30,7 @@ struct link {
 	struct sim *s;
 	unsigned index;
 	bool want_read, want_write, active, full;
+	bool was_active;               /* when the device was saved */
 	struct frame waiting[BACKLOG]; /* for the guest */
 	unsigned nwaiting;
 	struct frame given[BACKLOG]; /* taken by the device, not seen by the guest yet */
@@ -444,9 +445,21 @@ remake(struct sim *s)
 		if (l->ngiven > 1 || l->seen != 0)
 			sim_fail(s, "data", "the guest was shown less than it could be");
 		l->ngiven = 0;
+		l->was_active = l->active;
 		l->full = l->want_read = l->want_write = l->active = false;
 	}
 	make(a, s);
+}
+
+static void
+loaded(struct sim *s)
+{
+	struct actor *a = actor_of(s);
+
+	for (unsigned i = 0; i < a->npairs; i++)
+		if (a->link[i].active != a->link[i].was_active)
+			sim_fail(
+			    s, "state", "link %u is %sactive", i, a->link[i].active ? "" : "not ");
 }
 
 static const struct vdrv_ops ops = { .used = used,
@@ -454,6 +467,7 @@ static const struct vdrv_ops ops = { .used = used,
 	.drains = drains,
 	.was_reset = was_reset,
 	.remake = remake,
+	.loaded = loaded,
 	.never = VIRTIO_FEAT_RING_RESET };
 
 static void

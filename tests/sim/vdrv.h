@@ -102,6 +102,8 @@ struct vdrv_ops {
 	 * was saved to be loaded into. NULL: this one cannot be saved.
 	 */
 	void (*remake)(struct sim *s);
+	/* What was saved is loaded: is it all there that only the host sees? May be NULL. */
+	void (*loaded)(struct sim *s);
 	/* The driver has come to DRIVER_OK. May be NULL. */
 	void (*came_up)(struct sim *s);
 	/* Features that the driver does not take; one of them in two of what is left is taken. */

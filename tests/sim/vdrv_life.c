@@ -85,6 +85,8 @@ function_remake(struct sim *s)
 static void
 function_resume(struct sim *s)
 {
+	if (vdrv_of(s)->ops->loaded != NULL)
+		vdrv_of(s)->ops->loaded(s);
 	virtio_pci_resume(&vdrv_of(s)->vp);
 }
 

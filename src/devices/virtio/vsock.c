@@ -248,8 +248,8 @@ STATE_TYPE(reset_type, struct vsock_reset, RESET_STATE, "vsock-reset", 1);
 STATE_TYPE(vsock_type, struct virtio_vsock, VSOCK_STATE, "vsock", 1);
 
 /*
- * The host's ends of connections do not outlive the device: what is saved of one that the guest has
- * heard of is that it is over, and the guest gets a reset.
+ * The host's ends of connections do not outlive the device: what is saved of one that the guest may
+ * have heard of is that it is over, and the guest gets a reset.
  */
 static int
 vsock_state(struct virtio_dev *vd, struct state *st)

@@ -4,6 +4,7 @@
  * try.
  */
 #include "ahci_guest.h"
+#include "saved.h"
 
 static void
 rw(unsigned slot, uint8_t op, uint64_t lba, unsigned count)
@@ -612,6 +613,48 @@ test_interrupts(void **state)
 	assert_int_equal(messages, 1);
 }
 
+static int
+controller_state(void *a, struct state *st)
+{
+	return (ahci_state(a, st));
+}
+
+static void
+test_saved(void **state)
+{
+	struct ahci_drive drive[3] = { { .kind = AHCI_HD, .backend = &disk.be, .serial = "SER-1" },
+		{ .kind = AHCI_CD, .backend = &disc.be }, { .kind = AHCI_CD } };
+
+	rw(0, 0x25, 5, 2);
+	assert_int_equal(saved_from(controller_state, &ahci), -EBUSY);
+	run(&disk);
+	/* Issued while the function may not look for it. */
+	pci_cfg_write(bus, ahci.pci.bdf, PCIR_COMMAND, 2, PCI_COMMAND_MEM);
+	rw(1, 0x25, 9, 2);
+	assert_int_equal(saved_from(controller_state, &ahci), 0);
+	ahci_destroy(&ahci);
+	pci_bus_destroy(bus);
+	memset(&ahci, 0xa5, sizeof(ahci));
+	bus = host_bus();
+	assert_int_equal(ahci_init(&ahci, &gm, drive, 3), 0);
+	ahci.pci.bdf = PCI_BDF(0, 3, 0);
+	assert_int_equal(pci_attach(bus, &ahci.pci, NULL), 0);
+	assert_false(line);
+	saved_goes_into(controller_state, &ahci);
+	assert_true(line); /* of the first command's end */
+	ahci_resume(&ahci);
+	assert_int_equal(disk.nheld, 0);
+	pci_cfg_write(bus, ahci.pci.bdf, PCIR_COMMAND, 2, PCI_COMMAND_MEM | PCI_COMMAND_MASTER);
+	run(&disk);
+	assert_int_equal(rd(px(0, PX_CI)), 0);
+	assert_memory_equal(ram + DATA + 0x10000, disk.bytes + 9 * 512, 1024);
+	assert_int_equal(saved_from(controller_state, &ahci), 0);
+	ahci.ghc |= GHC_HR;
+	assert_int_equal(saved_from(controller_state, &ahci), 0);
+	ahci.ghc &= ~GHC_HR;
+	assert_int_equal(saved_into(controller_state, &ahci), -EINVAL);
+}
+
 int
 main(void)
 {
@@ -638,6 +681,7 @@ main(void)
 		T(test_hba_reset),
 		T(test_clo),
 		T(test_interrupts),
+		T(test_saved),
 	};
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

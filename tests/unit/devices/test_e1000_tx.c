@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* e1000: sending: descriptors, checksums, segmentation, and what a hostile guest may try there. */
 #include "e1000_guest.h"
+#include "saved.h"
 
 static unsigned tail;
 
@@ -401,6 +402,62 @@ test_kick(void **state)
 	assert_int_equal(kicks, 1);
 }
 
+static int
+nic_state(void *n, struct state *st)
+{
+	return (e1000_state(n, st));
+}
+
+static void
+replace(void)
+{
+	e1000_destroy(nic);
+	pci_bus_destroy(bus);
+	memset(nic, 0xa5, sizeof(*nic));
+	net.want_read = net.want_write = false;
+	bus = host_bus();
+	assert_int_equal(e1000_init(nic, &gm, &backend), 0);
+	nic->pci.bdf = PCI_BDF(0, 3, 0);
+	assert_int_equal(pci_attach(bus, &nic->pci, NULL), 0);
+}
+
+/* A packet that waits for the link, and one of which the guest has given a part only. */
+static void
+test_saved(void **state)
+{
+	memcpy(ram + TX_DATA, "\2\0\0\0\0\1\2\0\0\0\0\2", 12);
+	memset(ram + TX_DATA + 12, 0x5c, 188);
+	net.room = 0;
+	put_desc(&tail, TX_DATA, 0x0b000000 | 100, 0);
+	put_desc(&tail, TX_DATA, 0x00000000 | 80, 0);
+	go();
+	assert_true(net.want_write);
+	assert_int_equal(saved_from(nic_state, nic), 0);
+	replace();
+	saved_goes_into(nic_state, nic);
+	assert_true(net.want_write);
+	assert_int_equal(rd(E1000_TDT), tail);
+	net.room = FRAMES;
+	backend.writable(backend.dev);
+	assert_int_equal(net.nsent, 1);
+	assert_int_equal(saved_from(nic_state, nic), 0);
+	replace();
+	saved_goes_into(nic_state, nic);
+	put_desc(&tail, TX_DATA + 80, 0x0b000000 | 40, 0);
+	go();
+	assert_int_equal(net.nsent, 2);
+	assert_int_equal(net.sent_len[1], net.sent_len[0] + 20);
+	/* A packet that cannot have waited. */
+	nic->tx.held = nic->tx.begun = nic->tx.segment = true;
+	nic->tx.len = 100;
+	nic->tx.ctx[1].hdrlen = 200;
+	assert_int_equal(saved_from(nic_state, nic), 0);
+	nic->tx.held = false;
+	replace();
+	assert_int_equal(saved_into(nic_state, nic), -EINVAL);
+	assert_non_null(strstr(saved_why.text, "a packet waits that cannot be sent"));
+}
+
 int
 main(void)
 {
@@ -415,6 +472,7 @@ main(void)
 		T(test_hostile_offsets),
 		T(test_hostile_rings),
 		T(test_kick),
+		T(test_saved),
 	};
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "nvme_host.h"
+#include "saved.h"
 
 #define DNR 0x4000
 
@@ -231,6 +232,98 @@ test_sectors_4k(void **state)
 	assert_true(line || hq[1].head == hq[1].tail);
 }
 
+static int
+controller_state(void *n, struct state *st)
+{
+	return (nvme_state(n, st));
+}
+
+/* Another controller in its place, in a machine that has its memory. */
+static void
+replace(const struct nvme_options *opt)
+{
+	nvme_destroy(&nvme);
+	pci_bus_destroy(bus);
+	memset(&nvme, 0xa5, sizeof(nvme));
+	bus = host_bus();
+	assert_int_equal(nvme_init(&nvme, &gm, &disk.be, opt), 0);
+	nvme.pci.bdf = PCI_BDF(0, 3, 0);
+	assert_int_equal(pci_attach(bus, &nvme.pci, NULL), 0);
+}
+
+static void
+test_saved(void **state)
+{
+	struct nvme_options other = options;
+	struct cqe e;
+
+	assert_int_equal(admin(0x09, 0, 6, 0), 0); /* no write cache */
+	put_dw(put_cmd(1, 1, 41, 1, DATA, 0), 3, 0, 0);
+	ring(1);
+	assert_int_equal(saved_from(controller_state, &nvme), -EBUSY);
+	assert_non_null(strstr(saved_why.text, "1 commands are in work"));
+	run(&disk);
+	/* One is rung while the function may not look for it. */
+	pci_cfg_write(bus, nvme.pci.bdf, 4, 2, 2);
+	put_dw(put_cmd(1, 1, 42, 1, DATA, 0), 3, 0, 0);
+	ring(1);
+	assert_int_equal(saved_from(controller_state, &nvme), 0);
+	replace(&options);
+	saved_goes_into(controller_state, &nvme);
+	nvme_resume(&nvme);
+	assert_int_equal(disk.nheld, 0);
+	pci_cfg_write(bus, nvme.pci.bdf, 4, 2, 6);
+	run(&disk);
+	assert_true(disk.fua);
+	assert_true(take(1, &e));
+	assert_int_equal(e.cid, 41);
+	assert_true(take(1, &e));
+	assert_int_equal(e.cid, 42);
+	assert_int_equal(messages, 1);
+	ack(1);
+	assert_int_equal(io(2, DATA, 0, 3, 0), 0);
+	other.queues = 2;
+	replace(&other);
+	assert_int_equal(saved_into(controller_state, &nvme), -EINVAL);
+}
+
+/* The controller is saved as if no host could have made it so. */
+static void
+impossible(const char *words)
+{
+	assert_int_equal(saved_from(controller_state, &nvme), 0);
+	replace(&options);
+	assert_int_equal(saved_into(controller_state, &nvme), -EINVAL);
+	if (strstr(saved_why.text, words) == NULL)
+		fail_msg("refused as \"%s\"", saved_why.text);
+	unmake();
+	(void)setup_up(NULL);
+}
+
+static void
+test_saved_impossible(void **state)
+{
+	nvme.sq[1].tail = ENTRIES;
+	impossible("submission queue 1 cannot be");
+	nvme.sq[1].base = RAM_LEN;
+	impossible("submission queue 1 cannot be");
+	nvme.sq[1].cqid = 2;
+	impossible("submission queue 1 cannot be");
+	nvme.cq[1].head = ENTRIES;
+	impossible("completion queue 1 cannot be");
+	nvme.cq[1].vector = 9;
+	impossible("completion queue 1 cannot be");
+	nvme.cq[60] = nvme.cq[1];
+	impossible("completion queue 60 cannot be");
+	nvme.cc = 0;
+	impossible("not both ready and enabled");
+	nvme.csts |= 4;
+	nvme.csts &= ~1u;
+	impossible("registers have bits that are not there");
+	nvme.feat.queues_sq = 9;
+	impossible("more queues are granted");
+}
+
 #define T(f, s) cmocka_unit_test_setup_teardown(f, s, teardown)
 
 int
@@ -246,6 +339,8 @@ main(void)
 		T(test_shrunk, setup_up),
 		T(test_readonly, setup_ro),
 		T(test_sectors_4k, setup_4k),
+		T(test_saved, setup_up),
+		T(test_saved_impossible, setup_up),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "saved.h"
 #include "vd_guest.h"
 
 #define RAM  (4u << 20)
@@ -246,6 +247,32 @@ test_noise(void **state)
 	}
 }
 
+/* The guest's buffer for statistics is here again when they are asked for. */
+static void
+test_saved(void **state)
+{
+	uint32_t given = 7;
+
+	bring_up(VIRTIO_BALLOON_F_STATS_VQ);
+	b.vd.ops->config_write(&b.vd, 4, &given, 4);
+	le16_put(ram + LIST, VIRTIO_BALLOON_STAT_FREE);
+	le64_put(ram + LIST + 2, 12345);
+	g_desc(&q[2], 5, LIST, 10, 0, 0);
+	g_offer(&q[2], 5);
+	virtio_notify(&b.vd, 2);
+	assert_int_equal(saved_from(saved_virtio, &b.vd), 0);
+	virtio_balloon_destroy(&b);
+	memset(&b, 0xa5, sizeof(b));
+	assert_int_equal(virtio_balloon_init(&b, &gm, discard, NULL), 0);
+	vd_listen(&b.vd);
+	saved_goes_into(saved_virtio, &b.vd);
+	assert_int_equal(b.stats[VIRTIO_BALLOON_STAT_FREE], 12345);
+	assert_int_equal(virtio_balloon_memory(&b), RAM - 7 * 4096);
+	virtio_resume(&b.vd);
+	virtio_balloon_ask_stats(&b);
+	assert_int_equal(g_take(&q[2], NULL), 5);
+}
+
 int
 main(void)
 {
@@ -258,6 +285,7 @@ main(void)
 		T(test_target),
 		T(test_stats),
 		T(test_noise),
+		T(test_saved),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -10,6 +10,7 @@
 
 #include "devices/virtio/blk.h"
 #include "medium.h"
+#include "saved.h"
 #include "vd_guest.h"
 
 #define RAM    (4u << 20)
@@ -532,6 +533,60 @@ test_noise(void **state)
 	assert_int_equal(outcome(0, &len), 0);
 }
 
+/* Another disk of the same kind in its place. */
+static void
+replace(void)
+{
+	virtio_blk_destroy(&blk);
+	memset(&blk, 0xa5, sizeof(blk));
+	assert_int_equal(virtio_blk_init(&blk, &gm, &disk.be, "SERIAL-1", 2), 0);
+	vd_listen(&blk.vd);
+}
+
+static void
+test_saved(void **state)
+{
+	uint32_t len;
+	uint8_t off = 0;
+
+	blk.vd.ops->config_write(&blk.vd, 32, &off, 1);
+	request(0, 0, 3, 1024, true);
+	virtio_notify(&blk.vd, 0);
+	assert_int_equal(saved_from(saved_virtio, &blk.vd), -EBUSY);
+	assert_non_null(strstr(saved_why.text, "1 requests are under way"));
+	assert_int_equal(outcome(0, &len), 0);
+	g_set_used_event(&g, 1);
+	request(1, 1, 100, 4096, false); /* nobody is told */
+	assert_int_equal(saved_from(saved_virtio, &blk.vd), 0);
+	replace();
+	saved_goes_into(saved_virtio, &blk.vd);
+	assert_int_equal(disk.nheld, 0);
+	virtio_resume(&blk.vd);
+	assert_int_equal(outcome(1, &len), 0);
+	assert_true(disk.fua); /* the write cache is off as before */
+	assert_int_equal(told.interrupts[0], 1);
+}
+
+static void
+test_saved_other_disk(void **state)
+{
+	assert_int_equal(saved_from(saved_virtio, &blk.vd), 0);
+	/* One that has grown says so. */
+	disk.be.info.size += 4096;
+	replace();
+	assert_int_equal(saved_into(saved_virtio, &blk.vd), 0);
+	assert_int_equal(le64_get(blk.config), DISK / 512 + 8);
+	assert_int_equal(told.configs, 1);
+	disk.be.info.logical = 4096;
+	replace();
+	assert_int_equal(saved_into(saved_virtio, &blk.vd), -EINVAL);
+	assert_non_null(strstr(saved_why.text, "a disk of another kind"));
+	disk.be.info.readonly = true;
+	replace();
+	assert_int_equal(saved_into(saved_virtio, &blk.vd), -EINVAL);
+	assert_non_null(strstr(saved_why.text, "not the same configuration"));
+}
+
 int
 main(void)
 {
@@ -555,6 +610,8 @@ main(void)
 		T(test_no_header),
 		T(test_too_many_segments),
 		T(test_noise),
+		cmocka_unit_test_setup_teardown(test_saved, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_saved_other_disk, setup, teardown),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "saved.h"
 #include "vd_guest.h"
 
 #define RAM    (2u << 20)
@@ -327,6 +328,39 @@ test_noise(void **state)
 	}
 }
 
+/* A chain of which the peer has taken a part goes on where it was, and the peer's leaving is told. */
+static void
+test_saved(void **state)
+{
+	uint64_t at = slot(VIRTIO_CONSOLE_CTRL_TX + 2, 0);
+
+	peer[1].c.has_peer = true;
+	bring_up(VIRTIO_CONSOLE_F_MULTIPORT);
+	say_control(1, 3, 1);
+	say_control(1, 6, 1);
+	memcpy(ram + at, "abcdefgh", 8);
+	peer[1].space = 3;
+	offer(VIRTIO_CONSOLE_CTRL_TX + 2, 0, 8, 0);
+	virtio_notify(&con.vd, VIRTIO_CONSOLE_CTRL_TX + 2);
+	assert_int_equal(peer[1].ngot, 3);
+	assert_int_equal(saved_from(saved_virtio, &con.vd), 0);
+	virtio_console_destroy(&con);
+	memset(&con, 0xa5, sizeof(con));
+	assert_int_equal(virtio_console_init(&con, &gm, PORTS, true, 80, 25), 0);
+	for (unsigned i = 0; i < PORTS; i++)
+		assert_int_equal(virtio_console_port(&con, i, "x", &peer[i].c), 0);
+	vd_listen(&con.vd);
+	saved_goes_into(saved_virtio, &con.vd);
+	assert_true(con.port[1].guest_open);
+	assert_int_equal(
+	    con.port[1].pending, 1u << 1 | 1u << 5); /* name and open: no buffers yet */
+	peer[1].space = 100;
+	virtio_resume(&con.vd);
+	assert_int_equal(peer[1].ngot, 8);
+	assert_memory_equal(peer[1].got, "abcdefgh", 8);
+	assert_int_equal(g_take(&q[VIRTIO_CONSOLE_CTRL_TX + 2], NULL), 0);
+}
+
 int
 main(void)
 {
@@ -339,6 +373,7 @@ main(void)
 		T(test_single),
 		T(test_bad_buffers),
 		T(test_noise),
+		T(test_saved),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -2,6 +2,7 @@
 /* virtio input: what the configuration tells, events in groups, and a driver without buffers. */
 #include "devices/virtio/input.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "saved.h"
 #include "vd_guest.h"
 
 #define RAM  (1u << 20)
@@ -183,6 +185,28 @@ test_small_buffer(void **state)
 	assert_int_equal(ram[DATA + 3], 0xee);
 }
 
+static void
+test_saved(void **state)
+{
+	make(VIRTIO_INPUT_KEYBOARD);
+	sink.key(sink.dev, 30, true);
+	assert_int_equal(saved_from(saved_virtio, &in.vd), 0);
+	virtio_input_destroy(&in);
+	memset(&in, 0xa5, sizeof(in));
+	assert_int_equal(virtio_input_init(&in, &gm, VIRTIO_INPUT_KEYBOARD), 0);
+	virtio_input_sink(&in, &sink);
+	vd_listen(&in.vd);
+	saved_goes_into(saved_virtio, &in.vd);
+	offer(0, 4);
+	expect(1, 30, 1);
+	expect(0, 0, 0);
+	/* A tablet is none. */
+	assert_int_equal(saved_from(saved_virtio, &in.vd), 0);
+	virtio_input_destroy(&in);
+	assert_int_equal(virtio_input_init(&in, &gm, VIRTIO_INPUT_TABLET), 0);
+	assert_int_equal(saved_into(saved_virtio, &in.vd), -EINVAL);
+}
+
 int
 main(void)
 {
@@ -193,6 +217,7 @@ main(void)
 		cmocka_unit_test_teardown(test_lights, teardown),
 		cmocka_unit_test_teardown(test_event_idx, teardown),
 		cmocka_unit_test_teardown(test_small_buffer, teardown),
+		cmocka_unit_test_teardown(test_saved, teardown),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

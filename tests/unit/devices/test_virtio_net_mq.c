@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "devices/virtio/net.h"
+#include "saved.h"
 #include "vd_guest.h"
 
 #define RAM   (4u << 20)
@@ -275,6 +276,46 @@ test_noise(void **state)
 	}
 }
 
+static void
+replace(unsigned npairs)
+{
+	struct virtio_net_setup s = {
+		.npairs = npairs, .rx_size = 64, .tx_size = 32, .speed = 2500
+	};
+
+	virtio_net_destroy(&net);
+	memset(&net, 0xa5, sizeof(net));
+	for (unsigned i = 0; i < PAIRS; i++) {
+		nic[i].active = nic[i].want_read = nic[i].want_write = nic[i].full = false;
+		s.backend[i] = &nic[i].be;
+	}
+	assert_int_equal(virtio_net_init_pairs(&net, &gm, &s), 0);
+	vd_listen(&net.vd);
+}
+
+/* The pairs in use are told to the link again; a frame that it had no room for is sent once. */
+static void
+test_saved(void **state)
+{
+	bring_up(MQ);
+	assert_int_equal(command(PAIRS * 2, 4, 0, 2), 0);
+	nic[1].full = true;
+	g_desc(&q[3], 0, DATA, 100, 0, 0);
+	g_offer(&q[3], 0);
+	virtio_notify(&net.vd, 3);
+	assert_true(nic[1].want_write);
+	assert_int_equal(saved_from(saved_virtio, &net.vd), 0);
+	replace(PAIRS);
+	saved_goes_into(saved_virtio, &net.vd);
+	assert_true(nic[0].active && nic[1].active && !nic[2].active);
+	assert_int_equal(nic[1].sent, 0);
+	virtio_resume(&net.vd);
+	assert_int_equal(nic[1].sent, 1);
+	assert_int_equal(g_take(&q[3], NULL), 0);
+	replace(2);
+	assert_int_equal(saved_into(saved_virtio, &net.vd), -EINVAL);
+}
+
 int
 main(void)
 {
@@ -285,6 +326,7 @@ main(void)
 		T(test_without_mq),
 		T(test_queue_reset),
 		T(test_noise),
+		T(test_saved),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -11,10 +11,10 @@
 
 #include <cmocka.h>
 
-#include "devices/state.h"
 #include "devices/virtio/rng.h"
 #include "devices/virtio/virtio_pci.h"
 #include "pci_host.h"
+#include "saved.h"
 #include "vd_guest.h"
 
 #define RAM     (1u << 20)
@@ -35,9 +35,6 @@ static struct gmem gm;
 static struct box one, two;
 static struct vq_guest g;
 static unsigned filled;
-static uint8_t stream[1 << 16];
-static size_t stream_len;
-static struct err why;
 
 static long
 fill(void *ctx, void *buf, size_t len)
@@ -67,25 +64,21 @@ box_down(struct box *b)
 }
 
 static int
+function_state(void *box, struct state *st)
+{
+	return (virtio_pci_state(&((struct box *)box)->vp, st));
+}
+
+static int
 save(struct box *b)
 {
-	struct state st;
-
-	state_save(&st, "virtio-rnd", stream, sizeof(stream), &why);
-	(void)virtio_pci_state(&b->vp, &st);
-	return (state_end(&st, &stream_len));
+	return (saved_from(function_state, b));
 }
 
 static int
 load(struct box *b)
 {
-	struct state st;
-	size_t len;
-
-	err_clear(&why);
-	if (state_load(&st, "virtio-rnd", stream, stream_len, &why) == 0)
-		(void)virtio_pci_state(&b->vp, &st);
-	return (state_end(&st, &len));
+	return (saved_into(function_state, b));
 }
 
 /* The first is up, with MSI-X, vector 1 for its queue, and has served one request. */
@@ -126,18 +119,12 @@ teardown(void **state)
 static void
 test_goes_on(void **state)
 {
-	uint8_t first[sizeof(stream)];
-	size_t first_len;
 	uint32_t len;
 
 	g_desc(&g, 5, DATA + 64, 32, G_WRITE, 0);
 	g_offer(&g, 5);
 	assert_int_equal(save(&one), 0);
-	memcpy(first, stream, first_len = stream_len);
-	assert_int_equal(load(&two), 0);
-	assert_int_equal(save(&two), 0);
-	assert_int_equal(stream_len, first_len);
-	assert_memory_equal(stream, first, first_len);
+	saved_goes_into(function_state, &two);
 	assert_int_equal(g_take(&g, NULL), -1);
 	virtio_pci_resume(&two.vp);
 	assert_int_equal(g_take(&g, &len), 5);
@@ -228,8 +215,8 @@ static void
 refused(const char *words)
 {
 	assert_int_equal(load(&two), -EINVAL);
-	if (strstr(why.text, words) == NULL)
-		fail_msg("refused as \"%s\", not as \"%s\"", why.text, words);
+	if (strstr(saved_why.text, words) == NULL)
+		fail_msg("refused as \"%s\", not as \"%s\"", saved_why.text, words);
 	box_down(&two);
 	box_up(&two);
 }

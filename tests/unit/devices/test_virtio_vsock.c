@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "host_time.h"
+#include "saved.h"
 #include "vd_guest.h"
 
 #define RAM  (2u << 20)
@@ -517,6 +518,27 @@ test_noise(void **state)
 	}
 }
 
+/* The host's end of a connection does not outlive the device: the guest is told that it is over. */
+static void
+test_saved(void **state)
+{
+	open_guest();
+	assert_int_equal(saved_from(saved_virtio, &vs.vd), 0);
+	assert_int_equal(vs.conn[0].state, VSOCK_OPEN); /* here it goes on */
+	virtio_vsock_destroy(&vs);
+	memset(&vs, 0xa5, sizeof(vs));
+	assert_int_equal(virtio_vsock_init(&vs, &gm, CID, &backend, &host_clock), 0);
+	vs.timer.arm = host_arm;
+	vd_listen(&vs.vd);
+	saved_goes_into(saved_virtio, &vs.vd);
+	silence();
+	virtio_resume(&vs.vd);
+	(void)heard(80, 1000, VSOCK_OP_RST);
+	silence();
+	say(1000, 80, VSOCK_OP_REQUEST, 0, 0);
+	assert_int_equal(host.connects, 2);
+}
+
 int
 main(void)
 {
@@ -532,6 +554,7 @@ main(void)
 		T(test_nonsense),
 		T(test_lengths),
 		T(test_noise),
+		T(test_saved),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
