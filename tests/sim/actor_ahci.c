@@ -31,6 +31,7 @@ struct port {
 struct actor {
 	struct ahci hba;
 	struct port port[PORTS];
+	struct ahci_port saved[PORTS]; /* as they were when the device was saved */
 	bool attached, up;
 };
 
@@ -439,6 +440,7 @@ remake(struct sim *s)
 {
 	struct actor *a = actor_of(s);
 
+	memcpy(a->saved, a->hba.port, sizeof(a->saved));
 	a->attached = false;
 	ahci_destroy(&a->hba);
 	memset(&a->hba, SIM_JUNK, sizeof(a->hba));
@@ -450,7 +452,15 @@ remake(struct sim *s)
 static void
 resume(struct sim *s)
 {
-	ahci_resume(&actor_of(s)->hba);
+	/* All that a port and its drive have for themselves, but for what commands work with. */
+	const size_t from = offsetof(struct ahci_port, clb), to = offsetof(struct ahci_port, buf);
+	struct actor *a = actor_of(s);
+
+	for (unsigned i = 0; i < PORTS; i++)
+		if (memcmp((uint8_t *)&a->hba.port[i] + from, (uint8_t *)&a->saved[i] + from,
+			to - from) != 0)
+			sim_fail(s, "state", "port %u is not as it was", i);
+	ahci_resume(&a->hba);
 }
 
 static void

@@ -23,6 +23,9 @@ struct actor {
 	struct vdrv v;
 	struct virtio_balloon b;
 	struct prng chance;
+	/* When the device was saved. */
+	uint64_t stats[VIRTIO_BALLOON_STATS];
+	uint16_t stats_valid;
 };
 
 static struct actor *
@@ -222,9 +225,21 @@ remake(struct sim *s)
 {
 	struct actor *a = actor_of(s);
 
+	memcpy(a->stats, a->b.stats, sizeof(a->stats));
+	a->stats_valid = a->b.stats_valid;
 	virtio_balloon_destroy(&a->b);
 	memset(&a->b, SIM_JUNK, sizeof(a->b));
 	make(s);
+}
+
+static void
+loaded(struct sim *s)
+{
+	struct actor *a = actor_of(s);
+
+	if (a->b.stats_valid != a->stats_valid ||
+	    memcmp(a->b.stats, a->stats, sizeof(a->stats)) != 0)
+		sim_fail(s, "state", "other statistics than before");
 }
 
 static const struct vdrv_ops ops = {
@@ -233,6 +248,7 @@ static const struct vdrv_ops ops = {
 	.drains = drains,
 	.was_reset = was_reset,
 	.remake = remake,
+	.loaded = loaded,
 };
 
 static void

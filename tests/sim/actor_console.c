@@ -27,7 +27,9 @@ struct port {
 	size_t room;
 	uint32_t waiting; /* bytes that the peer wants to send */
 	bool held;        /* a write took less than it could */
-	unsigned pending; /* what the guest was still to be told when the device was saved */
+	/* When the device was saved: what the guest was still to be told, and had said. */
+	unsigned pending;
+	bool ready, open;
 };
 
 struct actor {
@@ -344,14 +346,17 @@ remake(struct sim *s)
 {
 	struct actor *a = actor_of(s);
 
-	for (unsigned i = 0; i < PORTS; i++)
-		a->port[i].pending = a->con.port[i].pending;
+	for (unsigned i = 0; i < PORTS; i++) {
+		struct port *p = &a->port[i];
+
+		p->room = 0;
+		p->held = false;
+		p->pending = a->con.port[i].pending;
+		p->ready = a->con.port[i].ready;
+		p->open = a->con.port[i].guest_open;
+	}
 	virtio_console_destroy(&a->con);
 	memset(&a->con, SIM_JUNK, sizeof(a->con));
-	for (unsigned i = 0; i < PORTS; i++) {
-		a->port[i].room = 0;
-		a->port[i].held = false;
-	}
 	make(a, s);
 }
 
@@ -360,10 +365,13 @@ loaded(struct sim *s)
 {
 	struct actor *a = actor_of(s);
 
-	for (unsigned i = 0; i < PORTS; i++)
-		if (a->con.port[i].pending != a->port[i].pending)
-			sim_fail(s, "state", "port %u: %#x is to be told instead of %#x", i,
-			    a->con.port[i].pending, a->port[i].pending);
+	for (unsigned i = 0; i < PORTS; i++) {
+		const struct virtio_console_port *p = &a->con.port[i];
+
+		if (p->pending != a->port[i].pending || p->ready != a->port[i].ready ||
+		    p->guest_open != a->port[i].open)
+			sim_fail(s, "state", "port %u is not as it was", i);
+	}
 }
 
 static const struct vdrv_ops ops = {

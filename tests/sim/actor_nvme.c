@@ -367,10 +367,23 @@ end_one(struct sim *s, struct prng *r)
 }
 
 static void
+events_of(const struct nvme *n, unsigned *events)
+{
+	events[0] = n->naers;
+	events[1] = n->events;
+	events[2] = n->events_masked;
+	events[3] = n->ns_changed;
+}
+
+static void
 remake(struct sim *s)
 {
 	struct nvme_actor *a = nvme_of(s);
 
+	a->feat = a->n.feat;
+	a->error = a->n.error;
+	a->stats = a->n.stats;
+	events_of(&a->n, a->events);
 	a->made = false;
 	nvme_destroy(&a->n);
 	memset(&a->n, SIM_JUNK, sizeof(a->n));
@@ -382,7 +395,16 @@ remake(struct sim *s)
 static void
 resume(struct sim *s)
 {
-	nvme_resume(&nvme_of(s)->n);
+	struct nvme_actor *a = nvme_of(s);
+	unsigned events[NITEMS(a->events)];
+
+	events_of(&a->n, events);
+	if (memcmp(&a->n.feat, &a->feat, sizeof(a->feat)) != 0 ||
+	    memcmp(&a->n.error, &a->error, sizeof(a->error)) != 0 ||
+	    memcmp(&a->n.stats, &a->stats, sizeof(a->stats)) != 0 ||
+	    memcmp(events, a->events, sizeof(events)) != 0)
+		sim_fail(s, "state", "features or log pages tell something else than before");
+	nvme_resume(&a->n);
 }
 
 static void

@@ -49,6 +49,11 @@ struct nvme_actor {
 	struct nvme_job job[NVME_JOBS];
 	struct nvme_job *done[NVME_JOBS];
 	unsigned ndone;
+	/* When the device was saved: what features and log pages tell. */
+	struct nvme_features feat;
+	struct nvme_error error;
+	struct nvme_stats stats;
+	unsigned events[4];
 	uint16_t next_cid;
 	uint32_t next_tag;
 };

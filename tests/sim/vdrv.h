@@ -125,6 +125,8 @@ struct vdrv {
 	unsigned nq;
 	uint32_t next_tag;
 	uint64_t again; /* queues the device wants to be called for */
+	/* Of configuration and queues, when the device was saved. */
+	uint16_t saved_vector[1 + VIRTIO_QUEUES_MAX];
 	struct vreq *done[VQ_MAX * VQ_SIZE];
 	uint32_t done_len[VQ_MAX * VQ_SIZE];
 	unsigned ndone;

@@ -68,6 +68,8 @@ function_remake(struct sim *s)
 	bool no_msix = vd->no_msix;
 	int rc;
 
+	v->saved_vector[0] = v->vp.config_vector;
+	memcpy(&v->saved_vector[1], v->vp.queue_vector, sizeof(v->vp.queue_vector));
 	v->vd = NULL; /* nobody is to look at it for now */
 	virtio_pci_destroy(&v->vp);
 	v->ops->remake(s);
@@ -85,9 +87,15 @@ function_remake(struct sim *s)
 static void
 function_resume(struct sim *s)
 {
-	if (vdrv_of(s)->ops->loaded != NULL)
-		vdrv_of(s)->ops->loaded(s);
-	virtio_pci_resume(&vdrv_of(s)->vp);
+	struct vdrv *v = vdrv_of(s);
+
+	/* Vectors are oracles of interrupts themselves. */
+	if (v->vp.config_vector != v->saved_vector[0] ||
+	    memcmp(v->vp.queue_vector, &v->saved_vector[1], sizeof(v->vp.queue_vector)) != 0)
+		sim_fail(s, "state", "other vectors than before");
+	if (v->ops->loaded != NULL)
+		v->ops->loaded(s);
+	virtio_pci_resume(&v->vp);
 }
 
 void
