@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The filter of a vnic: the BPF programs of protect_bpf.c, loaded for one link and attached to its
- * tap. The tap holds them: they are there as long as it is, whoever has died, and go with it; nothing
+ * tap, by TCX or, on kernels before 6.6, by clsact. The tap holds them: they are there as long as it is, whoever has died, and go with it; nothing
  * is pinned, so nothing can be left behind, and no path leads to them. What zoneadmd keeps are the
  * descriptors of their maps. zhyve gets neither, and has no bpf(2). zoneadmd, root.
  */
@@ -30,6 +30,10 @@ int filter_attach(const struct filter *f, struct nl *nl, const char *ifname, str
  */
 int filter_replace(struct filter *f, const struct protect_link *link, struct nl *nl,
     const char *ifname, struct err *e);
+/* For measuring: what the link is without its filter. */
+int filter_detach(const struct filter *f, struct nl *nl, const char *ifname, struct err *e);
+/* For tests: filters that are loaded from now on are those of a kernel before 6.6, or not. */
+void filter_pretend_old_kernel(bool old);
 /* NULL is allowed. What is attached stays. */
 void filter_close(struct filter *f);
 

@@ -87,6 +87,8 @@ int nl_port_add_vlan(struct nl *nl, const char *name, uint16_t vid, struct err *
 int nl_filter_prepare(struct nl *nl, const char *name, struct err *e);
 int nl_filter_set(
     struct nl *nl, const char *name, bool ingress, int prog_fd, const char *text, struct err *e);
+/* Take away the place, and with it what is there. */
+int nl_filter_remove(struct nl *nl, const char *name, struct err *e);
 
 /*
  * Give it an address, "10.0.0.1/24" or "fd00::1/64"; 0 also when it has it already. -EINVAL for

@@ -51,6 +51,18 @@ nl_filter_prepare(struct nl *nl, const char *name, struct err *e)
 }
 
 int
+nl_filter_remove(struct nl *nl, const char *name, struct err *e)
+{
+	unsigned index = if_nametoindex(name);
+	int rc;
+
+	if (index == 0)
+		return (err_say(e, ENODEV, "interface '%s' does not exist", name));
+	rc = nl_transact(nl, tc_request(nl, RTM_DELQDISC, 0, index, TC_H_CLSACT), NULL, NULL);
+	return (rc == 0 ? 0 : nl_failed(nl, rc, e, "remove the filters (clsact) of", name));
+}
+
+int
 nl_filter_set(
     struct nl *nl, const char *name, bool ingress, int prog_fd, const char *text, struct err *e)
 {

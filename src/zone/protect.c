@@ -14,20 +14,17 @@
  *
  * Here stand Ethernet and the two functions; the parts, compiled with it as one piece, are
  *
- *	protect_frame.h  reading a frame, walks, whose addresses are whose
- *	protect_ip.h     IPv4, ARP, IPv6, TCP and UDP
- *	protect_nd.h     neighbour discovery
- *	protect_dhcp.h   DHCP of both versions
+ *	protect_frame.h     reading a frame, walks, whose addresses are whose
+ *	protect_ip.h        IPv4, ARP, IPv6, TCP and UDP
+ *	protect_nd.h        neighbour discovery
+ *	protect_dhcp.h      DHCP of both versions
+ *	protect_everyday.h  the short way of frames that need none of it
  */
 #include "zone/protect.h"
 
-#include "zone/protect_ip.h"
+#include "zone/protect_everyday.h"
 
 /* ---- Ethernet ---- */
-
-struct ether {
-	uint8_t to[6], from[6], type[2];
-};
 
 /* What the frame carries, behind its VLAN tags. */
 struct carried {

@@ -167,6 +167,12 @@ struct protect_table {
 	unsigned next;
 };
 
+/*
+ * A short way for the frames of everyday, by their first bytes. From the guest: how many of them the
+ * verdict depends on, if it is to pass; 0: look closer. To the guest: may it pass; false: look closer.
+ */
+uint32_t protect_everyday_from_guest(const struct frame *f, const struct protect_link *l);
+bool protect_everyday_to_guest(const struct frame *f, const struct protect_link *l);
 /* A frame the guest has sent. */
 enum protect_reason protect_from_guest(struct frame *f, const struct protect_link *l);
 /* A frame on its way to the guest. */

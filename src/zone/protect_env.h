@@ -9,7 +9,8 @@
 
 #ifdef __BPF__
 
-#define PROTECT_FUNCTION static
+#define PROTECT_FUNCTION static __always_inline
+#define EVERYDAY_INLINE  __always_inline
 #define ENV_WORK(f)      /* the program has put it there */
 
 #else
@@ -17,6 +18,12 @@
 #include <string.h>
 
 #define PROTECT_FUNCTION
+#define EVERYDAY_INLINE inline
+/* What the kernel's verifier is to look at by itself, and once. */
+#define PROTECT_PART(name) \
+	static enum protect_reason name(struct frame *f, const struct protect_link *l)
+#define env_v4_listed(l, addr) v4_listed((l), (addr))
+#define env_v6_listed(l, a, b) v6_listed((l), (a), (b))
 #define ENV_WORK(f)                                           \
 	static struct protect_work work; /* for one thread */ \
 	(f)->work = &work
@@ -29,6 +36,40 @@ env_read(const struct frame *f, uint32_t off, void *to, uint32_t len)
 		return (-1);
 	memcpy(to, (const uint8_t *)f->data + off, len);
 	return (0);
+}
+
+/* The frame's first bytes, to be read by what follows; NULL if not so many lie at hand. */
+static inline const uint8_t *
+env_head(const struct frame *f, uint32_t len)
+{
+	return (len <= f->len ? f->data : NULL);
+}
+
+static inline uint16_t
+env_u16(const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return (v);
+}
+
+static inline uint32_t
+env_u32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return (v);
+}
+
+static inline uint64_t
+env_u64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return (v);
 }
 
 static inline long

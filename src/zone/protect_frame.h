@@ -37,6 +37,10 @@
 
 #define LINK_LOCAL   __builtin_bswap64(0xfe80000000000000ull)
 
+struct ether {
+	uint8_t to[6], from[6], type[2];
+};
+
 /* What an IP packet carries: where it begins and ends, and how it travels. */
 struct payload {
 	uint32_t at, end;
@@ -153,28 +157,45 @@ learn(const struct frame *f, uint64_t kind, uint64_t a, uint64_t b, uint32_t sec
 		env_learn(f, &key, seconds == TIME_NEVER ? ~0ull : env_now(f) + seconds);
 }
 
-static bool
-v4_allowed(const struct frame *f, const struct protect_link *l, uint32_t addr)
+static inline bool
+v4_listed(const struct protect_link *l, uint32_t addr)
 {
-	if (addr == 0)
-		return (true);
 	for (uint32_t i = 0; i < PROTECT_ADDRS_MAX && i < l->nv4; i++) {
 		if ((addr & l->v4[i].mask) == l->v4[i].addr)
 			return (true);
 	}
-	return ((l->flags & PROTECT_LEARN_DHCP4) != 0 && learned(f, PROTECT_K_V4, addr, 0));
+	return (false);
 }
 
-static bool
-v6_allowed(const struct frame *f, const struct protect_link *l, uint64_t a, uint64_t b)
+static inline bool
+v6_listed(const struct protect_link *l, uint64_t a, uint64_t b)
 {
-	if ((a == 0 && b == 0) || (a == LINK_LOCAL && b == l->eui64))
-		return (true);
 	for (uint32_t i = 0; i < PROTECT_ADDRS_MAX && i < l->nv6; i++) {
 		if ((a & l->v6[i].mask[0]) == l->v6[i].addr[0] &&
 		    (b & l->v6[i].mask[1]) == l->v6[i].addr[1])
 			return (true);
 	}
+	return (false);
+}
+
+/* The first on the list is asked about before there is a call: nearly always it is the one. */
+static inline bool
+v4_allowed(const struct frame *f, const struct protect_link *l, uint32_t addr)
+{
+	if (addr == 0 || (l->nv4 != 0 && (addr & l->v4[0].mask) == l->v4[0].addr) ||
+	    env_v4_listed(l, addr))
+		return (true);
+	return ((l->flags & PROTECT_LEARN_DHCP4) != 0 && learned(f, PROTECT_K_V4, addr, 0));
+}
+
+static inline bool
+v6_allowed(const struct frame *f, const struct protect_link *l, uint64_t a, uint64_t b)
+{
+	if ((a == 0 && b == 0) || (a == LINK_LOCAL && b == l->eui64) ||
+	    (l->nv6 != 0 && (a & l->v6[0].mask[0]) == l->v6[0].addr[0] &&
+		(b & l->v6[0].mask[1]) == l->v6[0].addr[1]) ||
+	    env_v6_listed(l, a, b))
+		return (true);
 	if ((l->flags & PROTECT_LEARN_DHCP6) != 0 && learned(f, PROTECT_K_V6, a, b))
 		return (true);
 	return ((l->flags & PROTECT_LEARN_SLAAC) != 0 && b == l->eui64 &&

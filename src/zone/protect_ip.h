@@ -23,9 +23,9 @@ is_dhcp(const struct ports *p, bool v6)
 	return (a == low || a == low + 1 || b == low || b == low + 1);
 }
 
-static enum protect_reason
-udp_out(struct frame *f, const struct protect_link *l, const struct payload *p)
+PROTECT_PART(udp_out)
 {
+	const struct payload *p = &f->work->p;
 	uint32_t learn_flag = p->v6 ? PROTECT_LEARN_DHCP6 : PROTECT_LEARN_DHCP4;
 	enum protect_reason r;
 	struct ports ports;
@@ -44,9 +44,9 @@ udp_out(struct frame *f, const struct protect_link *l, const struct payload *p)
 	return ((l->flags & PROTECT_DHCP) != 0 ? r : PROTECT_PASS);
 }
 
-static enum protect_reason
-tcp_out(struct frame *f, const struct protect_link *l, const struct payload *p)
+PROTECT_PART(tcp_out)
 {
+	const struct payload *p = &f->work->p;
 	struct ports ports;
 
 	if (l->nport == 0)
@@ -61,14 +61,16 @@ tcp_out(struct frame *f, const struct protect_link *l, const struct payload *p)
 }
 
 static inline enum protect_reason
-payload_out(struct frame *f, const struct protect_link *l, const struct payload *p)
+payload_out(struct frame *f, const struct protect_link *l)
 {
+	const struct payload *p = &f->work->p;
+
 	if (p->proto == IP_UDP)
-		return (udp_out(f, l, p));
+		return (udp_out(f, l));
 	if (p->proto == IP_TCP)
-		return (tcp_out(f, l, p));
+		return (tcp_out(f, l));
 	if (p->proto == IP_ICMP6 && p->v6 && (l->flags & PROTECT_IP) != 0)
-		return (icmp6_out(f, l, p));
+		return (icmp6_out(f, l));
 	return (PROTECT_PASS);
 }
 
@@ -113,7 +115,7 @@ ip4_out(struct frame *f, const struct protect_link *l, uint32_t at)
 		return (check ? PROTECT_IPV4_FORM : PROTECT_PASS);
 	if (check && !v4_allowed(f, l, ip.src))
 		return (PROTECT_IPV4_SOURCE);
-	return (rc > 0 ? PROTECT_PASS : payload_out(f, l, p));
+	return (rc > 0 ? PROTECT_PASS : payload_out(f, l));
 }
 
 static enum protect_reason
@@ -228,7 +230,7 @@ ip6_out(struct frame *f, const struct protect_link *l, uint32_t at)
 			: (l->flags & PROTECT_DHCP) ? PROTECT_DHCP_FORM
 			: l->nport != 0             ? PROTECT_PORT
 						    : PROTECT_PASS);
-	return (rc > 0 ? PROTECT_PASS : payload_out(f, l, p));
+	return (rc > 0 ? PROTECT_PASS : payload_out(f, l));
 }
 
 #endif

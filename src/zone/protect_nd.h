@@ -45,9 +45,9 @@ nd_options(struct frame *f, const struct protect_link *l, uint32_t at, uint32_t 
 	return (rc < 0 ? PROTECT_ND_FORM : (enum protect_reason)rc);
 }
 
-static enum protect_reason
-icmp6_out(struct frame *f, const struct protect_link *l, const struct payload *p)
+PROTECT_PART(icmp6_out)
 {
+	const struct payload *p = &f->work->p;
 	uint64_t target[2];
 	uint8_t type;
 

@@ -5,7 +5,8 @@
  * another bridge, made in turn with it (so that what else the machine does is in both); and what the
  * filter adds to a frame's way from one tap over the bridge to another. Root.
  *
- * usage: links [VNICS]       (default 1000, 200 at least; 0: the frames)
+ * usage: links [VNICS] [old]     (default 1000, 200 at least; 0: the frames; old: with the filters of
+ *                                kernels before 6.6)
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,6 +20,7 @@
 
 #include "../unit/zone/sandbox.h"
 #include "zone/link.h"
+#include "zone/netlink.h"
 #include "zone/protect_conf.h"
 
 #define ALL    (PROTECT_MAC | PROTECT_IP | PROTECT_DHCP | PROTECT_RESTRICTED | PROTECT_PROMISC)
@@ -188,14 +190,31 @@ by_size(const void *a, const void *b)
 	return ((*x > *y) - (*x < *y));
 }
 
+/* The tap of a vnic, with its filter or without. */
+static int
+end(unsigned i, bool unprotected)
+{
+	const struct vnic_spec v = vnic(i);
+	CLEANUP_NL struct nl *nl = NULL;
+	struct filter *filter;
+	struct err e = { 0 };
+	int fd;
+
+	check(vnic_create(&v, &fd, &filter, &e), &e);
+	if (unprotected) {
+		check(nl_open(&nl, &e), &e);
+		check(filter_detach(filter, nl, v.ifname, &e), &e);
+	}
+	filter_close(filter);
+	return (fd);
+}
+
 /* Two pairs of vnics, one of them with its filters taken off, in turn. */
 static void
 frames(void)
 {
 	static const size_t sizes[] = { 64, 1514 };
-	struct err e = { 0 };
 	int with[2], without[2];
-	struct vnic_spec v;
 
 	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
 		double ratio[ROUNDS], cost[2] = { 1, 1 };
@@ -206,14 +225,8 @@ frames(void)
 			for (unsigned off = 0; off < 2; off++) {
 				int *fd = off ? without : with;
 
-				for (unsigned i = 0; i < 2; i++) {
-					v = vnic(i + 1);
-					check(vnic_create(&v, &fd[i], NULL, &e), &e);
-				}
-				if (off &&
-				    system("tc qdisc del dev z1n0 clsact; tc qdisc del dev z2n0 "
-					   "clsact") != 0)
-					exit(1);
+				for (unsigned i = 0; i < 2; i++)
+					fd[i] = end(i + 1, off != 0);
 				(void)carry(fd, sizes[s]); /* warm */
 				t[off] = carry(fd, sizes[s]);
 				cost[off] = t[off] < cost[off] ? t[off] : cost[off];
@@ -238,6 +251,7 @@ main(int argc, char **argv)
 	struct nictag tag = { .name = "bench0" }, other = { .name = "alone0" };
 	struct err e = { 0 };
 
+	filter_pretend_old_kernel(argc > 2 && strcmp(argv[2], "old") == 0);
 	if (n > 0 && n < 2 * BATCH) {
 		(void)fprintf(stderr, "links: %d vnics at least, or 0\n", 2 * BATCH);
 		return (2);

@@ -169,6 +169,137 @@ tags_taken_out(void **state)
 	assert_int_equal(tagged(&l, 0x88a8, 9), PROTECT_IPV4_SOURCE);
 }
 
+/* ---- the short way ---- */
+
+#define EVERYDAY_LEN 80u
+
+/* Of 10.0.0.5 or fd00::5, to that port or from it. */
+static void
+everyday_frame(uint8_t f[EVERYDAY_LEN], bool v6, uint8_t proto)
+{
+	static const uint8_t ip4[] = { 8, 0, 0x45, 0, 0, EVERYDAY_LEN - 14, 0, 0, 0x40, 0, 64, 0, 0,
+		0, 10, 0, 0, 5, 10, 0, 0, 9, 0x30, 0x39, 0, 80 };
+	static const uint8_t ip6[] = { 0x86, 0xdd, 0x60, 0, 0, 0, 0, EVERYDAY_LEN - 54, 0, 64, 0xfd,
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		0, 0, 0, 9, 0x30, 0x39, 0, 80 };
+
+	memset(f, 0, EVERYDAY_LEN);
+	memcpy(f, mac, 6); /* one frame for both directions */
+	memcpy(f + 6, mac, 6);
+	if (v6) {
+		memcpy(f + 12, ip6, sizeof(ip6));
+		f[20] = proto;
+	} else {
+		memcpy(f + 12, ip4, sizeof(ip4));
+		f[23] = proto;
+	}
+}
+
+/* Both ways over a frame: what the short one lets pass the other does too, and learns nothing. */
+static uint32_t
+both_ways(const struct protect_link *l, const uint8_t *bytes, uint32_t len, bool to_guest)
+{
+	uint8_t exact[EVERYDAY_LEN];
+	struct frame f = { .data = memcpy(exact, bytes, len), .table = &table, .len = len };
+	const struct protect_table before = table;
+	uint32_t quick =
+	    to_guest ? protect_everyday_to_guest(&f, l) : protect_everyday_from_guest(&f, l);
+	enum protect_reason r = to_guest ? protect_to_guest(&f, l) : protect_from_guest(&f, l);
+
+	if (quick != 0) {
+		assert_int_equal(r, PROTECT_PASS);
+		assert_memory_equal(&before, &table, sizeof(table));
+	}
+	table = before;
+	return (quick);
+}
+
+/* Each bit of it turned over, and each of its lengths. */
+static void
+around(const struct protect_link *l, uint8_t f[EVERYDAY_LEN], bool to_guest)
+{
+	uint32_t judged = both_ways(l, f, EVERYDAY_LEN, to_guest);
+
+	for (uint32_t bit = 0; bit < EVERYDAY_LEN * 8; bit++) {
+		f[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		uint32_t now = both_ways(l, f, EVERYDAY_LEN, to_guest);
+		/* Nothing depends on what lies behind the bytes that were judged. */
+		if (!to_guest && judged != 0 && bit / 8 >= judged)
+			assert_int_equal(now, judged);
+		f[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	for (uint32_t len = 0; len < EVERYDAY_LEN; len++)
+		(void)both_ways(l, f, len, to_guest);
+}
+
+static void
+everyday_and_around_it(void **state)
+{
+	const struct protect_link links[] = {
+		LINK("ips=10.0.0.5/24,fd00::5/64"),
+		LINK("ips=10.0.0.6/24,fd00::6/64", "allowed_ips=10.0.0.0/28,fd00::/124"),
+		LINK("ips=dhcp,addrconf"),
+		LINK("ips=10.0.0.5/24,fd00::5/64,dhcp,addrconf", "blocked_outgoing_ports=80"),
+		LINK("ips=10.0.0.5/24", "allow_mac_spoofing=true", "allow_restricted_traffic=true"),
+		LINK("ips=10.0.0.5/24", "allow_dhcp_spoofing=true"),
+		LINK("ips=10.0.0.5/24", "allow_ip_spoofing=true", "blocked_outgoing_ports=25"),
+	};
+	static const uint8_t protos[] = { 1, 6, 17, 44, 58 };
+	uint8_t f[EVERYDAY_LEN];
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		for (size_t k = 0; k < 2 * sizeof(protos); k++) {
+			everyday_frame(f, k % 2 != 0, protos[k / 2]);
+			around(&links[i], f, false);
+			around(&links[i], f, true);
+			if (k % 2 != 0 || protos[k / 2] != 17)
+				continue;
+			f[35] = 67; /* from a DHCP server */
+			f[34] = 0;
+			f[37] = 68;
+			around(&links[i], f, false);
+			around(&links[i], f, true);
+		}
+	}
+}
+
+/* The short way is taken: by these, and not by those. */
+static void
+everyday_is(void **state)
+{
+	const struct protect_link l = LINK("ips=10.0.0.5/24,fd00::5/64");
+	const struct protect_link learns = LINK("ips=dhcp,addrconf");
+	const struct protect_link ports = LINK("ips=10.0.0.5/24", "blocked_outgoing_ports=25");
+	static const uint8_t carried[] = { 6, 17 };
+	uint8_t f[EVERYDAY_LEN];
+
+	for (size_t i = 0; i < 2; i++) {
+		everyday_frame(f, false, carried[i]);
+		assert_int_equal(both_ways(&l, f, EVERYDAY_LEN, false), 38);
+		assert_true(both_ways(&l, f, EVERYDAY_LEN, true));
+		assert_true(both_ways(&learns, f, EVERYDAY_LEN, true));
+		assert_int_equal(both_ways(&learns, f, EVERYDAY_LEN, false), 0);
+		assert_int_equal(
+		    both_ways(&ports, f, EVERYDAY_LEN, false), carried[i] == 6 ? 0 : 38);
+		f[15] = 0x10; /* type of service */
+		assert_int_equal(both_ways(&l, f, EVERYDAY_LEN, false), 38);
+		f[14] = 0x46; /* options */
+		assert_int_equal(both_ways(&l, f, EVERYDAY_LEN, false), 0);
+		everyday_frame(f, true, carried[i]);
+		assert_int_equal(both_ways(&l, f, EVERYDAY_LEN, false), 58);
+		assert_true(both_ways(&l, f, EVERYDAY_LEN, true));
+		assert_true(both_ways(&learns, f, EVERYDAY_LEN, true));
+		f[20] = 44; /* a fragment */
+		assert_int_equal(both_ways(&l, f, EVERYDAY_LEN, false), 0);
+	}
+	everyday_frame(f, false, 1);
+	assert_int_equal(both_ways(&l, f, EVERYDAY_LEN, false), 38);
+	f[11] ^= 4;
+	assert_int_equal(both_ways(&l, f, EVERYDAY_LEN, false), 0);
+	f[5] ^= 4;
+	assert_false(both_ways(&l, f, EVERYDAY_LEN, true));
+}
+
 /* A lease ends. */
 static void
 leases_end(void **state)
@@ -301,6 +432,8 @@ main(void)
 		cmocka_unit_test(addresses_of_properties),
 		cmocka_unit_test(properties_refused),
 		cmocka_unit_test(tags_taken_out),
+		cmocka_unit_test(everyday_and_around_it),
+		cmocka_unit_test(everyday_is),
 		cmocka_unit_test(leases_end),
 		cmocka_unit_test(rates),
 		cmocka_unit_test(link_state),
