@@ -115,28 +115,27 @@ protect_from_guest(struct frame *f, const struct protect_link *l)
 static inline void
 learn_in(struct frame *f, const struct protect_link *l, const struct carried *c)
 {
-	struct payload *p = &f->work->p;
+	const struct payload *p = &f->work->p;
+	const struct ip6 *ip6 = &f->work->ip6;
 	struct ports ports;
-	struct ip4 ip4;
-	struct ip6 ip6;
 	uint8_t type;
 
 	if (c->type == TYPE_IPV4 && (l->flags & PROTECT_LEARN_DHCP4) != 0) {
-		if (ip4_read(f, c->at, &ip4, p) == 0 && !p->fragment && p->proto == IP_UDP &&
+		if (ip4_read(f, c->at) == 0 && !p->fragment && p->proto == IP_UDP &&
 		    frame_read(f, p->at, &ports) == 0 && be16(ports.from) == 67 &&
 		    be16(ports.to) == 68)
 			dhcp4_in(f, l, p->at + 8, p->end);
 		return;
 	}
 	if (c->type != TYPE_IPV6 || (l->flags & (PROTECT_LEARN_DHCP6 | PROTECT_LEARN_SLAAC)) == 0 ||
-	    ip6_read(f, c->at, &ip6, p) != 0)
+	    ip6_read(f, c->at) != 0)
 		return;
 	if (p->proto == IP_UDP && (l->flags & PROTECT_LEARN_DHCP6) != 0 &&
 	    frame_read(f, p->at, &ports) == 0 && be16(ports.from) == 547 && be16(ports.to) == 546)
 		dhcp6_in(f, l, p->at + 8, p->end);
 	/* A router on this link: RFC 4861, 6.1.2. */
-	if (p->proto == IP_ICMP6 && (l->flags & PROTECT_LEARN_SLAAC) != 0 && ip6.hops == 255 &&
-	    ip6.src[0] == LINK_LOCAL && frame_read(f, p->at, &type) == 0 && type == 134)
+	if (p->proto == IP_ICMP6 && (l->flags & PROTECT_LEARN_SLAAC) != 0 && ip6->hops == 255 &&
+	    ip6->src[0] == LINK_LOCAL && frame_read(f, p->at, &type) == 0 && type == 134)
 		(void)walk(f, l, p->at + 16, p->end, ND_MAX, advert_step);
 }
 

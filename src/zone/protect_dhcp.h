@@ -10,13 +10,6 @@
 
 /* ---- DHCP ---- */
 
-struct bootp {
-	uint8_t op, htype, hlen, hops;
-	uint32_t xid;
-	uint8_t secs[2], flags[2];
-	uint32_t ciaddr, yiaddr, siaddr, giaddr;
-	uint8_t chaddr[16];
-};
 #define BOOTP_LEN 236u /* with sname and file, which are not looked at */
 
 static inline int
@@ -96,13 +89,13 @@ static enum protect_reason
 dhcp4_out(struct frame *f, const struct protect_link *l, const struct payload *p, uint32_t at)
 {
 	const struct dhcp4 *d = &f->work->d4;
-	struct bootp b;
+	struct bootp *b = &f->work->bootp;
 
-	if (p->fragment || f->gso || at + BOOTP_LEN > p->end || frame_read(f, at, &b) != 0)
+	if (p->fragment || f->gso || at + BOOTP_LEN > p->end || frame_read(f, at, b) != 0)
 		return (PROTECT_DHCP_FORM);
-	if (b.op != 1)
+	if (b->op != 1)
 		return (PROTECT_DHCP_SERVER);
-	if (b.hlen != 6 || !same_mac(b.chaddr, l->mac))
+	if (b->hlen != 6 || !same_mac(b->chaddr, l->mac))
 		return (PROTECT_DHCP_MAC);
 	if (dhcp4_options(f, l, at + BOOTP_LEN, p->end) != 0 || d->overload)
 		return (PROTECT_DHCP_FORM);
@@ -111,11 +104,11 @@ dhcp4_out(struct frame *f, const struct protect_link *l, const struct payload *p
 	if ((l->flags & PROTECT_LEARN_DHCP4) == 0)
 		return (PROTECT_PASS);
 	if (d->type == 3) /* REQUEST */
-		learn(f, PROTECT_K_ASKED4, b.xid, 0, ASK_TIME);
+		learn(f, PROTECT_K_ASKED4, b->xid, 0, ASK_TIME);
 	else if (d->type == 4 && d->requested != 0) /* DECLINE */
 		learn(f, PROTECT_K_V4, d->requested, 0, 0);
 	else if (d->type == 7) /* RELEASE */
-		learn(f, PROTECT_K_V4, b.ciaddr, 0, 0);
+		learn(f, PROTECT_K_V4, b->ciaddr, 0, 0);
 	return (PROTECT_PASS);
 }
 
@@ -124,16 +117,16 @@ static void
 dhcp4_in(struct frame *f, const struct protect_link *l, uint32_t at, uint32_t end)
 {
 	const struct dhcp4 *d = &f->work->d4;
-	struct bootp b;
+	struct bootp *b = &f->work->bootp;
 
-	if (at + BOOTP_LEN > end || frame_read(f, at, &b) != 0 || b.op != 2 || b.hlen != 6 ||
-	    !same_mac(b.chaddr, l->mac) || !learned(f, PROTECT_K_ASKED4, b.xid, 0) ||
+	if (at + BOOTP_LEN > end || frame_read(f, at, b) != 0 || b->op != 2 || b->hlen != 6 ||
+	    !same_mac(b->chaddr, l->mac) || !learned(f, PROTECT_K_ASKED4, b->xid, 0) ||
 	    dhcp4_options(f, l, at + BOOTP_LEN, end) != 0)
 		return;
-	if (d->type == 5 && b.yiaddr != 0 && d->lease != 0) /* ACK */
-		learn(f, PROTECT_K_V4, b.yiaddr, 0, d->lease);
+	if (d->type == 5 && b->yiaddr != 0 && d->lease != 0) /* ACK */
+		learn(f, PROTECT_K_V4, b->yiaddr, 0, d->lease);
 	if (d->type == 5 || d->type == 6) /* NAK */
-		learn(f, PROTECT_K_ASKED4, b.xid, 0, 0);
+		learn(f, PROTECT_K_ASKED4, b->xid, 0, 0);
 }
 
 /* ---- DHCPv6 (RFC 8415) ---- */

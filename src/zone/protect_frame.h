@@ -37,8 +37,28 @@
 
 #define LINK_LOCAL   __builtin_bswap64(0xfe80000000000000ull)
 
+/* ---- headers ---- */
+
 struct ether {
 	uint8_t to[6], from[6], type[2];
+};
+
+struct ip4 {
+	uint8_t vihl, tos, len[2], id[2], frag[2], ttl, proto, sum[2];
+	uint32_t src, dst;
+};
+
+struct ip6 {
+	uint8_t vtf[4], len[2], next, hops;
+	uint64_t src[2], dst[2];
+};
+
+struct bootp {
+	uint8_t op, htype, hlen, hops;
+	uint32_t xid;
+	uint8_t secs[2], flags[2];
+	uint32_t ciaddr, yiaddr, siaddr, giaddr;
+	uint8_t chaddr[16];
 };
 
 /* What an IP packet carries: where it begins and ends, and how it travels. */
@@ -73,6 +93,11 @@ struct dhcp6 {
  * verifier follows every value there: the ways through the function would be too many for it.
  */
 struct protect_work {
+	union { /* nor does its stack, of 512 bytes for all that call each other, hold much */
+		struct ip4 ip4;
+		struct ip6 ip6;
+		struct bootp bootp;
+	};
 	struct payload p;
 	struct dhcp4 d4;
 	struct dhcp6 d6;

@@ -76,15 +76,12 @@ payload_out(struct frame *f, const struct protect_link *l)
 
 /* ---- IPv4, ARP ---- */
 
-struct ip4 {
-	uint8_t vihl, tos, len[2], id[2], frag[2], ttl, proto, sum[2];
-	uint32_t src, dst;
-};
-
 /* Read the header: what it carries; 1: nothing to look at, a later fragment; -1: malformed. */
 static inline int
-ip4_read(struct frame *f, uint32_t at, struct ip4 *ip, struct payload *p)
+ip4_read(struct frame *f, uint32_t at)
 {
+	struct payload *p = &f->work->p;
+	struct ip4 *ip = &f->work->ip4;
 	uint32_t hlen, total;
 
 	if (frame_read(f, at, ip) != 0)
@@ -107,13 +104,12 @@ static enum protect_reason
 ip4_out(struct frame *f, const struct protect_link *l, uint32_t at)
 {
 	bool check = (l->flags & PROTECT_IP) != 0;
-	struct payload *p = &f->work->p;
-	struct ip4 ip;
-	int rc = ip4_read(f, at, &ip, p);
+	const struct ip4 *ip = &f->work->ip4;
+	int rc = ip4_read(f, at);
 
 	if (rc < 0)
 		return (check ? PROTECT_IPV4_FORM : PROTECT_PASS);
-	if (check && !v4_allowed(f, l, ip.src))
+	if (check && !v4_allowed(f, l, ip->src))
 		return (PROTECT_IPV4_SOURCE);
 	return (rc > 0 ? PROTECT_PASS : payload_out(f, l));
 }
@@ -140,14 +136,11 @@ arp_out(struct frame *f, const struct protect_link *l, uint32_t at)
 
 /* ---- IPv6 ---- */
 
-struct ip6 {
-	uint8_t vtf[4], len[2], next, hops;
-	uint64_t src[2], dst[2];
-};
-
 static inline int
-ip6_read(struct frame *f, uint32_t at, struct ip6 *ip, struct payload *p)
+ip6_read(struct frame *f, uint32_t at)
 {
+	struct payload *p = &f->work->p;
+	struct ip6 *ip = &f->work->ip6;
 	uint32_t len;
 
 	if (frame_read(f, at, ip) != 0 || ip->vtf[0] >> 4 != 6)
@@ -216,13 +209,12 @@ static enum protect_reason
 ip6_out(struct frame *f, const struct protect_link *l, uint32_t at)
 {
 	bool check = (l->flags & PROTECT_IP) != 0;
-	struct payload *p = &f->work->p;
-	struct ip6 ip;
+	const struct ip6 *ip = &f->work->ip6;
 	int rc;
 
-	if (ip6_read(f, at, &ip, p) != 0)
+	if (ip6_read(f, at) != 0)
 		return (check ? PROTECT_IPV6_FORM : PROTECT_PASS);
-	if (check && !v6_allowed(f, l, ip.src[0], ip.src[1]))
+	if (check && !v6_allowed(f, l, ip->src[0], ip->src[1]))
 		return (PROTECT_IPV6_SOURCE);
 	rc = ip6_walk(f, l);
 	if (rc < 0) /* without ip-nospoof it could still be DHCP, or a blocked port */
