@@ -23,7 +23,7 @@
 STATE_TYPE(context_type, struct e1000_context, CONTEXT_STATE, "e1000-context", 1);
 
 #define TX_STATE(F, T)                                \
-	F(T, ctx, OWNS, 0)                            \
+	F(T, ctx, PARTS, context_type)                \
 	F(T, len, SAVED, E1000_FRAME_MAX - FRAME_MIN) \
 	F(T, begun, SAVED, 1)                         \
 	F(T, too_long, SAVED, 1)                      \
@@ -57,8 +57,8 @@ STATE_TYPE(eecd_type, struct e1000_eeprom_port, EECD_STATE, "e1000-eecd", 1);
 	F(T, io_addr, SAVED, STATE_ANY) \
 	F(T, phy, ARRAY, STATE_ANY)     \
 	F(T, eeprom, OWNS, 0)           \
-	F(T, eecd, OWNS, 0)             \
-	F(T, tx, OWNS, 0)               \
+	F(T, eecd, PART, eecd_type)     \
+	F(T, tx, PART, tx_type)         \
 	F(T, rx_len, OWN, 0)            \
 	F(T, rx_off, OWN, 0)            \
 	F(T, rx_tagged, OWN, 0)         \
@@ -95,9 +95,6 @@ e1000_state(struct e1000 *n, struct state *st)
 {
 	pci_dev_state(&n->pci, st);
 	state_struct(st, &e1000_type, n);
-	state_struct(st, &eecd_type, &n->eecd);
-	state_structs(st, &context_type, n->tx.ctx, NITEMS(n->tx.ctx));
-	state_struct(st, &tx_type, &n->tx);
 	if (st->rc != 0 || !st->loading || check(n, st) < 0)
 		return (st->rc);
 	if (n->tx.held)

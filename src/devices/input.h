@@ -29,6 +29,15 @@ struct input_pointer {
 	int8_t wheel;    /* steps since the last event, away from the user positive */
 };
 
+/* For devices that are saved (state.h). */
+#define INPUT_POINTER_STATE(F, T)       \
+	F(T, x, SAVED, STATE_ANY)       \
+	F(T, y, SAVED, STATE_ANY)       \
+	F(T, px, SAVED, STATE_ANY)      \
+	F(T, py, SAVED, STATE_ANY)      \
+	F(T, buttons, SAVED, STATE_ANY) \
+	F(T, wheel, SAVED, STATE_ANY)
+
 /* One device that takes events. Called with `lock` held. */
 struct input_sink {
 	const char *name;

@@ -78,7 +78,7 @@ STATE_TYPE(stats_type, struct nvme_stats, STATS_STATE, "nvme-stats", 1);
 	F(T, pci, OWNS, 0)                                 \
 	F(T, gm, OWN, 0)                                   \
 	F(T, backend, OWN, 0)                              \
-	F(T, opt, OWNS, 0)                                 \
+	F(T, opt, PART, options_type)                      \
 	F(T, serial, OWNS, 0)                              \
 	F(T, cc, SAVED, CC_WRITABLE)                       \
 	F(T, csts, SAVED, CSTS_RDY | CSTS_CFS | SHST_DONE) \
@@ -86,9 +86,9 @@ STATE_TYPE(stats_type, struct nvme_stats, STATS_STATE, "nvme-stats", 1);
 	F(T, intx_mask, SAVED, STATE_ANY)                  \
 	F(T, asq, SAVED, STATE_ANY)                        \
 	F(T, acq, SAVED, STATE_ANY)                        \
-	F(T, sq, OWNS, 0)                                  \
-	F(T, cq, OWNS, 0)                                  \
-	F(T, feat, OWNS, 0)                                \
+	F(T, sq, PARTS, sq_type)                           \
+	F(T, cq, PARTS, cq_type)                           \
+	F(T, feat, PART, features_type)                    \
 	F(T, reqs, OWN, 0)                                 \
 	F(T, ranges, OWN, 0)                               \
 	F(T, nreqs, OWN, 0)                                \
@@ -106,8 +106,8 @@ STATE_TYPE(stats_type, struct nvme_stats, STATS_STATE, "nvme-stats", 1);
 	F(T, events, SAVED, (1u << NVME_EVENTS) - 1)       \
 	F(T, events_masked, SAVED, 7)                      \
 	F(T, ns_changed, SAVED, 1)                         \
-	F(T, error, OWNS, 0)                               \
-	F(T, stats, OWNS, 0)                               \
+	F(T, error, PART, error_type)                      \
+	F(T, stats, PART, stats_type)                      \
 	F(T, page, OWNS, 0)
 STATE_TYPE(nvme_type, struct nvme, NVME_STATE, "nvme", 1);
 
@@ -175,12 +175,6 @@ nvme_state(struct nvme *n, struct state *st)
 	if (n->inwork != 0 || n->dirty != 0 || n->resetting)
 		return (state_refuse(st, EBUSY, "%u commands are in work", n->inwork));
 	pci_dev_state(&n->pci, st);
-	state_struct(st, &options_type, &n->opt);
 	state_struct(st, &nvme_type, n);
-	state_structs(st, &sq_type, n->sq, NITEMS(n->sq));
-	state_structs(st, &cq_type, n->cq, NITEMS(n->cq));
-	state_struct(st, &features_type, &n->feat);
-	state_struct(st, &error_type, &n->error);
-	state_struct(st, &stats_type, &n->stats);
 	return (st->rc == 0 && st->loading ? check(n, st) : st->rc);
 }

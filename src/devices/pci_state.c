@@ -46,7 +46,7 @@ STATE_TYPE(msix_type, struct pci_msix, MSIX_STATE, "msix", 1);
 	F(T, cfg, BYTES, 0)            \
 	F(T, wmask, BYTES, 0)          \
 	F(T, bar, OWNS, 0)             \
-	F(T, msix, OWNS, 0)            \
+	F(T, msix, PART, msix_type)    \
 	F(T, msi_off, SAME, STATE_ANY) \
 	F(T, rom, OWN, 0)              \
 	F(T, cap_last, OWN, 0)         \
@@ -76,7 +76,6 @@ msix_state(struct pci_dev *d, struct state *st)
 	struct pci_msix *m = &d->msix;
 	unsigned words = (m->nvec + 63) / 64;
 
-	state_struct(st, &msix_type, m);
 	state_structs(st, &entry_type, m->table, m->nvec);
 	state_bytes(st, "msix-pending", m->pba, words * sizeof(*m->pba));
 	if (st->rc != 0 || !st->loading)

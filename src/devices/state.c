@@ -19,7 +19,8 @@
 
 #define S_NAME    0u  /* of the section, padded with NUL */
 #define S_VERSION 16u /* le16 */
-#define S_FLAGS   18u /* le16 */
+#define S_FLAGS   18u
+#define S_UNIT    19u /* which of several alike */
 #define S_COUNT   20u /* le32, structures */
 #define S_LEN     24u /* le32, of what follows */
 #define S_LAYOUT  28u /* le32 */
@@ -95,6 +96,12 @@ name_ok(const uint8_t *at)
 	return (n > 0 && n < STATE_NAME_MAX);
 }
 
+static bool
+same_section(const uint8_t *s, const char *name, uint8_t unit)
+{
+	return (strcmp((const char *)s, name) == 0 && s[S_UNIT] == unit);
+}
+
 static int
 look_at_section(struct state *st, size_t at)
 {
@@ -104,11 +111,11 @@ look_at_section(struct state *st, size_t at)
 		return (state_refuse(st, EINVAL, "it ends within section %u", st->nsections + 1));
 	if (!name_ok(s + S_NAME))
 		return (state_refuse(st, EINVAL, "section %u has no name", st->nsections + 1));
-	if ((le16_get(s + S_FLAGS) & ~S_OPTIONAL) != 0)
+	if ((s[S_FLAGS] & ~S_OPTIONAL) != 0)
 		return (state_refuse(
 		    st, EINVAL, "section '%s' has flags that nobody knows", (const char *)s));
 	for (unsigned i = 0; i < st->nsections; i++)
-		if (memcmp(st->in + st->section[i].at, s, STATE_NAME_MAX) == 0)
+		if (same_section(st->in + st->section[i].at, (const char *)s, s[S_UNIT]))
 			return (state_refuse(
 			    st, EINVAL, "section '%s' is there twice", (const char *)s));
 	st->section[st->nsections++].at = (uint32_t)at;
@@ -158,7 +165,7 @@ state_end(struct state *st, size_t *len)
 	for (unsigned i = 0; i < st->nsections; i++) {
 		const uint8_t *s = st->in + st->section[i].at;
 
-		if (!st->section[i].loaded && (le16_get(s + S_FLAGS) & S_OPTIONAL) == 0)
+		if (!st->section[i].loaded && (s[S_FLAGS] & S_OPTIONAL) == 0)
 			return (state_refuse(
 			    st, EINVAL, "nobody knows its section '%s'", (const char *)s));
 	}
@@ -185,11 +192,12 @@ section_begin(struct state *st, const struct section *s)
 	if ((h = room(st, S_SIZE + s->len)) == NULL)
 		return (NULL);
 	for (unsigned i = 0; i < st->nsections; i++)
-		assert(strcmp((const char *)st->out + st->section[i].at, s->name) != 0);
+		assert(!same_section(st->out + st->section[i].at, s->name, st->unit));
 	st->section[st->nsections++].at = (uint32_t)(h - st->out);
 	name_put(h + S_NAME, s->name);
 	le16_put(h + S_VERSION, s->version);
-	le16_put(h + S_FLAGS, 0);
+	h[S_FLAGS] = 0;
+	h[S_UNIT] = st->unit;
 	le32_put(h + S_COUNT, s->count);
 	le32_put(h + S_LEN, (uint32_t)s->len);
 	le32_put(h + S_LAYOUT, s->layout);
@@ -207,7 +215,7 @@ section_find(struct state *st, const struct section *s)
 		return (NULL);
 	for (i = 0; i < st->nsections; i++) {
 		h = st->in + st->section[i].at;
-		if (!st->section[i].loaded && strcmp((const char *)h, s->name) == 0)
+		if (!st->section[i].loaded && same_section(h, s->name, st->unit))
 			break;
 	}
 	if (i == st->nsections)
@@ -247,76 +255,120 @@ plain(const struct state_field *f)
 	return (f->kind == STATE_SAVED && f->size == 1 && f->max == STATE_ANY);
 }
 
-/* Move one field between structure and section; where the next is in the section. */
-static size_t
-move_field(struct state *st, const struct state_type *t, const struct state_field *f, uint8_t *obj,
-    uint8_t *to, const uint8_t *from)
+static void
+move_number(struct state *st, const struct state_type *t, const struct state_field *f,
+    uint8_t *here, uint8_t *to, const uint8_t *from)
 {
-	if (plain(f)) {
-		if (st->loading)
-			memcpy(obj + f->off, from, f->count);
-		else
-			memcpy(to, obj + f->off, f->count);
-		return (f->count);
-	}
-	for (uint32_t i = 0; i < f->count && st->rc == 0; i++) {
-		uint8_t *here = obj + f->off + (size_t)i * f->size;
-		uint64_t v = get(st->loading ? from + (size_t)i * f->size : here, f->size);
+	uint64_t v = get(st->loading ? from : here, f->size);
 
-		/* One that could not be loaded is not saved: it is noticed while there is time. */
-		if (v > f->max)
-			(void)state_refuse(st, EINVAL, "%s.%s is %llu, more than %llu", t->name,
-			    f->name, (unsigned long long)v, (unsigned long long)f->max);
-		else if (!st->loading)
-			memcpy(to + (size_t)i * f->size, &v, f->size);
-		else if (f->kind == STATE_SAVED)
-			memcpy(here, &v, f->size);
-		else if (v != get(here, f->size))
-			(void)state_refuse(st, EINVAL,
-			    "%s.%s was %llu and is %llu here: not the same configuration", t->name,
-			    f->name, (unsigned long long)v, (unsigned long long)get(here, f->size));
-	}
-	return ((size_t)f->count * f->size);
+	/* One that could not be loaded is not saved: it is noticed while there is time. */
+	if (v > f->max)
+		(void)state_refuse(st, EINVAL, "%s.%s is %llu, more than %llu", t->name, f->name,
+		    (unsigned long long)v, (unsigned long long)f->max);
+	else if (!st->loading)
+		memcpy(to, &v, f->size);
+	else if (f->kind == STATE_SAVED)
+		memcpy(here, &v, f->size);
+	else if (v != get(here, f->size))
+		(void)state_refuse(st, EINVAL,
+		    "%s.%s was %llu and is %llu here: not the same configuration", t->name, f->name,
+		    (unsigned long long)v, (unsigned long long)get(here, f->size));
 }
 
-/* What a type's section looks like; also, its list is one that this can work with. */
-static struct section
-section_of(const struct state_type *t, unsigned n)
+/* Bytes of a structure in a section. */
+static size_t
+len_of(const struct state_type *t)
 {
-	struct section s = { .name = t->name, .version = t->version, .count = n };
-	uint64_t h = HASH_INIT;
+	size_t len = 0;
 
 	for (unsigned i = 0; i < t->nfields; i++) {
 		const struct state_field *f = &t->field[i];
 
-		assert(i == 0 || f->off > t->field[i - 1].off);
-		assert(f->kind == STATE_OWN || (IS_POW2(f->size) && f->size <= 8));
+		if (f->kind != STATE_OWN)
+			len += f->count * (f->kind == STATE_PART ? len_of(f->part) : f->size);
+	}
+	return (len);
+}
+
+/* Move a structure between memory and section. */
+static void
+move(struct state *st, const struct state_type *t, uint8_t *obj, uint8_t *to, const uint8_t *from)
+{
+	size_t at = 0, step;
+
+	for (unsigned k = 0; k < t->nfields && st->rc == 0; k++) {
+		const struct state_field *f = &t->field[k];
+		uint8_t *here = obj + f->off;
+
 		if (f->kind == STATE_OWN)
 			continue;
-		h = hash_text(hash_add(hash_add(h, f->size), f->count), f->name);
-		s.len += (size_t)f->size * f->count;
+		if (plain(f)) {
+			if (st->loading)
+				memcpy(here, from + at, f->count);
+			else
+				memcpy(to + at, here, f->count);
+			at += f->count;
+			continue;
+		}
+		step = f->kind == STATE_PART ? len_of(f->part) : f->size;
+		for (uint32_t i = 0; i < f->count && st->rc == 0;
+		     i++, here += f->size, at += step) {
+			uint8_t *into = st->loading ? NULL : to + at;
+			const uint8_t *out = st->loading ? from + at : NULL;
+
+			if (f->kind == STATE_PART)
+				move(st, f->part, here, into, out);
+			else
+				move_number(st, t, f, here, into, out);
+		}
 	}
-	s.layout = (uint32_t)(h ^ h >> 32);
-	s.len *= n;
-	return (s);
+}
+
+/* The mark of a layout; also, the list is one that this can work with. */
+static uint64_t
+layout_of(const struct state_type *t, uint64_t h)
+{
+	for (unsigned i = 0; i < t->nfields; i++) {
+		const struct state_field *f = &t->field[i];
+
+		assert(i == 0 || f->off > t->field[i - 1].off);
+		if (f->kind == STATE_OWN)
+			continue;
+		h = hash_text(hash_add(h, f->count), f->name);
+		assert(f->kind == STATE_PART ? f->part->size == f->size
+					     : IS_POW2(f->size) && f->size <= 8);
+		h = f->kind == STATE_PART ? layout_of(f->part, h) : hash_add(h, f->size);
+	}
+	return (h);
+}
+
+static struct section
+section_of(const struct state_type *t, unsigned n)
+{
+	uint64_t h = layout_of(t, HASH_INIT);
+
+	return ((struct section){ .name = t->name,
+	    .version = t->version,
+	    .layout = (uint32_t)(h ^ h >> 32),
+	    .count = n,
+	    .len = len_of(t) * n });
 }
 
 int
 state_structs(struct state *st, const struct state_type *t, void *p, unsigned n)
 {
 	const struct section s = section_of(t, n);
+	const size_t len = len_of(t);
 	const uint8_t *from = NULL;
 	uint8_t *to = NULL;
-	size_t at = 0;
 
 	if (st->loading)
 		from = section_find(st, &s);
 	else
 		to = section_begin(st, &s);
 	for (unsigned i = 0; i < n && st->rc == 0; i++)
-		for (unsigned k = 0; k < t->nfields && st->rc == 0; k++)
-			at += move_field(st, t, &t->field[k], (uint8_t *)p + i * t->size,
-			    st->loading ? NULL : to + at, st->loading ? from + at : NULL);
+		move(st, t, (uint8_t *)p + i * t->size, st->loading ? NULL : to + i * len,
+		    st->loading ? from + i * len : NULL);
 	return (st->rc);
 }
 

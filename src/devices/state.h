@@ -20,6 +20,7 @@
  *	SAVED   an unsigned number or bool, at most max; signed ones are saved as their bits
  *	ARRAY   an array of such numbers
  *	BYTES   anything, byte for byte: for plain bytes only
+ *	PART    a structure with a list of its own, PARTS an array of them: max is its type
  *	SAME    a number of the configuration: saved, and on loading compared with what is there
  *	OWN     not saved, a number or pointer: the owner's, or made anew from the others on loading
  *	OWNS    the same of an array or structure; or what has a section of its own
@@ -55,16 +56,20 @@
 enum state_kind {
 	STATE_OWN,
 	STATE_SAVED,
-	STATE_SAME
+	STATE_SAME,
+	STATE_PART
 };
+
+struct state_type;
 
 struct state_field {
 	const char *name;
 	enum state_kind kind;
 	uint32_t off;
-	uint32_t size;  /* of one number: 1, 2, 4 or 8 */
-	uint32_t count; /* of numbers */
+	uint32_t size;  /* of one number (1, 2, 4 or 8) or part */
+	uint32_t count; /* of numbers or parts */
 	uint64_t max;
+	const struct state_type *part;
 };
 
 struct state_type {
@@ -80,17 +85,23 @@ struct state_type {
 #define STATE_OF(T, m) (((T *)0)->m)
 #define STATE_LIMIT(v, mx) \
 	_Generic((v), _Bool : 1, default : (mx)) /* no other bool may come to be */
-#define STATE_NUMBER(T, m, kind, mx) \
-	{ #m, kind, offsetof(T, m), sizeof(STATE_OF(T, m)), 1, STATE_LIMIT(STATE_OF(T, m), mx) },
+#define STATE_NUMBER(T, m, kind, mx)                                                            \
+	{ #m, kind, offsetof(T, m), sizeof(STATE_OF(T, m)), 1, STATE_LIMIT(STATE_OF(T, m), mx), \
+		NULL },
 #define STATE_ROW_SAVED(T, m, mx) STATE_NUMBER(T, m, STATE_SAVED, mx)
 #define STATE_ROW_SAME(T, m, mx)  STATE_NUMBER(T, m, STATE_SAME, mx)
 #define STATE_ROW_ARRAY(T, m, mx)                                     \
 	{ #m, STATE_SAVED, offsetof(T, m), sizeof(STATE_OF(T, m)[0]), \
 		sizeof(STATE_OF(T, m)) / sizeof(STATE_OF(T, m)[0]),   \
-		STATE_LIMIT(STATE_OF(T, m)[0], mx) },
+		STATE_LIMIT(STATE_OF(T, m)[0], mx), NULL },
 #define STATE_ROW_BYTES(T, m, mx) \
-	{ #m, STATE_SAVED, offsetof(T, m), 1, sizeof(STATE_OF(T, m)), STATE_ANY },
-#define STATE_ROW_OWN(T, m, mx)   { #m, STATE_OWN, offsetof(T, m), 0, 0, 0 },
+	{ #m, STATE_SAVED, offsetof(T, m), 1, sizeof(STATE_OF(T, m)), STATE_ANY, NULL },
+#define STATE_ROW_PART(T, m, t) \
+	{ #m, STATE_PART, offsetof(T, m), sizeof(STATE_OF(T, m)), 1, 0, &(t) },
+#define STATE_ROW_PARTS(T, m, t)                                     \
+	{ #m, STATE_PART, offsetof(T, m), sizeof(STATE_OF(T, m)[0]), \
+		sizeof(STATE_OF(T, m)) / sizeof(STATE_OF(T, m)[0]), 0, &(t) },
+#define STATE_ROW_OWN(T, m, mx)   { #m, STATE_OWN, offsetof(T, m), 0, 0, 0, NULL },
 #define STATE_ROW_OWNS(T, m, mx)  STATE_ROW_OWN(T, m, mx)
 #define STATE_ROW(T, m, KIND, mx) STATE_ROW_##KIND(T, m, mx)
 
@@ -101,6 +112,8 @@ struct state_type {
 #define STATE_COUNT_OWN   0
 #define STATE_COUNT_ARRAY {}
 #define STATE_COUNT_BYTES {}
+#define STATE_COUNT_PART  {}
+#define STATE_COUNT_PARTS {}
 #define STATE_COUNT_OWNS  {}
 #define STATE_COUNT(T, m, KIND, mx) STATE_COUNT_##KIND,
 
@@ -121,6 +134,7 @@ struct state {
 	int rc;        /* of the first failure */
 	bool loading;
 	const char *device;
+	uint8_t unit; /* of several alike within the device; set around their sections, else 0 */
 	uint8_t *out;
 	const uint8_t *in;
 	size_t len; /* room for it, or the whole of it */
@@ -147,7 +161,7 @@ int state_end(struct state *st, size_t *len);
 
 /* --- for a device's function; 0 or the first failure --- */
 
-/* One structure, or `n` in a row. A section of that type's name comes once. */
+/* One structure, or `n` in a row. A section of that type's name comes once for each `unit`. */
 int state_struct(struct state *st, const struct state_type *t, void *p);
 int state_structs(struct state *st, const struct state_type *t, void *p, unsigned n);
 /* Plain bytes, of a length that follows from the configuration. */

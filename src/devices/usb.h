@@ -27,6 +27,7 @@ struct usb_setup {
 #define USB_GET_DESCRIPTOR    6
 #define USB_SET_CONFIGURATION 9
 
+struct state;
 struct usb_dev;
 
 struct usb_dev_ops {
@@ -41,6 +42,8 @@ struct usb_dev_ops {
 	size_t (*report)(struct usb_dev *d, uint8_t *buf, size_t len);
 	/* Bus reset: not configured, nothing to report. */
 	void (*reset)(struct usb_dev *d);
+	/* Save or load the device (state.h). 0 or -errno. */
+	int (*state)(struct usb_dev *d, struct state *st);
 };
 
 struct usb_dev {

@@ -5,9 +5,11 @@
  */
 #include "devices/usb_hid.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/checked.h"
+#include "devices/state.h"
 #include "devices/usb_hid_tables.h"
 
 #define GET_STATUS        0
@@ -299,6 +301,37 @@ hid_reset(struct usb_dev *d)
 	memset(h->pressed, 0, sizeof(h->pressed));
 }
 
+STATE_TYPE(pointer_type, struct input_pointer, INPUT_POINTER_STATE, "input-pointer", 1);
+
+#define HID_STATE(F, T)                       \
+	F(T, usb, OWNS, 0)                    \
+	F(T, kind, SAME, STATE_ANY)           \
+	F(T, configuration, SAVED, STATE_ANY) \
+	F(T, idle, SAVED, STATE_ANY)          \
+	F(T, protocol, SAVED, STATE_ANY)      \
+	F(T, event, BYTES, 0)                 \
+	F(T, first, SAVED, USB_HID_QUEUE - 1) \
+	F(T, count, SAVED, USB_HID_QUEUE)     \
+	F(T, pointer, PART, pointer_type)     \
+	F(T, modifiers, SAVED, STATE_ANY)     \
+	F(T, pressed, ARRAY, STATE_ANY)
+STATE_TYPE(hid_type, struct usb_hid, HID_STATE, "usb-hid", 1);
+
+static int
+hid_state(struct usb_dev *d, struct state *st)
+{
+	struct usb_hid *h = hid_of(d);
+
+	state_struct(st, &hid_type, h);
+	/* A bool that is neither may not come to be. */
+	for (unsigned i = 0; i < USB_HID_QUEUE && st->loading && h->kind == USB_HID_KEYBOARD; i++)
+		if (*(const uint8_t *)&h->event[i].key.down > 1 && st->rc == 0) {
+			memset(h->event, 0, sizeof(h->event));
+			return (state_refuse(st, EINVAL, "a key is neither down nor up"));
+		}
+	return (st->rc);
+}
+
 void
 usb_hid_init(struct usb_hid *h, enum usb_hid_kind kind)
 {
@@ -307,6 +340,7 @@ usb_hid_init(struct usb_hid *h, enum usb_hid_kind kind)
 		.has_report = hid_has_report,
 		.report = hid_report,
 		.reset = hid_reset,
+		.state = hid_state,
 	};
 
 	*h = (struct usb_hid){ .usb = { .ops = &ops }, .kind = kind };

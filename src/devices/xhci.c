@@ -27,7 +27,6 @@
 #define MSIX_PBA   0x1800u
 
 #define HCSPARAMS1 (XHCI_SLOTS | 1u << 8 | XHCI_PORTS << 24)
-#define ERST_MAX   4u /* 2^4 segments */
 #define HCSPARAMS2 (ERST_MAX << 4)
 #define HCCPARAMS1 ((XECP / 4) << 16 | 1u) /* 64-bit addresses, contexts of 32 bytes */
 

@@ -98,4 +98,13 @@ void xhci_destroy(struct xhci *x);
 /* Plug a device into the next free USB 2 port, for good; before the guest runs. 0 or -ENOSPC. */
 int xhci_plug(struct xhci *x, struct usb_dev *dev);
 
+struct state;
+/*
+ * Save or load the controller, its devices and its PCI function (state.h). Loading wants one that is
+ * attached and fresh, with the same devices plugged in, and then xhci_resume. (xhci_state.c)
+ */
+int xhci_state(struct xhci *x, struct state *st);
+/* Go on with what was begun. */
+void xhci_resume(struct xhci *x);
+
 #endif

@@ -61,6 +61,8 @@ enum {
 	EP_ERROR = 4
 };
 
+#define ERST_MAX    4u /* 2^4 segments of the event ring */
+
 #define DCI_CONTROL 1
 #define DCI_REPORT  (2 * USB_REPORT_EP + 1)
 

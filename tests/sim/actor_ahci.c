@@ -453,12 +453,11 @@ static void
 resume(struct sim *s)
 {
 	/* All that a port and its drive have for themselves, but for what commands work with. */
-	const size_t from = offsetof(struct ahci_port, clb), to = offsetof(struct ahci_port, buf);
 	struct actor *a = actor_of(s);
 
 	for (unsigned i = 0; i < PORTS; i++)
-		if (memcmp((uint8_t *)&a->hba.port[i] + from, (uint8_t *)&a->saved[i] + from,
-			to - from) != 0)
+		if (!SIM_SAME(&a->hba.port[i], &a->saved[i], offsetof(struct ahci_port, clb),
+			offsetof(struct ahci_port, buf)))
 			sim_fail(s, "state", "port %u is not as it was", i);
 	ahci_resume(&a->hba);
 }

@@ -399,9 +399,9 @@ resume(struct sim *s)
 	unsigned events[NITEMS(a->events)];
 
 	events_of(&a->n, events);
-	if (memcmp(&a->n.feat, &a->feat, sizeof(a->feat)) != 0 ||
-	    memcmp(&a->n.error, &a->error, sizeof(a->error)) != 0 ||
-	    memcmp(&a->n.stats, &a->stats, sizeof(a->stats)) != 0 ||
+	if (!SIM_SAME(&a->n.feat, &a->feat, 0, sizeof(a->feat)) ||
+	    !SIM_SAME(&a->n.error, &a->error, 0, sizeof(a->error)) ||
+	    !SIM_SAME(&a->n.stats, &a->stats, 0, sizeof(a->stats)) ||
 	    memcmp(events, a->events, sizeof(events)) != 0)
 		sim_fail(s, "state", "features or log pages tell something else than before");
 	nvme_resume(&a->n);

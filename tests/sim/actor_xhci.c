@@ -35,6 +35,8 @@ struct trb_ring {
 struct actor {
 	struct xhci x;
 	struct usb_hid hid[2];
+	struct xhci old; /* as they were when they were saved */
+	struct usb_hid old_hid[2];
 	struct input_sink sink[2];
 	struct dev_timer timer;
 	bool up, attached;
@@ -465,11 +467,11 @@ op_settle(struct sim *s, struct prng *r)
 }
 
 static void
-start(struct sim *s, struct prng *r)
+make(struct actor *a, struct sim *s)
 {
-	struct actor *a = actor_of(s);
 	int rc;
 
+	s->ntimers = 0;
 	sim_timer(s, &a->timer);
 	rc = xhci_init(&a->x, &s->gm, &s->clock, &a->timer);
 	assert(rc == 0);
@@ -480,6 +482,68 @@ start(struct sim *s, struct prng *r)
 		assert(rc == 0);
 	}
 	(void)rc;
+}
+
+/* --- save, load --- */
+
+static int
+function_state(struct sim *s, struct state *st)
+{
+	return (xhci_state(&actor_of(s)->x, st));
+}
+
+static bool
+never_busy(struct sim *s, struct prng *r)
+{
+	return (false);
+}
+
+static void
+remake(struct sim *s)
+{
+	struct actor *a = actor_of(s);
+
+	a->attached = false;
+	xhci_destroy(&a->x);
+	a->old = a->x;
+	memcpy(a->old_hid, a->hid, sizeof(a->hid));
+	memset(&a->x, SIM_JUNK, sizeof(a->x));
+	memset(a->hid, SIM_JUNK, sizeof(a->hid));
+	make(a, s);
+	sim_replace(s, &a->x.pci);
+	a->attached = true;
+}
+
+/* What no register shows is as it was. */
+static void
+resume(struct sim *s)
+{
+	struct actor *a = actor_of(s);
+
+	if (!SIM_SAME(&a->x, &a->old, offsetof(struct xhci, usbcmd), sizeof(a->x)))
+		sim_fail(s, "state", "the controller is not as it was");
+	for (unsigned k = 0; k < 2; k++)
+		if (!SIM_SAME(&a->hid[k], &a->old_hid[k], offsetof(struct usb_hid, kind),
+			sizeof(a->hid[k])))
+			sim_fail(s, "state", "a device is not as it was");
+	xhci_resume(&a->x);
+}
+
+static void
+op_save(struct sim *s, struct prng *r)
+{
+	static const struct sim_look regs[] = { { 0, 0, 0x40 }, { 0, 0x400, 0x80 }, { 0 } };
+	static const struct sim_saved how = { function_state, never_busy, remake, resume, regs };
+
+	sim_save_and_load(s, r, &how);
+}
+
+static void
+start(struct sim *s, struct prng *r)
+{
+	struct actor *a = actor_of(s);
+
+	make(a, s);
 	sim_attach(s, &a->x.pci);
 	a->attached = true;
 	op_up(s, r);
@@ -507,6 +571,7 @@ static const struct sim_op op_table[] = {
 	{ "wild", 1, op_wild },
 	{ "up", 5, op_up },
 	{ "reset", 2, op_reset },
+	{ "save-load", 3, op_save },
 	{ "pci", 3, pci_disturb },
 };
 

@@ -432,7 +432,7 @@ STATE_TYPE(port_type, struct virtio_console_port, PORT_STATE, "console-port", 1)
 	F(T, cols, SAME, STATE_ANY)   \
 	F(T, rows, SAME, STATE_ANY)   \
 	F(T, nports, SAME, STATE_ANY) \
-	F(T, port, OWNS, 0)           \
+	F(T, port, PARTS, port_type)  \
 	F(T, ctrl, OWNS, 0)
 STATE_TYPE(console_type, struct virtio_console, CONSOLE_STATE, "console", 1);
 
@@ -445,7 +445,6 @@ con_state(struct virtio_dev *vd, struct state *st)
 	for (unsigned i = 0; i < con->nports; i++)
 		peer[i] = con->port[i].chr->has_peer;
 	state_struct(st, &console_type, con);
-	state_structs(st, &port_type, con->port, con->nports);
 	state_bytes(st, "console-peers", peer, con->nports);
 	/* A peer may have come or gone meanwhile. */
 	for (unsigned i = 0; i < con->nports && st->rc == 0 && st->loading; i++)

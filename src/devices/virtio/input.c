@@ -245,14 +245,7 @@ start(struct virtio_dev *vd)
 	F(T, value, SAVED, STATE_ANY)
 STATE_TYPE(event_type, struct virtio_input_event, EVENT_STATE, "input-event", 1);
 
-#define POINTER_STATE(F, T)             \
-	F(T, x, SAVED, STATE_ANY)       \
-	F(T, y, SAVED, STATE_ANY)       \
-	F(T, px, SAVED, STATE_ANY)      \
-	F(T, py, SAVED, STATE_ANY)      \
-	F(T, buttons, SAVED, STATE_ANY) \
-	F(T, wheel, SAVED, STATE_ANY)
-STATE_TYPE(pointer_type, struct input_pointer, POINTER_STATE, "input-pointer", 1);
+STATE_TYPE(pointer_type, struct input_pointer, INPUT_POINTER_STATE, "input-pointer", 1);
 
 /* The answer in the configuration follows from the question. */
 #define INPUT_STATE(F, T)                           \
@@ -260,8 +253,8 @@ STATE_TYPE(pointer_type, struct input_pointer, POINTER_STATE, "input-pointer", 1
 	F(T, kind, SAME, STATE_ANY)                 \
 	F(T, chain, OWNS, 0)                        \
 	F(T, config, BYTES, 0)                      \
-	F(T, last, OWNS, 0)                         \
-	F(T, event, OWNS, 0)                        \
+	F(T, last, PART, pointer_type)              \
+	F(T, event, PARTS, event_type)              \
 	F(T, first, SAVED, VIRTIO_INPUT_EVENTS - 1) \
 	F(T, count, SAVED, VIRTIO_INPUT_EVENTS)
 STATE_TYPE(input_type, struct virtio_input, INPUT_STATE, "input", 1);
@@ -272,8 +265,6 @@ input_state(struct virtio_dev *vd, struct state *st)
 	struct virtio_input *in = vd->softc;
 
 	state_struct(st, &input_type, in);
-	state_struct(st, &pointer_type, &in->last);
-	state_structs(st, &event_type, in->event, VIRTIO_INPUT_EVENTS);
 	if (st->rc == 0 && st->loading)
 		answer(in);
 	return (st->rc);

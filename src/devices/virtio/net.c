@@ -283,7 +283,7 @@ STATE_TYPE(pair_type, struct virtio_net_pair, PAIR_STATE, "net-pair", 1);
 	F(T, vd, OWNS, 0)                         \
 	F(T, npairs, SAME, STATE_ANY)             \
 	F(T, active, SAVED, VIRTIO_NET_PAIRS_MAX) \
-	F(T, pair, OWNS, 0)                       \
+	F(T, pair, PARTS, pair_type)              \
 	F(T, config, BYTES, 0)                    \
 	F(T, ctrl, OWNS, 0)
 STATE_TYPE(net_type, struct virtio_net, NET_STATE, "net", 1);
@@ -300,7 +300,6 @@ net_state(struct virtio_dev *vd, struct state *st)
 			return (state_refuse(st, ENOTSUP, "another driver has its queues"));
 	memcpy(config, net->config, sizeof(config));
 	state_struct(st, &net_type, net);
-	state_structs(st, &pair_type, net->pair, net->npairs);
 	if (st->rc != 0 || !st->loading)
 		return (st->rc);
 	/* Whether there is a link its owner says again (virtio_net_link). */

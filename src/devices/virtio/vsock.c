@@ -242,7 +242,7 @@ STATE_TYPE(reset_type, struct vsock_reset, RESET_STATE, "vsock-reset", 1);
 	F(T, conn, OWNS, 0)                \
 	F(T, turn, SAVED, VSOCK_CONNS - 1) \
 	F(T, next_port, SAVED, STATE_ANY)  \
-	F(T, resets, OWNS, 0)              \
+	F(T, resets, PARTS, reset_type)    \
 	F(T, nresets, SAVED, VSOCK_RESETS) \
 	F(T, tx_waits, OWN, 0)
 STATE_TYPE(vsock_type, struct virtio_vsock, VSOCK_STATE, "vsock", 1);
@@ -267,7 +267,6 @@ vsock_state(struct virtio_dev *vd, struct state *st)
 				.guest_port = c->guest_port };
 	}
 	state_struct(st, &vsock_type, vs);
-	state_structs(st, &reset_type, vs->resets, VSOCK_RESETS);
 	state_structs(st, &conn_type, over, VSOCK_CONNS);
 	for (unsigned i = 0; i < VSOCK_CONNS && st->rc == 0 && st->loading; i++) {
 		if (over[i].state != VSOCK_FREE && over[i].state != VSOCK_DYING)

@@ -17,9 +17,22 @@
 #define SECTION   32u
 #define S_VERSION 16u
 #define S_FLAGS   18u
+#define S_UNIT    19u
 #define S_COUNT   20u
 #define S_LEN     24u
 #define S_LAYOUT  28u
+
+struct tip {
+	uint8_t deep;
+	void *own;
+	bool set;
+};
+
+#define TIP_STATE(F, T)      \
+	F(T, deep, SAVED, 5) \
+	F(T, own, OWN, 0)    \
+	F(T, set, SAVED, 1)
+STATE_TYPE(tip_type, struct tip, TIP_STATE, "tip", 1);
 
 struct toy {
 	uint8_t small;
@@ -31,6 +44,7 @@ struct toy {
 	const char *name;
 	uint32_t list[3];
 	uint8_t raw[2][5];
+	struct tip tip, tips[2];
 	unsigned ports;
 	struct {
 		int a, b;
@@ -47,10 +61,12 @@ struct toy {
 	F(T, name, OWN, 0)             \
 	F(T, list, ARRAY, 100)         \
 	F(T, raw, BYTES, 0)            \
+	F(T, tip, PART, tip_type)      \
+	F(T, tips, PARTS, tip_type)    \
 	F(T, ports, SAME, STATE_ANY)   \
 	F(T, scratch, OWNS, 0)
 STATE_TYPE(toy_type, struct toy, TOY_STATE, "toy", 3);
-#define TOY_BYTES (1 + 1 + 2 + 4 + 8 + 2 + 12 + 10 + 4)
+#define TOY_BYTES (1 + 1 + 2 + 4 + 8 + 2 + 12 + 10 + 3 * 2 + 4)
 
 static const struct toy full = {
 	.small = 9,
@@ -62,6 +78,8 @@ static const struct toy full = {
 	.name = "first",
 	.list = { 1, 50, 100 },
 	.raw = { { 1, 2, 3, 4, 5 }, { 6, 7, 8, 9, 10 } },
+	.tip = { 1, NULL, true },
+	.tips = { { 2, NULL, false }, { 5, NULL, true } },
 	.ports = 7,
 	.scratch = { 11, 12 },
 };
@@ -156,6 +174,9 @@ test_there_and_back(void **state)
 		assert_int_equal(two[i].less, -2);
 		assert_memory_equal(two[i].list, full.list, sizeof(full.list));
 		assert_memory_equal(two[i].raw, full.raw, sizeof(full.raw));
+		assert_true(two[i].tip.deep == 1 && two[i].tip.set);
+		assert_true(two[i].tips[0].deep == 2 && !two[i].tips[0].set);
+		assert_true(two[i].tips[1].deep == 5 && two[i].tips[1].set);
 		/* What is its own is as it was. */
 		assert_string_equal(two[i].name, "second");
 		assert_int_equal(two[i].scratch.b, 22);
@@ -231,19 +252,19 @@ test_sections(void **state)
 	memcpy(section(1), "other", 5);
 	refused("it has no section 'bytes'");
 	save();
-	le16_put(section(1) + S_FLAGS, 2);
+	section(1)[S_FLAGS] = 2;
 	refused("section 'bytes' has flags that nobody knows");
 }
 
 /* Another section comes to be behind the others. */
 static void
-append(uint16_t flags)
+append(uint8_t flags)
 {
 	uint8_t *s = stream + stream_len;
 
 	memset(s, 0, SECTION + 8);
 	memcpy(s, "news", 4);
-	le16_put(s + S_FLAGS, flags);
+	s[S_FLAGS] = flags;
 	le32_put(s + S_LEN, 8);
 	stream_len += SECTION + 8;
 	le32_put(stream + 8, (uint32_t)stream_len);
@@ -287,6 +308,12 @@ test_ranges(void **state)
 	save();
 	le32_put(section(0) + SECTION + 18 + 8, 101);
 	refused("toy.list is 101, more than 100");
+	save();
+	section(0)[SECTION + TOY_BYTES - 4 - 2] = 6;
+	refused("tip.deep is 6, more than 5");
+	save();
+	section(0)[SECTION + TOY_BYTES - 4 - 5] = 2;
+	refused("tip.set is 2, more than 1");
 	save();
 	le32_put(section(0) + SECTION + TOY_BYTES - 4, 8);
 	refused("toy.ports was 8 and is 7 here: not the same configuration");
@@ -341,6 +368,34 @@ test_no_room(void **state)
 	}
 }
 
+/* Several alike: each has its own. */
+static void
+test_units(void **state)
+{
+	struct tip one = { .deep = 1 }, two = { .deep = 2, .set = true };
+	struct state st;
+	size_t len;
+
+	state_save(&st, "tips", stream, sizeof(stream), &why);
+	(void)state_struct(&st, &tip_type, &one);
+	st.unit = 9;
+	(void)state_struct(&st, &tip_type, &two);
+	assert_int_equal(state_end(&st, &stream_len), 0);
+	memset(&one, 0, sizeof(one));
+	memset(&two, 0, sizeof(two));
+	assert_int_equal(state_load(&st, "tips", stream, stream_len, &why), 0);
+	st.unit = 9;
+	(void)state_struct(&st, &tip_type, &two);
+	st.unit = 0;
+	(void)state_struct(&st, &tip_type, &one);
+	assert_int_equal(state_end(&st, &len), 0);
+	assert_int_equal(one.deep, 1);
+	assert_int_equal(two.deep, 2);
+	section(1)[S_UNIT] = 0;
+	assert_int_equal(state_load(&st, "tips", stream, stream_len, &why), -EINVAL);
+	assert_non_null(strstr(why.text, "section 'tip' is there twice"));
+}
+
 /* What could not be loaded is not saved, and the first reason stays. */
 static void
 test_saving_refused(void **state)
@@ -373,6 +428,7 @@ main(void)
 		T(test_ranges),
 		T(test_any_byte),
 		T(test_no_room),
+		T(test_units),
 		T(test_saving_refused),
 	};
 
