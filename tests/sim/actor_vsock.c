@@ -38,6 +38,7 @@ struct actor {
 	struct virtio_vsock vs;
 	struct vsock_backend be;
 	struct conn conn[VSOCK_CONNS];
+	struct virtio_vsock old; /* as it was when it was saved */
 	struct prng chance;
 	uint32_t alloc;            /* the credit that the guest gives, for ever; 0: any */
 	uint32_t epochs;           /* connections begun by packets */
@@ -472,10 +473,32 @@ remake(struct sim *s)
 {
 	struct actor *a = actor_of(s);
 
+	a->old = a->vs;
 	virtio_vsock_destroy(&a->vs);
 	memset(&a->vs, SIM_JUNK, sizeof(a->vs));
 	memset(a->conn, 0, sizeof(a->conn));
 	make(a, s);
+}
+
+/* Each connection that was is over, and to be told so; nothing else is. */
+static void
+loaded(struct sim *s)
+{
+	const struct virtio_vsock *was = &actor_of(s)->old, *is = &actor_of(s)->vs;
+
+	for (unsigned i = 0; i < VSOCK_CONNS; i++) {
+		const struct vsock_conn *w = &was->conn[i], *c = &is->conn[i];
+		bool told = w->state != VSOCK_FREE &&
+		    (w->state != VSOCK_ASKING || (w->pending & VSOCK_TELL_REQUEST) == 0);
+
+		if (c->state != (told ? VSOCK_DYING : VSOCK_FREE) ||
+		    c->pending != (told ? VSOCK_TELL_RESET : 0) ||
+		    (told && (c->host_port != w->host_port || c->guest_port != w->guest_port)))
+			sim_fail(s, "state", "connection %u is not over as it should", i);
+	}
+	if (is->nresets != was->nresets || is->next_port != was->next_port ||
+	    memcmp(is->resets, was->resets, sizeof(is->resets)) != 0)
+		sim_fail(s, "state", "other resets are to be told than before");
 }
 
 static const struct vdrv_ops ops = {
@@ -484,6 +507,7 @@ static const struct vdrv_ops ops = {
 	.drains = drains,
 	.was_reset = was_reset,
 	.remake = remake,
+	.loaded = loaded,
 };
 
 static void
