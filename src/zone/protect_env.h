@@ -72,13 +72,14 @@ env_u64(const uint8_t *p)
 	return (v);
 }
 
+/* Step after step until one says 1, or n have been taken: how many were. */
 static inline long
 env_loop(uint32_t n, long (*step)(uint32_t i, void *arg), void *arg)
 {
 	uint32_t i = 0;
 
-	while (i < n && step(i, arg) == 0)
-		i++;
+	while (i < n && step(i++, arg) == 0)
+		;
 	return (i);
 }
 

@@ -182,25 +182,54 @@ learn(const struct frame *f, uint64_t kind, uint64_t a, uint64_t b, uint32_t sec
 		env_learn(f, &key, seconds == TIME_NEVER ? ~0ull : env_now(f) + seconds);
 }
 
+/*
+ * Is it on one of the link's lists? A step says 1 to one that is; one step more than the list is long
+ * is never needed then. (The verifier goes over a step once, but over a loop as often as it may run.)
+ */
+struct search {
+	const struct protect_link *l;
+	uint64_t a, b;
+};
+
+static inline bool
+listed(const struct protect_link *l, uint32_t n, uint64_t a, uint64_t b,
+    long (*step)(uint32_t i, void *arg))
+{
+	struct search s = { l, a, b };
+
+	return (env_loop(n + 1, step, &s) <= (long)n);
+}
+
+static long
+v4_step(uint32_t i, void *arg)
+{
+	const struct search *s = arg;
+	const struct protect_link *l = s->l;
+
+	return (i < PROTECT_ADDRS_MAX && i < l->nv4 && (s->a & l->v4[i].mask) == l->v4[i].addr);
+}
+
 static inline bool
 v4_listed(const struct protect_link *l, uint32_t addr)
 {
-	for (uint32_t i = 0; i < PROTECT_ADDRS_MAX && i < l->nv4; i++) {
-		if ((addr & l->v4[i].mask) == l->v4[i].addr)
-			return (true);
-	}
-	return (false);
+	return (listed(l, l->nv4, addr, 0, v4_step));
+}
+
+static long
+v6_step(uint32_t i, void *arg)
+{
+	const struct search *s = arg;
+	const struct protect_link *l = s->l;
+
+	return (i < PROTECT_ADDRS_MAX && i < l->nv6 &&
+	    (s->a & l->v6[i].mask[0]) == l->v6[i].addr[0] &&
+	    (s->b & l->v6[i].mask[1]) == l->v6[i].addr[1]);
 }
 
 static inline bool
 v6_listed(const struct protect_link *l, uint64_t a, uint64_t b)
 {
-	for (uint32_t i = 0; i < PROTECT_ADDRS_MAX && i < l->nv6; i++) {
-		if ((a & l->v6[i].mask[0]) == l->v6[i].addr[0] &&
-		    (b & l->v6[i].mask[1]) == l->v6[i].addr[1])
-			return (true);
-	}
-	return (false);
+	return (listed(l, l->nv6, a, b, v6_step));
 }
 
 /* The first on the list is asked about before there is a call: nearly always it is the one. */

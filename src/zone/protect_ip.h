@@ -44,6 +44,14 @@ PROTECT_PART(udp_out)
 	return ((l->flags & PROTECT_DHCP) != 0 ? r : PROTECT_PASS);
 }
 
+static long
+port_step(uint32_t i, void *arg)
+{
+	const struct search *s = arg;
+
+	return (i < PROTECT_PORTS_MAX && i < s->l->nport && s->a == s->l->port[i]);
+}
+
 PROTECT_PART(tcp_out)
 {
 	const struct payload *p = &f->work->p;
@@ -53,11 +61,7 @@ PROTECT_PART(tcp_out)
 		return (PROTECT_PASS);
 	if (p->at + sizeof(ports) > p->end || frame_read(f, p->at, &ports) != 0)
 		return (PROTECT_PORT);
-	for (uint32_t i = 0; i < PROTECT_PORTS_MAX && i < l->nport; i++) {
-		if (be16(ports.to) == l->port[i])
-			return (PROTECT_PORT);
-	}
-	return (PROTECT_PASS);
+	return (listed(l, l->nport, be16(ports.to), 0, port_step) ? PROTECT_PORT : PROTECT_PASS);
 }
 
 static inline enum protect_reason
