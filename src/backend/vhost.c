@@ -21,6 +21,8 @@
 	(VIRTIO_FEAT_VERSION_1 | VIRTIO_FEAT_INDIRECT_DESC | VIRTIO_FEAT_EVENT_IDX | \
 	    VIRTIO_NET_F_MRG_RXBUF)
 
+#define NQUEUES 2u /* of one vhost-net: receiving, sending */
+
 struct vhost_net {
 	struct virtio_extern x; /* softc: this */
 	int fd;
@@ -120,8 +122,30 @@ static const struct virtio_extern_ops vhost_ops = {
 	.stop = vhost_stop,
 };
 
+/* Both queues, receiving and sending. It is the kernel that says what is then so. */
+static int
+set_polling(const struct vhost_net *v, const char *where, uint32_t poll_us, struct err *e)
+{
+	for (unsigned i = 0; i < NQUEUES; i++) {
+		struct vhost_vring_state s = { .index = i, .num = poll_us };
+
+		if (ioctl(v->fd, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &s) < 0 ||
+		    ioctl(v->fd, VHOST_GET_VRING_BUSYLOOP_TIMEOUT, &s) < 0)
+			return (err_set(e, errno,
+			    "poll_us: the kernel behind vhost '%s' does not poll its queues (Linux "
+			    "4.6)",
+			    where));
+		if (s.num != poll_us)
+			return (err_say(e, EIO,
+			    "poll_us: vhost '%s' polls its queues for %u us instead of %u", where,
+			    s.num, poll_us));
+	}
+	return (0);
+}
+
 int
-vhost_net_open(struct virtio_extern **out, const char *where, int tap_fd, struct err *e)
+vhost_net_open(
+    struct virtio_extern **out, const char *where, int tap_fd, uint32_t poll_us, struct err *e)
 {
 	struct vhost_net *v = calloc(1, sizeof(*v));
 	uint64_t features = 0;
@@ -135,6 +159,11 @@ vhost_net_open(struct virtio_extern **out, const char *where, int tap_fd, struct
 	    ioctl(v->fd, VHOST_SET_OWNER) < 0) {
 		rc = err_set(
 		    e, errno, "vhost '%s': the kernel does not offer vhost-net there", where);
+		fd_close(&v->fd);
+		free(v);
+		return (rc);
+	}
+	if (poll_us != 0 && (rc = set_polling(v, where, poll_us, e)) != 0) {
 		fd_close(&v->fd);
 		free(v);
 		return (rc);

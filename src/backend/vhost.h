@@ -15,9 +15,12 @@
 
 /*
  * `where` is a path ("/dev/vhost-net") or fd:N. `tap_fd` stays its owner's and outlives the
- * vhost. 0 or -errno.
+ * vhost. `poll_us`: so many microseconds the kernel looks at an idle queue before it sleeps (Linux
+ * 4.6); 0: none. 0 or -errno.
  */
-int vhost_net_open(struct virtio_extern **out, const char *where, int tap_fd, struct err *e);
+#define VHOST_POLL_US_MAX 10000
+int vhost_net_open(
+    struct virtio_extern **out, const char *where, int tap_fd, uint32_t poll_us, struct err *e);
 void vhost_net_close(struct virtio_extern *x);
 
 #endif

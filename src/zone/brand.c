@@ -283,6 +283,28 @@ nic_driver(struct maker *m)
 	return (kernel ? NIC_KERNEL : process ? NIC_PROCESS : NIC_THREAD);
 }
 
+#define POLL_US_MAX 10000 /* zhyve's */
+
+/* Attr vhost-poll-us: how long the kernel looks at an idle queue; 0: not at all. */
+static uint32_t
+nic_polling(struct maker *m, enum nic_driver by)
+{
+	const char *text = zconf_attr(m->c, "vhost-poll-us");
+	uint32_t us = 0;
+
+	if (text == NULL)
+		return (0);
+	if (parse_u32(text, 0, POLL_US_MAX, &us) != 0)
+		brand_fail(m, EINVAL,
+		    "attr vhost-poll-us: '%s' is not a number of microseconds up to %d", text,
+		    POLL_US_MAX);
+	else if (us != 0 && by != NIC_KERNEL)
+		brand_fail(m, EINVAL,
+		    "attr vhost-poll-us: it is for attr vhost-net, which is not "
+		    "set: only the kernel polls");
+	return (us);
+}
+
 static void
 add_nic(struct maker *m, const struct znet *net, size_t index, unsigned func, enum nic_driver by)
 {
@@ -290,6 +312,7 @@ add_nic(struct maker *m, const struct znet *net, size_t index, unsigned func, en
 	struct vnic_spec *v = &p->nic[p->nnic];
 	const char *model = zprop_get(net->prop, net->nprop, "model");
 	const char *emul = nic_emulation(model), *device = emul;
+	const uint32_t poll_us = nic_polling(m, by);
 	char mac[MAC_TEXT_LEN + 1], virtio[48] = "", rom[24] = "", order[24];
 	int tap, len = 0;
 
@@ -308,8 +331,11 @@ add_nic(struct maker *m, const struct znet *net, size_t index, unsigned func, en
 		if (by == NIC_PROCESS)
 			device = "vhost-user-net";
 		if (by == NIC_KERNEL)
-			(void)snprintf(virtio + len, sizeof(virtio) - (size_t)len, ",vhost=fd:%d",
+			len += snprintf(virtio + len, sizeof(virtio) - (size_t)len, ",vhost=fd:%d",
 			    brand_want_fd(m, BRAND_FD_VHOST, p->nnic));
+		if (poll_us != 0)
+			(void)snprintf(
+			    virtio + len, sizeof(virtio) - (size_t)len, ",poll_us=%u", poll_us);
 	}
 	/* Not without need: a BIOS runs it, and that takes its time. */
 	if (m->netboot && func == 0 && (p->nic_rom = bootrom_nic(&p->rom, emul)) != NULL)

@@ -5,8 +5,9 @@
  *
  * Options: the tap first (a name or fd:N; also vnic=), then mac=, mtu=, vhost=off|on|PATH|fd:N
  * (off: see backend/vhost.h), feature_mask= (bits not to be offered), qpair= (pairs of queues; 1),
- * vqsize=, rxvqsize=, txvqsize= (entries), speed= (Mbit/s, told to the guest). Descriptors for more
- * than one pair are joined by '+'.
+ * vqsize=, rxvqsize=, txvqsize= (entries), speed= (Mbit/s, told to the guest), poll_us= (how long the
+ * kernel looks at an idle queue before it sleeps). Descriptors for more than one pair are joined by
+ * '+'.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -56,19 +57,27 @@ static int
 open_vhost(struct net_emul *n, struct config_node *cfg, unsigned pair, struct err *e)
 {
 	const char *where = config_text(cfg, "vhost", "off");
+	uint32_t poll_us;
 	char one[128];
 	bool on;
+	int rc;
 
+	if ((rc = config_number(cfg, "poll_us", 0, VHOST_POLL_US_MAX, 0, &poll_us, e)) != 0)
+		return (rc);
 	if (parse_bool(where, &on) == 0) {
 		if (!on)
-			return (0);
+			return (poll_us == 0
+				? 0
+				: err_say(e, EINVAL,
+				      "poll_us: only the kernel polls queues, and serves none "
+				      "here: it needs vhost="));
 		where = "/dev/vhost-net";
 	}
 	if (!nth(where, pair, one, sizeof(one)))
 		return (
 		    err_say(e, EINVAL, "vhost: '%s' names none for queue pair %u", where, pair));
 	return (vhost_net_open(
-	    &n->setup.extern_drv[pair], one, n->setup.backend[pair]->vhost_tap_fd, e));
+	    &n->setup.extern_drv[pair], one, n->setup.backend[pair]->vhost_tap_fd, poll_us, e));
 }
 
 static int
@@ -172,7 +181,7 @@ static const struct vmm_emul virtio_net_viona = {
 	.first = "vnic",
 	.help = "TAP|fd:N[,mac=M][,mtu=N][,vhost=off|on|PATH|fd:N][,feature_mask=N][,qpair=N][,"
 		"vqsize=N]"
-		"[,rxvqsize=N][,txvqsize=N][,speed=MBIT][,bootindex=N][,rom=FILE]",
+		"[,rxvqsize=N][,txvqsize=N][,speed=MBIT][,poll_us=N][,bootindex=N][,rom=FILE]",
 	.init = init,
 };
 ZHYVE_EMUL(virtio_net_viona);

@@ -8,6 +8,9 @@ set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
+t_run "vhost-net polls its queues as long as it is told" 0 "${BUILD:-$top/build}/tests/unit/backend/test_backend_tap"
+t_like "and was asked" "$t_out$t_err" 'OK \] test_vhost_polls'
+
 zones=/zones
 for d in uring thread ro; do truncate -s 12M "$T/$d.raw"; done
 truncate -s 12M $zones/direct.raw
@@ -46,7 +49,7 @@ t_run "a guest with four disks, two nics and entropy runs to its power-off" 1 ti
 	zhyve -m 256m -c 1 -P -H -s 0,hostbridge -s 31,lpc -l com1,stdio \
 	-s "3,virtio-blk,$T/uring.raw,serial=DISK-URING,queues=2" -s "4,virtio-blk,$T/thread.raw,uring=false,sync" \
 	-s 5,virtio-blk,$zones/direct.raw,nocache,sectorsize=4096 -s "6,virtio-blk,$T/ro.raw,ro" -s 7,virtio-rnd \
-	-s 8,virtio-net-viona,zvt0,mac=02:08:20:00:00:10 -s 9,virtio-net-viona,zvt1,mac=02:08:20:00:00:11,vhost=on,mtu=1400 \
+	-s 8,virtio-net-viona,zvt0,mac=02:08:20:00:00:10 -s 9,virtio-net-viona,zvt1,mac=02:08:20:00:00:11,vhost=on,poll_us=50,mtu=1400 \
 	-l "kernel,$cache/vmlinux,initrd=$cache/tiny.cpio" \
 	-o boot.cmdline="$quick tiny.run=$words,poweroff" virtio
 out=$(tr -d '\r' <<<"$t_out")

@@ -8,6 +8,7 @@
 #include <linux/if.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/vhost.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -237,10 +238,33 @@ test_vhost_refused(void **state)
 	struct virtio_extern *x;
 	struct err e = { 0 };
 
-	assert_true(vhost_net_open(&x, "/dev/null", -1, &e) < 0);
+	assert_true(vhost_net_open(&x, "/dev/null", -1, 0, &e) < 0);
 	assert_non_null(strstr(e.text, "/dev/null"));
-	assert_true(vhost_net_open(&x, "/nonexistent", -1, &e) < 0);
+	assert_true(vhost_net_open(&x, "/nonexistent", -1, 0, &e) < 0);
 	assert_non_null(strstr(e.text, "No such file"));
+}
+
+/* The descriptor that the test keeps says what the kernel has been told. */
+static void
+test_vhost_polls(void **state)
+{
+	int fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+	struct vhost_vring_state s;
+	struct virtio_extern *x;
+	struct err e = { 0 };
+	char where[16];
+
+	if (fd < 0)
+		skip();
+	(void)snprintf(where, sizeof(where), "fd:%d", dup(fd));
+	if (vhost_net_open(&x, where, -1, 50, &e) != 0)
+		fail_msg("%s", e.text);
+	for (s.index = 0; s.index < 2; s.index++) {
+		assert_int_equal(ioctl(fd, VHOST_GET_VRING_BUSYLOOP_TIMEOUT, &s), 0);
+		assert_int_equal(s.num, 50);
+	}
+	vhost_net_close(x);
+	assert_int_equal(close(fd), 0);
 }
 
 int
@@ -253,6 +277,7 @@ main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_queues),
 		cmocka_unit_test(test_vhost_refused),
+		cmocka_unit_test(test_vhost_polls),
 	};
 
 	return (cmocka_run_group_tests(tests, group_setup, group_teardown));

@@ -299,6 +299,17 @@ board(void **state)
 	assert_non_null(strstr(line(p), "fd:14,mac=02:00:00:00:00:01,vhost=fd:15"));
 	assert_int_equal(p->fd[5].kind, BRAND_FD_VHOST);
 	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "vhost-poll-us", ZATTR_UINT, "50");
+	assert_int_equal(brand_plan_make(conf, &image, 10, &p, &e), 0);
+	assert_non_null(strstr(line(p), "mac=02:00:00:00:00:01,vhost=fd:15,poll_us=50 "));
+	brand_plan_free(p);
+	(void)zconf_attr_set(conf, "vhost-poll-us", ZATTR_UINT, "10001");
+	refused("attr vhost-poll-us: '10001' is not a number of microseconds up to 10000");
+	(void)zconf_attr_set(conf, "vhost-poll-us", ZATTR_UINT, "1");
+	(void)zconf_attr_set(conf, "vhost-net", ZATTR_BOOLEAN, "false");
+	refused("attr vhost-poll-us: it is for attr vhost-net");
+	(void)zconf_attr_set(conf, "vhost-poll-us", ZATTR_UINT, "0");
+	(void)zconf_attr_set(conf, "vhost-net", ZATTR_BOOLEAN, "true");
 	/* Who moves the frames is one. */
 	(void)zconf_attr_set(conf, "net-process", ZATTR_BOOLEAN, "true");
 	refused("attrs vhost-net and net-process");
