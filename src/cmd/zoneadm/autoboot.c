@@ -129,8 +129,11 @@ stop_one(const char *zone, unsigned timeout_s)
 
 	if (rc == 0)
 		return (EXIT_DONE);
+	/* What zoneadmd says of it, that it still runs, is true only now. */
 	if (rc == -ETIMEDOUT)
-		(void)zone_fails(zone, &e);
+		(void)fprintf(stderr,
+		    "zoneadm: zone '%s': the guest did not power off in %u s: it is halted\n", zone,
+		    timeout_s);
 	/* It does not know a power button, or is not that far: it is halted. */
 	err_clear(&e);
 	return (zone_halt(zone, &e) == 0 ? EXIT_DONE : zone_fails(zone, &e));

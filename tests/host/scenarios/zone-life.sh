@@ -376,6 +376,7 @@ t_is "although that is noted still" "$(wc -l <"$cg/$z/cgroup.procs")" 1
 rm "$root/run/zones/.cgroup"
 type_until deaf typed "heard nothing"
 t_run "a guest that does not hear" 0 zoneadm autoboot -s -t 1
+t_is "what becomes of it is said, once" "$t_err" "zoneadm: zone '$z': the guest did not power off in 1 s: it is halted"
 t_is "is halted" "$(state) $(last)" "installed halted"
 t_run "from the top there is nothing to delegate" 1 sh -c 'echo $$ >"$1/cgroup.procs" && zoneadm autoboot -d' - "${cg%/zhyve}"
 t_run "autoboot=false" 0 zonecfg -z $z "set autoboot=false"
