@@ -2,9 +2,11 @@
 /* The HPET: see hpet.h. Refuses no write: what is not there stays as it is. Runs in zhyve. */
 #include "devices/hpet.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/checked.h"
+#include "devices/state.h"
 
 /* Registers (specification, 2.3.2), each of 64 bits. */
 #define REG_CAP      0x000
@@ -331,4 +333,54 @@ hpet_init(
 	*h = (struct hpet){ .ops = *ops, .clock = *clock, .timer = timer };
 	timer->fire = fire;
 	timer->dev = h;
+}
+
+/* --- state --- */
+
+#define TIMER_STATE(F, T)              \
+	F(T, config, SAVED, STATE_ANY) \
+	F(T, cmp, SAVED, STATE_ANY)    \
+	F(T, period, SAVED, STATE_ANY) \
+	F(T, fsb, SAVED, STATE_ANY)    \
+	F(T, target, SAVED, STATE_ANY)
+STATE_TYPE(timer_type, struct hpet_timer, TIMER_STATE, "hpet-timer", 1);
+
+#define HPET_STATE(F, T)                             \
+	F(T, ops, OWNS, 0)                           \
+	F(T, clock, OWNS, 0)                         \
+	F(T, timer, OWN, 0)                          \
+	F(T, enabled, SAVED, 1)                      \
+	F(T, base, SAVED, STATE_ANY)                 \
+	F(T, base_ns, OWN, 0)                        \
+	F(T, status, SAVED, (1u << HPET_TIMERS) - 1) \
+	F(T, lines, OWN, 0)                          \
+	F(T, t, PARTS, timer_type)
+STATE_TYPE(hpet_type, struct hpet, HPET_STATE, "hpet", 1);
+
+/* Comparators are behind the counter while they wait for the timer, and at most twice around before. */
+static bool
+timers_ok(const struct hpet *h)
+{
+	for (unsigned n = 0; n < HPET_TIMERS; n++)
+		if ((h->t[n].config & ~T_WRITABLE) != 0 ||
+		    (h->t[n].target > h->base && h->t[n].target - h->base > 2 * WRAP))
+			return (false);
+	return (h->base < UINT64_MAX / 2);
+}
+
+int
+hpet_state(struct hpet *h, struct state *st)
+{
+	struct hpet image = *h;
+
+	image.base = count(h);
+	if (state_struct(st, &hpet_type, &image) < 0 || !st->loading)
+		return (st->rc);
+	if (!timers_ok(&image))
+		return (state_refuse(st, EINVAL, "a timer that cannot be"));
+	*h = image;
+	h->base_ns = h->clock.now_ns(h->clock.ctx);
+	update_lines(h);
+	arm(h);
+	return (0);
 }

@@ -54,4 +54,8 @@ void hpet_reset(struct hpet *h);
 /* The registers, HPET_LEN bytes. `dev` is the struct hpet. */
 extern const struct bus_ops hpet_ops;
 
+struct state;
+/* Save or load it (state.h): the counter goes on from where it was. */
+int hpet_state(struct hpet *h, struct state *st);
+
 #endif

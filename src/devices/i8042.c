@@ -4,7 +4,9 @@
  * not have. Pure; runs in zhyve.
  */
 #include "devices/i8042.h"
+#include "devices/state.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Status, port 0x64. */
@@ -295,4 +297,77 @@ i8042_init(struct i8042 *c, const struct irq_line *kbd, const struct irq_line *a
 	c->answer = -1;
 	ps2kbd_reset(&c->kbd);
 	ps2mouse_reset(&c->mouse);
+}
+
+/* --- state --- */
+
+STATE_TYPE(queue_type, struct ps2_queue, PS2_QUEUE_STATE, "ps2-queue", 1);
+
+#define KBD_STATE(F, T)                 \
+	F(T, out, PART, queue_type)     \
+	F(T, command, SAVED, STATE_ANY) \
+	F(T, set, SAVED, 2)             \
+	F(T, leds, SAVED, STATE_ANY)    \
+	F(T, scanning, SAVED, 1)        \
+	F(T, last, SAVED, STATE_ANY)
+STATE_TYPE(kbd_type, struct ps2kbd, KBD_STATE, "ps2-keyboard", 1);
+
+#define MOUSE_STATE(F, T)                  \
+	F(T, out, PART, queue_type)        \
+	F(T, command, SAVED, STATE_ANY)    \
+	F(T, id, SAVED, 3)                 \
+	F(T, rates, ARRAY, STATE_ANY)      \
+	F(T, rate, SAVED, STATE_ANY)       \
+	F(T, resolution, SAVED, STATE_ANY) \
+	F(T, streaming, SAVED, 1)          \
+	F(T, enabled, SAVED, 1)            \
+	F(T, scaling, SAVED, 1)            \
+	F(T, wrap, SAVED, 1)               \
+	F(T, buttons, SAVED, STATE_ANY)    \
+	F(T, sent, SAVED, STATE_ANY)       \
+	F(T, dx, SAVED, STATE_ANY)         \
+	F(T, dy, SAVED, STATE_ANY)         \
+	F(T, dz, SAVED, STATE_ANY)         \
+	F(T, placed, SAVED, 1)             \
+	F(T, px, SAVED, STATE_ANY)         \
+	F(T, py, SAVED, STATE_ANY)         \
+	F(T, last, SAVED, STATE_ANY)
+STATE_TYPE(mouse_type, struct ps2mouse, MOUSE_STATE, "ps2-mouse", 1);
+
+/* The lines follow the output buffer. */
+#define I8042_STATE(F, T)               \
+	F(T, irq_kbd, OWNS, 0)          \
+	F(T, irq_aux, OWNS, 0)          \
+	F(T, ctl, OWNS, 0)              \
+	F(T, kbd, PART, kbd_type)       \
+	F(T, mouse, PART, mouse_type)   \
+	F(T, status, SAVED, STATE_ANY)  \
+	F(T, mode, SAVED, STATE_ANY)    \
+	F(T, command, SAVED, STATE_ANY) \
+	F(T, out, SAVED, STATE_ANY)     \
+	F(T, answer, SAVED, STATE_ANY)  \
+	F(T, answer_aux, SAVED, 1)      \
+	F(T, kbd_up, OWN, 0)            \
+	F(T, aux_up, OWN, 0)            \
+	F(T, released, SAVED, 1)
+STATE_TYPE(i8042_type, struct i8042, I8042_STATE, "i8042", 1);
+
+static bool
+moved_ok(int32_t d)
+{
+	return (d >= -PS2_PENDING_MAX && d <= PS2_PENDING_MAX);
+}
+
+int
+i8042_state(struct i8042 *c, struct state *st)
+{
+	const struct ps2mouse *m = &c->mouse;
+
+	if (state_struct(st, &i8042_type, c) < 0 || !st->loading)
+		return (st->rc);
+	if (c->answer < -1 || c->answer > 0xff || c->kbd.set < 1 || !moved_ok(m->dx) ||
+	    !moved_ok(m->dy) || !moved_ok(m->dz))
+		return (state_refuse(st, EINVAL, "a byte or a way that cannot be"));
+	update_irq(c);
+	return (0);
 }

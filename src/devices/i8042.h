@@ -40,4 +40,8 @@ bool i8042_mouse_ready(void *dev);
 /* Handlers for one port each. */
 extern const struct bus_ops i8042_data_ops, i8042_cmd_ops;
 
+struct state;
+/* Save or load controller, keyboard and mouse (state.h). Loading is for one that is fresh. */
+int i8042_state(struct i8042 *c, struct state *st);
+
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The I/O APIC: see ioapic.h. Refuses no write: bits that do not exist stay zero. Runs in zhyve. */
 #include "devices/ioapic.h"
+#include "devices/state.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -199,4 +201,31 @@ ioapic_init(struct ioapic *io, const struct ioapic_ops *ops)
 	*io = (struct ioapic){ .ops = *ops };
 	for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
 		io->entry[pin] = RTE_MASK;
+}
+
+/* --- state --- */
+
+#define IOAPIC_STATE(F, T)                          \
+	F(T, ops, OWNS, 0)                          \
+	F(T, entry, ARRAY, STATE_ANY)               \
+	F(T, level, SAVED, (1u << IOAPIC_PINS) - 1) \
+	F(T, id, SAVED, STATE_ANY)                  \
+	F(T, select, SAVED, STATE_ANY)
+STATE_TYPE(ioapic_type, struct ioapic, IOAPIC_STATE, "ioapic", 1);
+
+int
+ioapic_state(struct ioapic *io, struct state *st)
+{
+	struct ioapic image = *io;
+
+	if (state_struct(st, &ioapic_type, &image) < 0 || !st->loading)
+		return (st->rc);
+	for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
+		if ((image.entry[pin] & ~(RTE_WRITABLE | RTE_IRR)) != 0)
+			return (
+			    state_refuse(st, EINVAL, "entry %u has bits that are not there", pin));
+	*io = image;
+	for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
+		tell_watch(io, pin);
+	return (0);
 }

@@ -51,4 +51,11 @@ void ioapic_message(uint64_t entry, uint64_t *addr, uint32_t *data);
 /* The registers, IOAPIC_LEN bytes. `dev` is the struct ioapic. */
 extern const struct bus_ops ioapic_ops;
 
+struct state;
+/*
+ * Save or load it (state.h); before or after the devices whose lines lead here: no interrupt comes
+ * of it.
+ */
+int ioapic_state(struct ioapic *io, struct state *st);
+
 #endif

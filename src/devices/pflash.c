@@ -5,9 +5,11 @@
  */
 #include "devices/pflash.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/checked.h"
+#include "devices/state.h"
 
 /* Commands of the Intel/Sharp extended set, by what a driver calls them. */
 enum pflash_cmd {
@@ -294,4 +296,40 @@ pflash_init(struct pflash *f, uint8_t *mem, uint32_t len, const struct pflash_op
 	f->len = len;
 	f->ops = *ops;
 	f->cmd = CMD_ARRAY;
+}
+
+/* --- state --- */
+
+#define PFLASH_STATE(F, T)                   \
+	F(T, mem, OWN, 0)                    \
+	F(T, len, SAME, STATE_ANY)           \
+	F(T, ops, OWNS, 0)                   \
+	F(T, cmd, SAVED, STATE_ANY)          \
+	F(T, cycle, SAVED, 2)                \
+	F(T, status, SAVED, STATE_ANY)       \
+	F(T, dirty_from, OWN, 0)             \
+	F(T, dirty_to, OWN, 0)               \
+	F(T, buf_start, SAVED, STATE_ANY)    \
+	F(T, buf_left, SAVED, PFLASH_BUFFER) \
+	F(T, buf_len, SAVED, PFLASH_BUFFER)  \
+	F(T, buf_at, SAVED, STATE_ANY)       \
+	F(T, buf, BYTES, 0)
+STATE_TYPE(pflash_type, struct pflash, PFLASH_STATE, "pflash", 1);
+
+int
+pflash_state(struct pflash *f, struct state *st)
+{
+	struct pflash image = *f;
+
+	if (f->dirty_from != f->dirty_to)
+		return (state_refuse(
+		    st, EBUSY, "%u bytes are not stored yet", f->dirty_to - f->dirty_from));
+	if (state_struct(st, &pflash_type, &image) < 0 || !st->loading)
+		return (st->rc);
+	if (!range_ok(image.buf_start, image.buf_len, f->len))
+		return (state_refuse(st, EINVAL, "its buffer is for beyond its end"));
+	*f = image;
+	if (!pflash_in_array_mode(f))
+		f->ops.array_mode(f->ops.ctx, false);
+	return (0);
 }

@@ -47,4 +47,11 @@ bool pflash_in_array_mode(const struct pflash *f);
 /* The chip's addresses. `dev` is the struct pflash. */
 extern const struct bus_ops pflash_bus_ops;
 
+struct state;
+/*
+ * Save or load it (state.h), but for the array, which is where it is stored. -EBUSY while bytes wait
+ * to be stored: until the guest has gone back to array mode.
+ */
+int pflash_state(struct pflash *f, struct state *st);
+
 #endif

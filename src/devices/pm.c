@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ACPI fixed hardware: see pm.h. Sleep states other than S5 are ignored. Pure; runs in zhyve. */
 #include "devices/pm.h"
+#include "devices/state.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* PM1 status and enable (ACPI 6.5, table 4.11, 4.12). */
@@ -231,4 +233,32 @@ pm_init(struct pm *pm, const struct irq_line *sci, const struct machine_ctl *ctl
 	pm->sci = *sci;
 	pm->ctl = *ctl;
 	pm->clock = *clock;
+}
+
+/* --- state --- */
+
+#define PM_STATE(F, T)                     \
+	F(T, sci, OWNS, 0)                 \
+	F(T, ctl, OWNS, 0)                 \
+	F(T, clock, OWNS, 0)               \
+	F(T, pm1_sts, SAVED, STATE_ANY)    \
+	F(T, pm1_en, SAVED, STATE_ANY)     \
+	F(T, pm1_cnt, SAVED, STATE_ANY)    \
+	F(T, gpe_sts, SAVED, STATE_ANY)    \
+	F(T, gpe_en, SAVED, STATE_ANY)     \
+	F(T, reset_ctl, SAVED, RESET_KEPT) \
+	F(T, sci_level, OWN, 0)            \
+	F(T, for_rom, SAME, 1)
+STATE_TYPE(pm_type, struct pm, PM_STATE, "pm", 1);
+
+int
+pm_state(struct pm *pm, struct state *st)
+{
+	if (state_struct(st, &pm_type, pm) < 0 || !st->loading)
+		return (st->rc);
+	if ((pm->pm1_sts & ~PM1_STS_MASK) != 0 || (pm->pm1_en & ~PM1_EN_MASK) != 0 ||
+	    (pm->gpe_sts & ~GPE_MASK) != 0 || (pm->gpe_en & ~GPE_MASK) != 0)
+		return (state_refuse(st, EINVAL, "events that are not there"));
+	update_sci(pm);
+	return (0);
 }

@@ -62,4 +62,10 @@ extern const struct bus_ops pm_ops;
 extern const struct bus_ops pm_smi_ops;
 extern const struct bus_ops pm_reset_ops;
 
+struct state;
+/*
+ * Save or load it (state.h). The timer is the clock's: it stands where that does.
+ */
+int pm_state(struct pm *pm, struct state *st);
+
 #endif

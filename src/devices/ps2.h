@@ -11,7 +11,8 @@
 
 #include "devices/input.h"
 
-#define PS2_QUEUE 64
+#define PS2_QUEUE       64
+#define PS2_PENDING_MAX 8192 /* pixels that a mouse has not told yet */
 
 struct ps2_queue {
 	uint8_t byte[PS2_QUEUE];
@@ -22,6 +23,12 @@ struct ps2_queue {
 bool ps2_put(struct ps2_queue *q, const uint8_t *bytes, unsigned n);
 /* The next byte, or -1. */
 int ps2_get(struct ps2_queue *q);
+
+/* For devices that are saved (state.h). */
+#define PS2_QUEUE_STATE(F, T)            \
+	F(T, byte, BYTES, 0)             \
+	F(T, head, SAVED, PS2_QUEUE - 1) \
+	F(T, n, SAVED, PS2_QUEUE)
 
 struct ps2kbd {
 	struct ps2_queue out;

@@ -31,8 +31,7 @@ enum mouse_command {
 #define MOUSE_NAK      0xFE
 #define MOUSE_SELFTEST 0xAA
 #define ID_WHEEL       3
-#define PENDING_MAX    8192 /* pixels not told yet */
-#define STEP_MAX       255  /* of a packet: nine bits with sign, no overflow */
+#define STEP_MAX       255 /* of a packet: nine bits with sign, no overflow */
 #define WHEEL_MAX      7
 
 static void
@@ -234,7 +233,7 @@ ps2mouse_read(struct ps2mouse *m)
 static void
 move(int32_t *pending, int32_t by)
 {
-	*pending = MAX(-PENDING_MAX, MIN(*pending + by, PENDING_MAX));
+	*pending = MAX(-PS2_PENDING_MAX, MIN(*pending + by, PS2_PENDING_MAX));
 }
 
 void

@@ -6,9 +6,11 @@
  */
 #include "devices/uart.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/checked.h"
+#include "devices/state.h"
 
 enum uart_reg {
 	REG_DATA, /* RBR and THR; DLL with DLAB */
@@ -436,4 +438,49 @@ uart_reset(struct uart *u)
 	set_registers(u);
 	grant_room(u);
 	update_irq(u);
+}
+
+/* --- state --- */
+
+#define UART_STATE(F, T)                         \
+	F(T, irq, OWNS, 0)                       \
+	F(T, chardev, OWN, 0)                    \
+	F(T, ier, SAVED, IER_MASK)               \
+	F(T, lcr, SAVED, STATE_ANY)              \
+	F(T, mcr, SAVED, MCR_MASK)               \
+	F(T, scr, SAVED, STATE_ANY)              \
+	F(T, dll, SAVED, STATE_ANY)              \
+	F(T, dlm, SAVED, STATE_ANY)              \
+	F(T, fcr, SAVED, STATE_ANY)              \
+	F(T, lsr_errors, SAVED, STATE_ANY)       \
+	F(T, msr_delta, SAVED, STATE_ANY)        \
+	F(T, thre_pending, SAVED, 1)             \
+	F(T, irq_level, OWN, 0)                  \
+	F(T, tx_blocked, OWN, 0)                 \
+	F(T, rx, BYTES, 0)                       \
+	F(T, rx_head, SAVED, UART_FIFO_SIZE - 1) \
+	F(T, rx_count, SAVED, UART_FIFO_SIZE)    \
+	F(T, rx_granted, OWN, 0)                 \
+	F(T, tx, BYTES, 0)                       \
+	F(T, tx_head, SAVED, UART_TX_BUF - 1)    \
+	F(T, tx_count, SAVED, UART_TX_BUF)
+STATE_TYPE(uart_type, struct uart, UART_STATE, "uart", 1);
+
+int
+uart_state(struct uart *u, struct state *st)
+{
+	if (state_struct(st, &uart_type, u) < 0 || !st->loading)
+		return (st->rc);
+	if (u->rx_count > rx_size(u) || (u->chardev == NULL && u->tx_count != 0))
+		return (state_refuse(st, EINVAL, "more bytes wait than there is room for"));
+	update_irq(u);
+	grant_room(u);
+	return (0);
+}
+
+void
+uart_resume(struct uart *u)
+{
+	if (u->chardev != NULL)
+		uart_writable(u);
 }

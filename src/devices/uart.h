@@ -48,4 +48,12 @@ void uart_reset(struct uart *u);
 /* Ports, off 0-7; wider accesses than a byte are split into bytes. `dev` is the struct uart. */
 extern const struct bus_ops uart_ops;
 
+struct state;
+/*
+ * Save or load it (state.h): loading is for one that is fresh. What waits for the backend is offered
+ * to it by uart_resume.
+ */
+int uart_state(struct uart *u, struct state *st);
+void uart_resume(struct uart *u);
+
 #endif

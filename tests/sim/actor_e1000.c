@@ -34,6 +34,7 @@ struct sent { /* a frame that the link is to get */
 
 struct actor {
 	struct e1000 nic;
+	struct e1000 old; /* as it was when it was saved */
 	struct net_backend be;
 	struct prng chance;
 	bool up, full, want_write, want_read;
@@ -430,6 +431,7 @@ remake(struct sim *s)
 	struct actor *a = actor_of(s);
 
 	e1000_destroy(&a->nic);
+	memcpy(&a->old, &a->nic, sizeof(a->old));
 	memset(&a->nic, SIM_JUNK, sizeof(a->nic));
 	a->want_read = a->want_write = false;
 	make(a, s);
@@ -439,7 +441,12 @@ remake(struct sim *s)
 static void
 resume(struct sim *s)
 {
-	e1000_resume(&actor_of(s)->nic);
+	struct actor *a = actor_of(s);
+
+	if (!SIM_SAME(
+		&a->nic, &a->old, offsetof(struct e1000, link), offsetof(struct e1000, tx.header)))
+		sim_fail(s, "state", "the nic is not as it was");
+	e1000_resume(&a->nic);
 }
 
 static void
