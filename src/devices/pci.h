@@ -255,5 +255,7 @@ void pci_reset(struct pci_bus *bus);
  * may be another. 0 or -errno. (pci_state.c)
  */
 int pci_dev_state(struct pci_dev *d, struct state *st);
+/* The same of the bus itself: what CONFIG_ADDRESS holds. */
+int pci_bus_state(struct pci_bus *bus, struct state *st);
 
 #endif

@@ -13,7 +13,6 @@
 #include "devices/pci_regs.h"
 
 #define CONFIG_ENABLE  0x80000000u
-#define CONFIG_WMASK   0x80FFFFFCu
 #define PORT_RESET_CTL 1 /* 0xCF9 */
 #define PORT_DATA      4 /* 0xCFC */
 
@@ -151,7 +150,7 @@ port_write(void *dev, uint64_t off, unsigned size, uint64_t val)
 	}
 	/* Only a whole 32-bit write reaches CONFIG_ADDRESS; smaller ones go to other devices. */
 	if (off == 0 && size == 4)
-		bus->config_address = (uint32_t)val & CONFIG_WMASK;
+		bus->config_address = (uint32_t)val & PCI_CONFIG_WMASK;
 	else if (off == PORT_RESET_CTL && size == 1 && bus->reset_ops != NULL)
 		bus->reset_ops->write(bus->reset_dev, 0, 1, val);
 }

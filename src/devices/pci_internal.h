@@ -6,7 +6,8 @@
 #include "devices/irq_share.h"
 #include "devices/pci.h"
 
-#define PCI_DEVFNS 256 /* of one bus */
+#define PCI_DEVFNS       256         /* of one bus */
+#define PCI_CONFIG_WMASK 0x80FFFFFCu /* of CONFIG_ADDRESS */
 
 struct pci_window {
 	uint64_t base, end; /* end exclusive */

@@ -107,3 +107,24 @@ pci_dev_state(struct pci_dev *d, struct state *st)
 	pci_intx_set(d, image.intx_level);
 	return (0);
 }
+
+#define BUS_STATE(F, T)                               \
+	F(T, host, OWNS, 0)                           \
+	F(T, io, OWNS, 0)                             \
+	F(T, mem32, OWNS, 0)                          \
+	F(T, mem64, OWNS, 0)                          \
+	F(T, dev, OWNS, 0)                            \
+	F(T, config_address, SAVED, PCI_CONFIG_WMASK) \
+	F(T, reset_ops, OWN, 0)                       \
+	F(T, reset_dev, OWN, 0)                       \
+	F(T, enable_bars, OWN, 0)                     \
+	F(T, intx, OWNS, 0)
+STATE_TYPE(bus_type, struct pci_bus, BUS_STATE, "pci-bus", 1);
+
+int
+pci_bus_state(struct pci_bus *bus, struct state *st)
+{
+	if (state_struct(st, &bus_type, bus) == 0 && st->loading)
+		bus->config_address &= PCI_CONFIG_WMASK;
+	return (st->rc);
+}

@@ -5,9 +5,11 @@
  */
 #include "devices/rtc.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/checked.h"
+#include "devices/state.h"
 
 enum rtc_reg {
 	R_SEC,
@@ -489,4 +491,44 @@ rtc_reset(struct rtc *rtc)
 	rtc->index = 0;
 	rtc->cmos[R_C] = 0;
 	write_control(rtc, R_B, rtc->cmos[R_B] & (uint8_t) ~(B_PIE | B_AIE | B_UIE));
+}
+
+/* --- state --- */
+
+#define SECONDS_MAX (1ll << 40) /* the year of such a clock has more digits than two registers */
+
+/* base_ns is saved as the part of a second that has passed since. */
+#define RTC_STATE(F, T)                       \
+	F(T, irq, OWNS, 0)                    \
+	F(T, clock, OWNS, 0)                  \
+	F(T, timer, OWN, 0)                   \
+	F(T, index, SAVED, RTC_CMOS_SIZE - 1) \
+	F(T, cmos, BYTES, 0)                  \
+	F(T, base_s, SAVED, STATE_ANY)        \
+	F(T, base_ns, SAVED, NS_PER_S - 1)    \
+	F(T, seen_ns, OWN, 0)                 \
+	F(T, irq_level, OWN, 0)
+STATE_TYPE(rtc_type, struct rtc, RTC_STATE, "rtc", 1);
+
+int
+rtc_state(struct rtc *rtc, struct state *st)
+{
+	uint64_t now = now_ns(rtc), passed = now - rtc->base_ns;
+	struct rtc image = *rtc;
+
+	catch_up(&image);
+	image.base_s = seconds_at(rtc, now);
+	image.base_ns = passed % NS_PER_S;
+	if (state_struct(st, &rtc_type, &image) < 0 || !st->loading)
+		return (st->rc);
+	if (image.base_s < -SECONDS_MAX || image.base_s > SECONDS_MAX)
+		return (state_refuse(st, EINVAL, "a time that no clock shows"));
+	*rtc = image;
+	now = rtc->clock.now_ns(rtc->clock.ctx);
+	rtc->base_ns = now - MIN(now, image.base_ns);
+	rtc->seen_ns = now;
+	rtc->irq_level = false;
+	update_irq(rtc);
+	arm_timer(rtc);
+	return (0);
 }

@@ -55,4 +55,8 @@ void rtc_reset(struct rtc *rtc);
 /* Ports 0x70 (index) and 0x71 (data). `dev` is the struct rtc. */
 extern const struct bus_ops rtc_ops;
 
+struct state;
+/* Save or load it (state.h): the clock goes on from when it was saved, until somebody sets it. */
+int rtc_state(struct rtc *rtc, struct state *st);
+
 #endif

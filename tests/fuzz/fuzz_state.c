@@ -15,11 +15,14 @@
 #include "devices/e1000.h"
 #include "devices/nvme.h"
 #include "devices/state.h"
+#include "devices/usb_hid.h"
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
+#include "devices/virtio/console.h"
 #include "devices/virtio/input.h"
 #include "devices/virtio/net.h"
 #include "devices/virtio/rng.h"
+#include "devices/xhci.h"
 #include "fuzz_host.h"
 
 #define ROOM (256u << 10)
@@ -29,6 +32,9 @@ struct box {
 	struct fuzz_host host;
 	struct fuzz_disk disk;
 	struct net_backend link;
+	struct chardev chr;
+	struct dev_timer timer;
+	struct usb_hid hid;
 	struct virtio_pci vp;
 	struct pci_dev *pci;
 	union {
@@ -40,6 +46,8 @@ struct box {
 		struct nvme nvme;
 		struct ahci ahci;
 		struct e1000 e1000;
+		struct virtio_console console;
+		struct xhci xhci;
 	} u;
 };
 
@@ -88,6 +96,19 @@ link_offload(struct net_backend *b, uint64_t f)
 
 static const struct net_ops link_ops = { link_send, link_recv, link_want, link_want, link_offload };
 
+static size_t
+chr_write(struct chardev *c, const uint8_t *buf, size_t len)
+{
+	return (len / 2);
+}
+
+static void
+chr_room(struct chardev *c, size_t n)
+{
+}
+
+static const struct chardev_ops chr_ops = { chr_write, chr_room };
+
 /* --- kinds of devices --- */
 
 struct kind {
@@ -132,6 +153,55 @@ VIRTIO_KIND(blk, blk, virtio_blk_init(&b->u.blk, &b->host.gm, &b->disk.be, "FUZZ
 VIRTIO_KIND(balloon, balloon, virtio_balloon_init(&b->u.balloon, &b->host.gm, discard, NULL))
 VIRTIO_KIND(input, input, virtio_input_init(&b->u.input, &b->host.gm, VIRTIO_INPUT_KEYBOARD))
 VIRTIO_KIND(net, net, virtio_net_init(&b->u.net, &b->host.gm, &b->link, NULL))
+
+static int
+console_init(struct box *b)
+{
+	int rc = virtio_console_init(&b->u.console, &b->host.gm, 1, true, 80, 25);
+
+	assert(rc == 0);
+	rc = virtio_console_port(&b->u.console, 0, "fuzz", &b->chr);
+	return (virtio_made(b, &b->u.console.vd, rc));
+}
+
+static void
+console_destroy(struct box *b)
+{
+	virtio_pci_destroy(&b->vp);
+	virtio_console_destroy(&b->u.console);
+}
+
+static int
+xhci_make(struct box *b)
+{
+	int rc;
+
+	b->timer = (struct dev_timer){ 0 };
+	fuzz_host_timer(&b->host, &b->timer);
+	rc = xhci_init(&b->u.xhci, &b->host.gm, &b->host.clock, &b->timer);
+	assert(rc == 0);
+	usb_hid_init(&b->hid, USB_HID_KEYBOARD);
+	b->pci = &b->u.xhci.pci;
+	return (xhci_plug(&b->u.xhci, &b->hid.usb));
+}
+
+static void
+xhci_unmake(struct box *b)
+{
+	xhci_destroy(&b->u.xhci);
+}
+
+static int
+xhci_state_of(struct box *b, struct state *st)
+{
+	return (xhci_state(&b->u.xhci, st));
+}
+
+static void
+xhci_resume_of(struct box *b)
+{
+	xhci_resume(&b->u.xhci);
+}
 
 static int
 nvme_make(struct box *b)
@@ -222,6 +292,8 @@ static const struct kind kinds[] = {
 	{ nvme_make, nvme_unmake, nvme_state_of, nvme_resume_of },
 	{ ahci_make, ahci_unmake, ahci_state_of, ahci_resume_of },
 	{ e1000_make, e1000_unmake, e1000_state_of, e1000_resume_of },
+	{ console_init, console_destroy, virtio_state_of, virtio_resume_of },
+	{ xhci_make, xhci_unmake, xhci_state_of, xhci_resume_of },
 };
 
 /* --- boxes --- */
@@ -243,6 +315,7 @@ box_up(struct box *b, const struct kind *k)
 	b->host.own = own;
 	b->host.ctx = b;
 	fuzz_disk_init(&b->disk);
+	b->chr = (struct chardev){ .ops = &chr_ops, .has_peer = true };
 	b->link = (struct net_backend){ .ops = &link_ops, .mtu = 1500, .vhost_tap_fd = -1 };
 	rc = k->init(b);
 	assert(rc == 0);

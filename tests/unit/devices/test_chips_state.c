@@ -15,6 +15,7 @@
 #include "devices/ioapic.h"
 #include "devices/pflash.h"
 #include "devices/pm.h"
+#include "devices/rtc.h"
 #include "devices/uart.h"
 #include "host_time.h"
 #include "saved.h"
@@ -320,6 +321,62 @@ test_hpet(void **state)
 	assert_int_equal(saved_into(hpet_fn, &h), -EINVAL);
 }
 
+/* --- clock --- */
+
+static int64_t
+wall(void *ctx)
+{
+	return (1000000000);
+}
+
+static int
+rtc_fn(void *r, struct state *st)
+{
+	return (rtc_state(r, st));
+}
+
+static uint8_t
+cmos(struct rtc *r, uint8_t at)
+{
+	rtc_ops.write(r, 0, 1, at);
+	return ((uint8_t)rtc_ops.read(r, 1, 1));
+}
+
+static void
+test_rtc(void **state)
+{
+	const struct clock clock = { .now_ns = host_now, .wall_s = wall };
+	struct dev_timer timer = { .arm = host_arm };
+	struct rtc r;
+
+	rtc_init(&r, &line4, &clock, &timer, 0, 0, 0);
+	rtc_cmos_put(&r, 0x50, 99);
+	rtc_ops.write(&r, 0, 1, 0x0b);
+	rtc_ops.write(&r, 1, 1, 0x12); /* an interrupt each second */
+	(void)host_pass(&timer, S / 4, 10);
+	assert_int_equal(cmos(&r, 0), 0x40); /* 01:46:40 */
+	assert_int_equal(saved_from(rtc_fn, &r), 0);
+	now = 100 * S; /* another machine's clock */
+	armed = 0;
+	memset(&r, 0xa5, sizeof(r));
+	rtc_init(&r, &line4, &clock, &timer, 5000, 0, 0);
+	saved_goes_into(rtc_fn, &r);
+	assert_int_equal(cmos(&r, 0), 0x40);
+	assert_int_equal(cmos(&r, 0x50), 99);
+	assert_false(level[4]);
+	(void)host_pass(&timer, S / 2, 10);
+	assert_false(level[4]);
+	(void)host_pass(&timer, S / 4, 10);
+	assert_true(level[4]);
+	assert_int_equal(cmos(&r, 0), 0x41);
+	REPLACE(rtc_fn, r, rtc_init(&r, &line4, &clock, &timer, 0, 0, 0));
+	assert_true(level[4]);
+	r.base_s = INT64_MAX - 10;
+	assert_int_equal(saved_from(rtc_fn, &r), 0);
+	rtc_init(&r, &line4, &clock, &timer, 0, 0, 0);
+	assert_int_equal(saved_into(rtc_fn, &r), -EINVAL);
+}
+
 int
 main(void)
 {
@@ -331,6 +388,7 @@ main(void)
 		T(test_ioapic),
 		T(test_pflash),
 		T(test_hpet),
+		T(test_rtc),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

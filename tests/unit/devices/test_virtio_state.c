@@ -167,6 +167,22 @@ test_line(void **state)
 	assert_false(line);
 }
 
+static int
+bus_state(void *bus, struct state *st)
+{
+	return (pci_bus_state(bus, st));
+}
+
+/* The guest may be between the two halves of an access by ports. */
+static void
+test_config_address(void **state)
+{
+	pci_port_ops.write(one.pci, 0, 4, 0x80001800);
+	assert_int_equal(saved_from(bus_state, one.pci), 0);
+	saved_goes_into(bus_state, two.pci);
+	assert_int_equal(pci_port_ops.read(two.pci, 4, 4), 0x10441af4);
+}
+
 /* A BAR that the guest has moved is where it was. */
 static void
 test_bar(void **state)
@@ -275,6 +291,7 @@ main(void)
 		T(test_goes_on),
 		T(test_pending),
 		T(test_line),
+		T(test_config_address),
 		T(test_bar),
 		T(test_no_master),
 		T(test_broken_stays),

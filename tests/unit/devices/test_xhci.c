@@ -5,6 +5,7 @@
  */
 #include "devices/xhci.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 #include "devices/usb_hid.h"
 #include "host_time.h"
 #include "pci_host.h"
+#include "saved.h"
 
 #define RAM      (1u << 20)
 #define BDF      PCI_BDF(0, 3, 0)
@@ -585,6 +587,84 @@ test_disable(void **state)
 	assert_false(sink.ready(sink.dev));
 }
 
+static int
+controller_state(void *xhci, struct state *st)
+{
+	return (xhci_state(xhci, st));
+}
+
+/* Another controller with a tablet in its place, in a machine that has its memory. */
+static void
+replace(enum usb_hid_kind kind)
+{
+	const struct clock clock = { .now_ns = host_now };
+
+	xhci_destroy(&x);
+	pci_bus_destroy(pci);
+	memset(&x, 0xa5, sizeof(x));
+	memset(&tablet, 0xa5, sizeof(tablet));
+	pci = host_bus();
+	assert_int_equal(xhci_init(&x, &gm, &clock, &timer), 0);
+	usb_hid_init(&tablet, kind);
+	usb_hid_sink(&tablet, &sink);
+	assert_int_equal(xhci_plug(&x, &tablet.usb), 0);
+	x.pci.bdf = BDF;
+	assert_int_equal(pci_attach(pci, &x.pci, NULL), 0);
+}
+
+/* A movement that waits for room is told by the other; the slot has its device again. */
+static void
+test_saved(void **state)
+{
+	bring_up();
+	point(0x1234, INPUT_LEFT);
+	assert_int_equal(saved_from(controller_state, &x), 0);
+	replace(USB_HID_TABLET);
+	saved_goes_into(controller_state, &x);
+	xhci_resume(&x);
+	nothing();
+	report_trb(8, IOC);
+	w32(BELL + 4, 3);
+	assert_int_equal(CODE(expect(32)), 13);
+	assert_memory_equal(ram + DATA, "\x01\x34\x12\0\0\0\0", 7);
+	assert_int_equal(messages, 1);
+	assert_int_equal(saved_from(controller_state, &x), 0);
+	replace(USB_HID_KEYBOARD);
+	assert_int_equal(saved_into(controller_state, &x), -EINVAL);
+}
+
+static void
+refused(const char *words)
+{
+	assert_int_equal(saved_from(controller_state, &x), 0);
+	replace(USB_HID_TABLET);
+	assert_int_equal(saved_into(controller_state, &x), -EINVAL);
+	if (strstr(saved_why.text, words) == NULL)
+		fail_msg("refused as \"%s\"", saved_why.text);
+	(void)teardown(NULL);
+	(void)setup(NULL);
+	bring_up();
+}
+
+static void
+test_saved_impossible(void **state)
+{
+	bring_up();
+	x.slot[1].control = true;
+	x.slot[1].data_len = 4;
+	x.slot[1].data_off = 5;
+	refused("slot 1: a transfer beyond its data");
+	x.slot[1].control = true;
+	x.slot[1].data_len = USB_CONTROL_MAX + 1;
+	refused("slot 1: a transfer beyond its data");
+	x.slot[1].port = XHCI_PORTS;
+	refused("slot 1: there is nothing in port 6");
+	x.segment = x.segments;
+	refused("its event ring cannot be");
+	x.seg_left = 0;
+	refused("its event ring cannot be");
+}
+
 int
 main(void)
 {
@@ -603,6 +683,8 @@ main(void)
 		T(test_bus_master),
 		T(test_stop_and_suspend),
 		T(test_disable),
+		T(test_saved),
+		T(test_saved_impossible),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
