@@ -3,9 +3,7 @@
 #include "backend/vfio.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/vfio.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -13,36 +11,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "backend/vfio_way.h"
 #include "base/checked.h"
 #include "base/fd.h"
-#include "base/parse.h"
+#include "base/hostvfio.h"
 
-#define NODE     "/dev/vfio/vfio"
 #define INFO_MAX 65536u /* bytes of what the kernel says of a region */
 #define RESERVED_HINT \
 	"some of these addresses are the IOMMU's own or beyond it: give the guest less memory"
 
-/* ---- container and memory ---- */
-
-int
-vfio_container_open(struct vfio_container *c, const char *where, struct err *e)
-{
-	int version;
-
-	*c = (struct vfio_container){ .fd = -1 };
-	if (where == NULL && (c->fd = open(NODE, O_RDWR | O_CLOEXEC)) < 0)
-		return (err_set(
-		    e, errno, "cannot open '" NODE "' (modprobe vfio-pci vfio_iommu_type1)"));
-	if (where != NULL && parse_fd(where, &c->fd) != 0)
-		return (err_say(e, EINVAL, "container: '%s' is not of the form fd:N", where));
-	if ((version = ioctl(c->fd, VFIO_GET_API_VERSION)) != VFIO_API_VERSION)
-		return (err_say(e, ENODEV, "%s is not VFIO's device, or of an unknown version (%d)",
-		    where != NULL ? where : NODE, version));
-	if (ioctl(c->fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) != 1)
-		return (err_say(e, ENODEV,
-		    "VFIO has no driver for this host's IOMMU (modprobe vfio_iommu_type1)"));
-	return (0);
-}
+/* ---- memory ---- */
 
 static int
 map_failed(const struct gmem_range *r, int errnum, struct err *e)
@@ -60,22 +38,14 @@ map_failed(const struct gmem_range *r, int errnum, struct err *e)
 	    mib, (unsigned long long)r->gpa, errnum == EINVAL ? " (" RESERVED_HINT ")" : ""));
 }
 
-/* The device's addresses are the guest's. */
 static int
 map_memory(struct vfio_container *c, const struct gmem *gm, struct err *e)
 {
-	for (unsigned i = 0; i < gm->nranges; i++) {
-		const struct gmem_range *r = &gm->range[i];
-		struct vfio_iommu_type1_dma_map map = {
-			.argsz = sizeof(map),
-			.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-			.vaddr = (uintptr_t)r->hva,
-			.iova = r->gpa,
-			.size = r->len,
-		};
+	int rc;
 
-		if (ioctl(c->fd, VFIO_IOMMU_MAP_DMA, &map) != 0)
-			return (map_failed(r, errno, e));
+	for (unsigned i = 0; i < gm->nranges; i++) {
+		if ((rc = c->way->map(c, &gm->range[i])) != 0)
+			return (map_failed(&gm->range[i], -rc, e));
 	}
 	return (0);
 }
@@ -84,12 +54,12 @@ map_memory(struct vfio_container *c, const struct gmem *gm, struct err *e)
 
 /* The function belongs to vfio-pci; which group it is in. */
 static int
-find_group(const struct vfio_device *d, unsigned *number, struct err *e)
+look(struct vfio_device *d, struct err *e)
 {
 	char driver[HOSTPCI_DRIVER];
 	int rc;
 
-	if ((rc = hostpci_group(d->addr, number, e)) != 0 ||
+	if ((rc = hostpci_group(d->addr, &d->number, e)) != 0 ||
 	    (rc = hostpci_driver(d->addr, driver, e)) != 0)
 		return (rc);
 	if (strcmp(driver, "vfio-pci") == 0)
@@ -102,59 +72,6 @@ find_group(const struct vfio_device *d, unsigned *number, struct err *e)
 	    d->addr, driver[0] != '\0' ? driver : "no driver", d->addr,
 	    driver[0] != '\0' ? " echo " : "", driver[0] != '\0' ? d->addr : "",
 	    driver[0] != '\0' ? " >driver/unbind;" : "", d->addr));
-}
-
-static int
-open_group(struct vfio_device *d, struct vfio_container *c, unsigned *number, struct err *e)
-{
-	char path[64];
-	int rc;
-
-	if ((rc = find_group(d, number, e)) != 0)
-		return (rc);
-	for (unsigned i = 0; i < c->ngroups; i++) {
-		if (c->group[i].number == *number) {
-			d->group = c->group[i].fd;
-			return (0);
-		}
-	}
-	if (c->ngroups == VFIO_GROUPS_MAX)
-		return (err_say(e, E2BIG, "more than %d IOMMU groups", VFIO_GROUPS_MAX));
-	(void)snprintf(path, sizeof(path), "/dev/vfio/%u", *number);
-	if ((d->group = open(path, O_RDWR | O_CLOEXEC)) < 0 && errno == EBUSY)
-		return (err_say(e, EBUSY,
-		    "PCI device %s is in use by another guest (its group, '%s', is open)", d->addr,
-		    path));
-	if (d->group < 0)
-		return (err_set(e, errno, "cannot open '%s'", path));
-	c->group[c->ngroups].number = *number;
-	c->group[c->ngroups++].fd = d->group;
-	return (0);
-}
-
-/* The group belongs to us alone, and DMA of it goes through the container. */
-static int
-join(struct vfio_device *d, struct vfio_container *c, const unsigned *number, struct err *e)
-{
-	struct vfio_group_status st = { .argsz = sizeof(st) };
-	int rc;
-
-	if (ioctl(d->group, VFIO_GROUP_GET_STATUS, &st) != 0)
-		return (err_set(e, errno, "this is not a group of VFIO's"));
-	if ((st.flags & VFIO_GROUP_FLAGS_VIABLE) == 0) {
-		if (number != NULL && (rc = hostpci_group_viable(*number, e)) != 0)
-			return (rc);
-		return (err_say(e, EBUSY,
-		    "the IOMMU group of PCI device %s holds another device that the host uses",
-		    d->addr));
-	}
-	if ((st.flags & VFIO_GROUP_FLAGS_CONTAINER_SET) != 0)
-		return (0); /* by another device of the same group */
-	if (ioctl(d->group, VFIO_GROUP_SET_CONTAINER, &c->fd) != 0)
-		return (errno == EBUSY || errno == EINVAL
-			? err_say(e, EBUSY, "PCI device %s is in use by another guest", d->addr)
-			: err_set(e, errno, "cannot put PCI device %s behind the IOMMU", d->addr));
-	return (0);
 }
 
 /* The areas of a region that can be mapped: all of it, or those in the kernel's list. */
@@ -235,11 +152,7 @@ take_device(struct vfio_device *d, struct err *e)
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 	int rc;
 
-	if ((d->fd = ioctl(d->group, VFIO_GROUP_GET_DEVICE_FD, d->addr)) < 0)
-		return (err_set(e, errno, "cannot open PCI device %s%s", d->addr,
-		    errno == ENODEV ? " (is it bound to vfio-pci?)" : ""));
-	if (fcntl(d->fd, F_SETFD, FD_CLOEXEC) != 0 ||
-	    ioctl(d->fd, VFIO_DEVICE_GET_INFO, &info) != 0)
+	if (ioctl(d->fd, VFIO_DEVICE_GET_INFO, &info) != 0)
 		return (err_set(e, errno, "cannot ask for PCI device %s", d->addr));
 	if ((info.flags & VFIO_DEVICE_FLAGS_PCI) == 0 ||
 	    info.num_regions <= VFIO_PCI_CONFIG_REGION_INDEX)
@@ -255,33 +168,69 @@ take_device(struct vfio_device *d, struct err *e)
 	return (0);
 }
 
+static int
+choose_way(const struct vfio_device *d, const struct vfio_container *c, const struct vfio_where *w,
+    const struct vfio_way **way, struct err *e)
+{
+	bool by_group = w->group != NULL || w->container != NULL;
+	bool by_cdev = w->cdev != NULL || w->iommufd != NULL;
+
+	if (w->way != NULL && strcmp(w->way, "group") != 0 && strcmp(w->way, "cdev") != 0)
+		return (err_say(e, EINVAL, "vfio: '%s' is neither group nor cdev", w->way));
+	if (by_group || by_cdev) {
+		if ((by_group && by_cdev) || (by_cdev && (w->cdev == NULL || w->iommufd == NULL)))
+			return (err_say(e, EINVAL,
+			    "what belongs together is group and container, or cdev and iommufd"));
+		*way = by_group ? &vfio_by_group : &vfio_by_cdev;
+	} else if (w->way != NULL) {
+		*way = strcmp(w->way, "cdev") == 0 ? &vfio_by_cdev : &vfio_by_group;
+	} else {
+		*way = c->way != NULL       ? c->way
+		    : hostvfio_has(d->addr) ? &vfio_by_cdev
+					    : &vfio_by_group;
+	}
+	if (c->way != NULL && c->way != *way)
+		return (err_say(e, EINVAL,
+		    "PCI device %s: a guest has all its devices by their groups, or all by their "
+		    "character devices (vfio=)",
+		    d->addr));
+	return (0);
+}
+
 int
-vfio_device_open(struct vfio_device *d, struct vfio_container *c, const char *where,
+vfio_device_open(struct vfio_device *d, struct vfio_container *c, const struct vfio_where *w,
     const struct gmem *gm, struct err *e)
 {
-	unsigned number;
+	const struct vfio_way *way = NULL;
 	int rc;
 
 	d->group = d->fd = -1;
-	if (where != NULL && parse_fd(where, &d->group) != 0)
-		return (err_say(e, EINVAL, "group: '%s' is not of the form fd:N", where));
-	if (where == NULL && (rc = open_group(d, c, &number, e)) != 0)
+	if ((rc = choose_way(d, c, w, &way, e)) != 0)
 		return (rc);
-	if ((rc = join(d, c, where == NULL ? &number : NULL, e)) != 0)
+	if (w->group == NULL && w->cdev == NULL && (rc = look(d, e)) != 0)
+		return (rc);
+	if (c->way == NULL) {
+		c->way = way;
+		if ((rc = way->begin(c, w, e)) != 0)
+			return (rc);
+	}
+	if ((rc = way->join(d, c, w, e)) != 0)
 		return (rc);
 	if (!c->ready) {
-		if (ioctl(c->fd, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) != 0)
-			return (err_set(e, errno, "cannot use the IOMMU for PCI device %s%s",
-			    d->addr,
-			    errno == EPERM
-				? " (without interrupt remapping the host is not safe from it: the "
-				  "kernel's log says more)"
-				: ""));
 		if ((rc = map_memory(c, gm, e)) != 0)
 			return (rc);
 		c->ready = true;
 	}
+	if (way->open != NULL && (rc = way->open(d, e)) != 0)
+		return (rc);
 	return (take_device(d, e));
+}
+
+void
+vfio_container_seal(struct vfio_container *c)
+{
+	if (c->way == &vfio_by_cdev)
+		fd_close(&c->fd);
 }
 
 static unsigned

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PCI functions of the host, by VFIO (linux/vfio.h, Documentation/driver-api/vfio.rst): the group
- * interface with a type 1 IOMMU. It is opened before a guest runs; afterwards only registers are
- * read and written, and interrupts switched. Runs in zhyve.
+ * PCI functions of the host, by VFIO (linux/vfio.h, Documentation/driver-api/vfio.rst). There are two
+ * ways to one: by its IOMMU group, put into a container with a type 1 IOMMU; or by its own character
+ * device, bound to an iommufd. All is opened before a guest runs; afterwards only registers are read
+ * and written, and interrupts switched. Runs in zhyve.
  *
  * Closing the last descriptor resets the device, whoever closes it: also the kernel after a crash.
  */
@@ -19,15 +20,30 @@
 
 #define VFIO_GROUPS_MAX 32
 
-/* Whose DMA goes where: one for all devices of a machine. */
+struct vfio_way;
+
+/* Whose DMA goes where: one for all devices of a machine. All zero before the first. */
 struct vfio_container {
-	int fd;
-	bool ready; /* it has an IOMMU, and guest memory is in it */
+	const struct vfio_way *way; /* of all of them */
+	int fd;                     /* the container, or the iommufd */
+	bool ready;                 /* it has an IOMMU, and guest memory is in it */
+	uint32_t ioas;              /* of the iommufd: the address space that they share */
 	struct {
 		unsigned number;
 		int fd;
 	} group[VFIO_GROUPS_MAX]; /* that were opened by number: a group can be opened once */
 	unsigned ngroups;
+};
+
+/*
+ * How a device is come by: `way` is "group" or "cdev", NULL the latter where the host has it. What
+ * another has opened is handed over as fd:N, and settles the way: its group and the container, or the
+ * device, bound to an iommufd, and that. NULL: opened here, by path.
+ */
+struct vfio_where {
+	const char *way;
+	const char *group, *container;
+	const char *cdev, *iommufd;
 };
 
 struct vfio_region {
@@ -40,7 +56,8 @@ struct vfio_region {
 
 struct vfio_device {
 	char addr[HOSTPCI_TEXT]; /* for messages */
-	int group, fd;
+	unsigned number;         /* of its group, when it was opened by path */
+	int group, fd;           /* group -1: it was not come by that way */
 	bool can_reset;
 	struct vfio_region bar[PCI_BARS], cfg;
 };
@@ -51,17 +68,18 @@ enum vfio_irq {
 	VFIO_MSIX
 };
 
-/* /dev/vfio/vfio (where NULL), or fd:N. 0 or -errno. */
-int vfio_container_open(struct vfio_container *c, const char *where, struct err *e);
-
 /*
- * Open the function at d->addr, of group `where`: NULL for the one that /sys names (then it is also
- * checked there that vfio-pci has it and that its group is viable), or fd:N. With the first device
- * the container gets its IOMMU, and all of `gm`, wired, at the guest's own addresses. 0 or -errno;
- * the message says what to do.
+ * Open the function at d->addr. Where that is by path it is checked first that vfio-pci has the function
+ * and that its group is viable. With the first device the container gets its IOMMU, and all of `gm`,
+ * wired, at the guest's own addresses. 0 or -errno; the message says what to do.
  */
-int vfio_device_open(struct vfio_device *d, struct vfio_container *c, const char *where,
+int vfio_device_open(struct vfio_device *d, struct vfio_container *c, const struct vfio_where *w,
     const struct gmem *gm, struct err *e);
+/*
+ * All devices are open. The iommufd is closed, so that nobody can map more through it; the devices keep
+ * it alive. (A container, by which less can be done, stays open.)
+ */
+void vfio_container_seal(struct vfio_container *c);
 /* What the guest's view is made from. 0 or -errno. */
 int vfio_describe(const struct vfio_device *d, struct pci_pass_host *host, struct err *e);
 /* As after power-on. 0 or -errno (-ENOTTY: the device cannot). */

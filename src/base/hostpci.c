@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * PCI functions of the host: see hostpci.h. The files are those of the kernel's
- * Documentation/ABI/testing/sysfs-bus-pci and sysfs-kernel-iommu_groups.
+ * Documentation/ABI/testing/sysfs-bus-pci, sysfs-kernel-iommu_groups and sysfs-devices-vfio-dev.
  */
 #include "base/hostpci.h"
 
@@ -134,6 +134,26 @@ hostpci_driver(const char *addr, char out[HOSTPCI_DRIVER], struct err *e)
 	int rc = link_name(path_of(path, addr, "driver"), out, HOSTPCI_DRIVER);
 
 	return (rc == 0 ? 0 : err_set(e, -rc, "cannot read '%s'", path));
+}
+
+int
+hostpci_vfio(const char *addr, char out[HOSTPCI_VFIO], struct err *e)
+{
+	char path[PATH_MAX];
+	struct dirent *de;
+	int rc = 0;
+	DIR *d;
+
+	out[0] = '\0';
+	if ((d = opendir(path_of(path, addr, "vfio-dev"))) == NULL)
+		return (errno == ENOENT ? 0 : err_set(e, errno, "cannot read '%s'", path));
+	while (out[0] == '\0' && (de = readdir(d)) != NULL) {
+		if (strncmp(de->d_name, "vfio", 4) == 0 &&
+		    (size_t)snprintf(out, HOSTPCI_VFIO, "%s", de->d_name) >= HOSTPCI_VFIO)
+			rc = err_set(e, ENAMETOOLONG, "cannot read '%s'", path);
+	}
+	(void)closedir(d);
+	return (rc);
 }
 
 int

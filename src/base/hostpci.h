@@ -14,6 +14,7 @@
 
 #define HOSTPCI_TEXT   13 /* "0000:03:00.0", with the end byte */
 #define HOSTPCI_DRIVER 64
+#define HOSTPCI_VFIO   32
 
 /*
  * Take an address: 0000:03:00.0, 03:00.0 (domain 0), bhyve's 3/0/0 (decimal), also with /sys's or
@@ -29,6 +30,8 @@ void hostpci_set_root(const char *path);
 int hostpci_exists(const char *addr, struct err *e);
 /* The driver that has it; "" for none. 0 or -errno. */
 int hostpci_driver(const char *addr, char out[HOSTPCI_DRIVER], struct err *e);
+/* The name that VFIO gave it ("vfio3"); "" while vfio-pci does not have it. 0 or -errno. */
+int hostpci_vfio(const char *addr, char out[HOSTPCI_VFIO], struct err *e);
 /* The number of its IOMMU group. -ENODEV with what to do: there is no IOMMU. */
 int hostpci_group(const char *addr, unsigned *group, struct err *e);
 /*

@@ -199,12 +199,12 @@ fail:
 }
 
 int
-vm_add_vfio(struct vm *vm, int group)
+vm_add_vfio(struct vm *vm, int file)
 {
 	struct kvm_create_device make = { .type = KVM_DEV_TYPE_VFIO };
-	int32_t fd = group;
+	int32_t fd = file;
 	struct kvm_device_attr attr = {
-		.group = KVM_DEV_VFIO_GROUP,
+		.group = KVM_DEV_VFIO_GROUP, /* its newer name is KVM_DEV_VFIO_FILE */
 		.attr = KVM_DEV_VFIO_GROUP_ADD,
 		.addr = (uintptr_t)&fd,
 	};

@@ -160,9 +160,9 @@ int vm_irqfd(struct vm *vm, int gsi, int eventfd, bool bind);
 int vm_irqfd_level(struct vm *vm, int gsi, int eventfd, int ended, bool bind);
 
 /*
- * Tell KVM that a VFIO group serves this machine, so that it takes care of memory types where DMA
- * is not coherent. 0 or -errno.
+ * Tell KVM that a device of VFIO's serves this machine, so that it takes care of memory types where DMA
+ * is not coherent: by its group or, from Linux 6.6 on, itself. 0 or -errno.
  */
-int vm_add_vfio(struct vm *vm, int group);
+int vm_add_vfio(struct vm *vm, int file);
 
 #endif

@@ -573,7 +573,7 @@ path_of_fd(const struct brand_plan *p, unsigned long n)
 		return (p->nic_rom);
 	case BRAND_FD_DISK:
 		return (p->disk[f->index].path);
-	case BRAND_FD_VFIO_GROUP:
+	case BRAND_FD_PASS:
 		return (p->pass[f->index].addr);
 	case BRAND_FD_TPM:
 		return ("swtpm");

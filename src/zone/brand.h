@@ -51,8 +51,8 @@ enum brand_fd_kind {
 	BRAND_FD_SOCKET,
 	BRAND_FD_TPM, /* swtpm's control channel */
 	BRAND_FD_NIC_ROM,
-	BRAND_FD_VFIO, /* a container; for all of these: */
-	BRAND_FD_VFIO_GROUP,
+	BRAND_FD_VFIO, /* a container or an iommufd; for all of these: */
+	BRAND_FD_PASS, /* a group of VFIO's, or a device */
 };
 struct brand_fd {
 	enum brand_fd_kind kind;
@@ -83,8 +83,11 @@ struct brand_plan {
 	struct vnic_spec nic[BRAND_NICS_MAX];
 	bool nic_process[BRAND_NICS_MAX]; /* a zhyve-net serves it, as by default */
 	size_t nnic;
-	struct {
+	struct brand_pass {
 		char addr[HOSTPCI_TEXT];
+		unsigned slot, func;
+		int fd, shared; /* by which it is given: its own, and that of all */
+		size_t arg;     /* of argv: how */
 	} pass[BRAND_PASS_MAX]; /* PCI functions of the host */
 	size_t npass;
 	bool display;      /* the zone has one */
@@ -122,6 +125,12 @@ void brand_plan_free(struct brand_plan *p);
  * is one for each, and at most BRAND_PINS_MAX. 0 or -ENOMEM.
  */
 int brand_plan_pin(struct brand_plan *p, const struct cpus *own, struct err *e);
+
+/*
+ * The host gives its functions by VFIO's character devices, not by groups: descriptors BRAND_FD_PASS and
+ * BRAND_FD_VFIO are such. 0 or -ENOMEM.
+ */
+int brand_plan_cdev(struct brand_plan *p, struct err *e);
 
 /* The boot disk (property boot=true; else the first disk that is no cdrom); NULL: none. */
 const struct zdevice *brand_boot_disk(const struct zconf *c);

@@ -60,6 +60,12 @@ struct zone_link {
 	struct events *events;
 };
 
+/* The descriptors by which one zhyve has its devices of the host (zoneadmd_passthru.c). */
+struct zone_pass {
+	int shared;              /* the container or the iommufd */
+	int own[BRAND_PASS_MAX]; /* the devices, bound; -1: it is given their groups */
+};
+
 /* What stands from ready to halt, over all resets of the guest. */
 struct zone_resources {
 	struct zconf *conf;
@@ -73,8 +79,10 @@ struct zone_resources {
 	int disk_fd[BRAND_DISKS_MAX];
 	struct zone_link link[BRAND_NICS_MAX];
 	int socket_fd[BRAND_SOCKETS_MAX];
-	int group_fd[BRAND_PASS_MAX];
-	uint64_t locked; /* bytes that zhyve may lock; 0: the jail's own limit */
+	int group_fd[BRAND_PASS_MAX]; /* of devices of the host; or */
+	int claim_fd[BRAND_PASS_MAX]; /* their devices, locked ... */
+	struct zone_pass pass;        /* ... and bound, for the first zhyve */
+	uint64_t locked;              /* bytes that zhyve may lock; 0: the jail's own limit */
 };
 
 /* The watch over the cgroup's limits (zoneadmd_limits.c). */
@@ -229,11 +237,15 @@ void zone_resources_again(struct zone_resources *r);
 int zone_rom_open(struct zoneadmd *z, struct err *e);
 
 /*
- * zoneadmd_passthru.c: take the zone's PCI functions from the host, and open their groups; a
- * container for one life of zhyve, the caller's to close. 0 or -errno.
+ * zoneadmd_passthru.c: take the zone's PCI functions from the host, so that no other zone has them
+ * until _undo; 0 or -errno. What is half done is undone by that, too.
  */
+void zone_passthru_init(struct zone_resources *r);
 int zone_passthru_make(struct zoneadmd *z, struct err *e);
-int zone_passthru_container(const struct zone_resources *r, int *fd, struct err *e);
+void zone_passthru_undo(struct zone_resources *r);
+/* How the next zhyve is to have them: the caller's to close, when it has them. 0 or -errno. */
+int zone_passthru_start(struct zone_resources *r, struct zone_pass *out, struct err *e);
+void zone_passthru_close(struct zone_pass *pass);
 
 /*
  * zoneadmd_device.c: before a life of zhyve those of the last are ended and channels made;

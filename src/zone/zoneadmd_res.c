@@ -43,8 +43,7 @@ zone_resources_init(struct zone_resources *r)
 		r->link[i].tap_fd = -1;
 	for (size_t i = 0; i < NITEMS(r->socket_fd); i++)
 		r->socket_fd[i] = -1;
-	for (size_t i = 0; i < NITEMS(r->group_fd); i++)
-		r->group_fd[i] = -1;
+	zone_passthru_init(r);
 }
 
 /* The plan: configuration, image of the boot disk, brand. */
@@ -228,8 +227,7 @@ zone_resources_undo(struct zoneadmd *z, struct err *e)
 	zone_devices_close(z); /* while their volumes are there */
 	for (size_t i = 0; i < NITEMS(r->disk_fd); i++)
 		volume_close(&r->disk_fd[i]);
-	for (size_t i = 0; i < NITEMS(r->group_fd); i++)
-		fd_close(&r->group_fd[i]);
+	zone_passthru_undo(r);
 	zone_links_close(r);
 	zone_display_close(z);
 	zone_sockets_close(z);

@@ -274,7 +274,8 @@ on_end(int fd, enum mevent_type type, void *arg)
 /* What the child is given, and what of it is to be closed here afterwards. */
 struct handout {
 	int com1[2], com2[2], wire[2], log[2]; /* [0] ours, [1] the child's */
-	int kvm, null, tpm, vfio;
+	int kvm, null, tpm;
+	struct zone_pass pass;
 	int vhost[BRAND_NICS_MAX];
 	int device[ZONE_DEVICE_KINDS][ZONE_DEVICES_MAX]; /* in place of a disk, of a nic */
 	int fds[BRAND_FDS_MAX];
@@ -298,7 +299,7 @@ handout_close(struct handout *h)
 	fd_close(&h->kvm);
 	fd_close(&h->null);
 	fd_close(&h->tpm);
-	fd_close(&h->vfio);
+	zone_passthru_close(&h->pass);
 	for (size_t i = 0; i < NITEMS(h->vhost); i++)
 		fd_close(&h->vhost[i]);
 	for (size_t k = 0; k < NITEMS(h->device); k++)
@@ -386,11 +387,9 @@ handout_fd(struct handout *h, const struct zone_resources *r, const struct zone_
 	case BRAND_FD_SOCKET:
 		return (r->socket_fd[index]);
 	case BRAND_FD_VFIO:
-		if ((rc = zone_passthru_container(r, &h->vfio, e)) != 0)
-			return (rc);
-		return (h->vfio);
-	case BRAND_FD_VFIO_GROUP:
-		return (r->group_fd[index]);
+		return (h->pass.shared);
+	case BRAND_FD_PASS:
+		return (h->pass.own[index] >= 0 ? h->pass.own[index] : r->group_fd[index]);
 	case BRAND_FD_TPM:
 		return (h->tpm);
 	case BRAND_FD_WIRE:
@@ -474,6 +473,7 @@ vm_start(struct zoneadmd *z, struct err *e)
 	handout_init(&h);
 	if ((rc = zone_display_start(z, e)) != 0 || (rc = zone_tpm_start(z, &h.tpm, e)) != 0 ||
 	    (rc = zone_devices_prepare(z, h.device, e)) != 0 || (rc = handout_open(&h, e)) != 0 ||
+	    (rc = zone_passthru_start(&z->res, &h.pass, e)) != 0 ||
 	    (rc = handout_fill(&h, &z->res, &z->display, e)) != 0 ||
 	    (rc = ledger_add(z->ledger, "vm", z->res.cgroup, e)) != 0) {
 		handout_close(&h);

@@ -23,6 +23,7 @@
 #include <linux/vhost.h>
 
 #include "base/checked.h"
+#include "base/iommufd_abi.h"
 #include "procs/zhyve/seccomp.h"
 
 #define NR_MAX 512
@@ -143,7 +144,10 @@ try_passthrough(bool allowed)
 {
 	static const unsigned long never[] = { VFIO_DEVICE_RESET, VFIO_GROUP_GET_DEVICE_FD,
 		VFIO_GROUP_SET_CONTAINER, VFIO_SET_IOMMU, VFIO_IOMMU_MAP_DMA, VFIO_IOMMU_UNMAP_DMA,
-		VFIO_DEVICE_IOEVENTFD, VFIO_DEVICE_FEATURE };
+		VFIO_DEVICE_IOEVENTFD, VFIO_DEVICE_FEATURE, VFIO_ABI_BIND_IOMMUFD,
+		VFIO_ABI_ATTACH_IOMMUFD_PT, VFIO_ABI_DETACH_IOMMUFD_PT, IOMMU_ABI_DESTROY,
+		IOMMU_ABI_IOAS_ALLOC, IOMMU_ABI_IOAS_COPY, IOMMU_ABI_IOAS_MAP, IOMMU_ABI_IOAS_UNMAP,
+		IOMMU_ABI_OPTION };
 	bool good = refused(SECCOMP_VCPU, SYS_pread64, -1) == !allowed &&
 	    refused(SECCOMP_VCPU, SYS_pwrite64, -1) == !allowed &&
 	    refused(SECCOMP_VCPU, SYS_ioctl, VFIO_DEVICE_SET_IRQS) == !allowed &&

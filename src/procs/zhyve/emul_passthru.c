@@ -5,8 +5,9 @@
  * cannot go straight to the guest.
  *
  * Options: the host's address first (0000:03:00.0, 03:00.0 or bhyve's 3/0/0; also path=), rom=FILE
- * (an expansion ROM), bootindex=, reset=off (take it although it cannot be reset). In a jail
- * group=fd:N and container=fd:N, the open /dev/vfio/GROUP and /dev/vfio/vfio.
+ * (an expansion ROM), bootindex=, reset=off (take it although it cannot be reset), vfio=group|cdev (how
+ * it is come by). In a jail cdev=fd:N and iommufd=fd:N, its character device, bound to an iommufd, and
+ * that; or group=fd:N and container=fd:N, the open /dev/vfio/GROUP and /dev/vfio/vfio.
  *
  * It keeps the device's memory and I/O decoding on for as long as the machine lives: what the guest
  * switches is whether its BARs are decoded here.
@@ -363,23 +364,17 @@ boot_order(struct passthru *p, struct config_node *cfg, unsigned bdf, struct err
 }
 
 static int
-open_container(struct machine *m, const char *where, struct err *e)
-{
-	int rc;
-
-	if (m->vfio != NULL)
-		return (0);
-	if ((m->vfio = calloc(1, sizeof(*m->vfio))) == NULL)
-		return (err_set(e, ENOMEM, "cannot make the device"));
-	if ((rc = vfio_container_open(m->vfio, where, e)) != 0)
-		return (rc);
-	return (0);
-}
-
-static int
 open_device(struct passthru *p, struct config_node *cfg, struct err *e)
 {
-	const char *path = config_get(cfg, "path"), *group = config_get(cfg, "group");
+	const char *path = config_get(cfg, "path");
+	const struct vfio_where where = {
+		.way = config_get(cfg, "vfio"),
+		.group = config_get(cfg, "group"),
+		.container = config_get(cfg, "container"),
+		.cdev = config_get(cfg, "cdev"),
+		.iommufd = config_get(cfg, "iommufd"),
+	};
+	struct machine *m = p->m;
 	struct pci_pass_host host;
 	int rc;
 
@@ -387,17 +382,16 @@ open_device(struct passthru *p, struct config_node *cfg, struct err *e)
 		return (err_say(e, EINVAL,
 		    "'%s' is not the address of a PCI device, as in -s 3,passthru,0000:03:00.0",
 		    path != NULL ? path : ""));
-	/* What this host has not, before what the kernel says of it. */
-	if (group == NULL && (rc = hostpci_group(p->dev.addr, &(unsigned){ 0 }, e)) != 0)
-		return (rc);
-	if ((rc = open_container(p->m, config_get(cfg, "container"), e)) != 0 ||
-	    (rc = vfio_device_open(&p->dev, p->m->vfio, group, &p->m->gm, e)) != 0 ||
+	if (m->vfio == NULL && (m->vfio = calloc(1, sizeof(*m->vfio))) == NULL)
+		return (err_set(e, ENOMEM, "cannot make the device"));
+	if ((rc = vfio_device_open(&p->dev, m->vfio, &where, &m->gm, e)) != 0 ||
 	    (rc = reset_first(p, cfg, e)) != 0 || (rc = vfio_describe(&p->dev, &host, e)) != 0)
 		return (rc);
-	if ((rc = vm_add_vfio(&p->m->vm, p->dev.group)) != 0 && rc != -EEXIST)
+	rc = vm_add_vfio(&m->vm, p->dev.group >= 0 ? p->dev.group : p->dev.fd);
+	if (rc != 0 && rc != -EEXIST)
 		return (err_set(e, -rc, "cannot tell KVM of PCI device %s", p->dev.addr));
 	/* KVM cannot lower lines of an I/O APIC that is ours. */
-	if (p->m->vm_config.irqchip == VM_IRQCHIP_SPLIT)
+	if (m->vm_config.irqchip == VM_IRQCHIP_SPLIT)
 		host.intx = false;
 	if (pci_pass_init(&p->pass, &host, &ops, p, e) != 0)
 		return (err_ctx(e, "PCI device %s", p->dev.addr));
@@ -436,7 +430,8 @@ init(struct machine *m, struct config_node *cfg, unsigned bdf, struct err *e)
 static const struct vmm_emul passthru = {
 	.name = "passthru",
 	.first = "path",
-	.help = "B:D.F|B/D/F[,rom=FILE][,reset=off][,bootindex=N][,group=fd:N,container=fd:N]",
+	.help = "B:D.F|B/D/F[,rom=FILE][,reset=off][,bootindex=N][,vfio=group|cdev]"
+		"[,cdev=fd:N,iommufd=fd:N|,group=fd:N,container=fd:N]",
 	.init = init,
 };
 ZHYVE_EMUL(passthru);

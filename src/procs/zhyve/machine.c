@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backend/vfio.h"
 #include "base/checked.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -367,5 +368,7 @@ machine_add_devices(struct machine *m, struct err *e)
 		    "virtio-balloon and passthru do not go together: a device of the host would go "
 		    "on "
 		    "using pages that the balloon has given back"));
+	if (m->vfio != NULL)
+		vfio_container_seal(m->vfio);
 	return (0);
 }

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "backend/vfio.h"
+#include "backend/vfio_way.h"
 
 #define AT 0x10000u /* of the region, in the file */
 
@@ -88,23 +88,92 @@ test_map(void **state)
 static void
 test_not_vfio(void **state)
 {
-	struct vfio_container c;
-	struct err e = { 0 };
-	char where[16];
+	static const struct gmem none;
+	char fd[16];
 
-	assert_int_equal(vfio_container_open(&c, "/dev/null", &e), -EINVAL);
-	assert_non_null(strstr(e.text, "not of the form fd:N"));
-	(void)snprintf(where, sizeof(where), "fd:%d", dev.fd);
-	assert_int_equal(vfio_container_open(&c, where, &e), -ENODEV);
-	assert_non_null(strstr(e.text, "not VFIO's device"));
-	c = (struct vfio_container){ .fd = dev.fd };
+	(void)snprintf(fd, sizeof(fd), "fd:%d", dev.fd);
+	const struct {
+		struct vfio_where where;
+		int rc; /* 1: any */
+		const char *want;
+	} t[] = {
+		{ { .group = fd, .container = "/dev/null" }, -EINVAL,
+		    "container: '/dev/null' is not of the form" },
+		{ { .group = fd, .container = fd }, -ENODEV, "not VFIO's device" },
+		{ { .way = "cdev", .container = fd, .group = fd }, -ENODEV, "not VFIO's device" },
+		{ { .cdev = fd, .iommufd = "/dev/iommu" }, -EINVAL,
+		    "iommufd: '/dev/iommu' is not" },
+		{ { .cdev = fd, .iommufd = fd }, 1, "cannot make an address space" },
+		{ { .cdev = fd }, -EINVAL, "belongs together" },
+		{ { .iommufd = fd }, -EINVAL, "belongs together" },
+		{ { .cdev = fd, .iommufd = fd, .group = fd }, -EINVAL, "belongs together" },
+		{ { .way = "both" }, -EINVAL, "'both' is neither group nor cdev" },
+	};
+
 	(void)snprintf(dev.addr, sizeof(dev.addr), "0000:03:00.0");
-	assert_true(vfio_device_open(&dev, &c, where, &(struct gmem){ 0 }, &e) < 0);
-	assert_non_null(strstr(e.text, "not a group"));
-	assert_int_equal(vfio_device_open(&dev, &c, "7", &(struct gmem){ 0 }, &e), -EINVAL);
-	assert_true(setup(NULL) == 0);
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct vfio_container c = { 0 };
+		struct err e = { 0 };
+		struct vfio_device d = dev;
+		int rc = vfio_device_open(&d, &c, &t[i].where, &none, &e);
+
+		assert_true(t[i].rc == 1 ? rc < 0 : rc == t[i].rc);
+		assert_non_null(strstr(e.text, t[i].want));
+	}
+}
+
+/* With a container that was opened; `where` is the device's. */
+static void
+refused(const struct vfio_way *way, const struct vfio_where *where, const char *want)
+{
+	struct vfio_container c = { .way = way, .fd = dev.fd };
+	static const struct gmem none;
+	struct vfio_device d = dev;
+	struct err e = { 0 };
+
+	assert_true(vfio_device_open(&d, &c, where, &none, &e) < 0);
+	assert_non_null(strstr(e.text, want));
+}
+
+static void
+test_not_device(void **state)
+{
+	const struct vfio_where bad_group = { .group = "7" },
+				bad_device = { .cdev = "7", .iommufd = "fd:0" };
+	struct vfio_where group = { 0 }, device = { .iommufd = "fd:0" };
+	char fd[16];
+
+	(void)snprintf(dev.addr, sizeof(dev.addr), "0000:03:00.0");
+	(void)snprintf(fd, sizeof(fd), "fd:%d", dev.fd);
+	group.group = device.cdev = fd;
+	refused(&vfio_by_group, &bad_group, "group: '7' is not of the form fd:N");
+	refused(&vfio_by_group, &group, "not a group");
+	refused(&vfio_by_cdev, &bad_device, "cdev: '7' is not of the form fd:N");
+	refused(&vfio_by_cdev, &device, "cannot put PCI device 0000:03:00.0 behind the IOMMU");
+	/* The second device of a machine comes the first one's way. */
+	refused(&vfio_by_group, &device, "all its devices by their groups, or all");
+	refused(&vfio_by_cdev, &group, "all its devices by their groups, or all");
+}
+
+static void
+test_no_device(void **state)
+{
 	assert_int_equal(vfio_reset(&dev), -ENOTTY);
 	assert_true(vfio_irqs(&dev, VFIO_MSIX, &dev.fd, 1) < 0);
+}
+
+static void
+test_seal(void **state)
+{
+	struct vfio_container c = { .way = &vfio_by_group, .fd = dup(dev.fd) };
+	int fd = c.fd;
+
+	vfio_container_seal(&c);
+	assert_int_equal(c.fd, fd);
+	c.way = &vfio_by_cdev;
+	vfio_container_seal(&c);
+	assert_int_equal(c.fd, -1);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
 int
@@ -112,7 +181,7 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = { T(test_registers), T(test_outside), T(test_map),
-		T(test_not_vfio) };
+		T(test_not_vfio), T(test_not_device), T(test_no_device), T(test_seal) };
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

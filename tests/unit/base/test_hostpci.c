@@ -116,6 +116,23 @@ test_facts(void **state)
 }
 
 static void
+test_vfio(void **state)
+{
+	char name[HOSTPCI_VFIO];
+	struct err e = { 0 };
+
+	assert_int_equal(hostpci_vfio("0000:03:00.0", name, &e), 0);
+	assert_string_equal(name, "");
+	shell("mkdir -p bus/pci/devices/0000:03:00.0/vfio-dev/vfio12", "", "");
+	assert_int_equal(hostpci_vfio("0000:03:00.0", name, &e), 0);
+	assert_string_equal(name, "vfio12");
+	shell("mv bus/pci/devices/0000:03:00.0/vfio-dev/vfio12 "
+	      "bus/pci/devices/0000:03:00.0/vfio-dev/vfio12345678901234567890123456789",
+	    "", "");
+	assert_int_equal(hostpci_vfio("0000:03:00.0", name, &e), -ENAMETOOLONG);
+}
+
+static void
 test_viable(void **state)
 {
 	struct err e = { 0 };
@@ -150,8 +167,8 @@ int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = { T(test_addresses), T(test_facts), T(test_viable),
-		T(test_write) };
+	const struct CMUnitTest tests[] = { T(test_addresses), T(test_facts), T(test_vfio),
+		T(test_viable), T(test_write) };
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

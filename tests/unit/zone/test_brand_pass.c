@@ -84,8 +84,8 @@ test_plan(void **state)
 	assert_int_equal(brand_plan_make(conf, NULL, 3, &p, &e), 0);
 	a = argument(p, "8:0,passthru,0000:03:00.0,group=fd:");
 	b = argument(p, "12:1,passthru,0000:04:00.1,group=fd:");
-	check_fd(p, a, "group=fd:", BRAND_FD_VFIO_GROUP, 0);
-	check_fd(p, b, "group=fd:", BRAND_FD_VFIO_GROUP, 1);
+	check_fd(p, a, "group=fd:", BRAND_FD_PASS, 0);
+	check_fd(p, b, "group=fd:", BRAND_FD_PASS, 1);
 	check_fd(p, b, "container=fd:", BRAND_FD_VFIO, 0);
 	assert_string_equal(strstr(a, "container="), strstr(b, "container="));
 	assert_int_equal(p->npass, 2);
@@ -97,6 +97,15 @@ test_plan(void **state)
 	(void)snprintf(fd, sizeof(fd), "fd:%d", atoi(strstr(b, "group=fd:") + 9));
 	brand_name_fds(p, fd, text, sizeof(text));
 	assert_string_equal(text, "0000:04:00.1");
+	/* The other way, the same descriptors. */
+	assert_int_equal(brand_plan_cdev(p, &e), 0);
+	a = argument(p, "8:0,passthru,0000:03:00.0,cdev=fd:");
+	b = argument(p, "12:1,passthru,0000:04:00.1,cdev=fd:");
+	check_fd(p, a, "cdev=fd:", BRAND_FD_PASS, 0);
+	check_fd(p, b, "cdev=fd:", BRAND_FD_PASS, 1);
+	check_fd(p, b, "iommufd=fd:", BRAND_FD_VFIO, 0);
+	assert_string_equal(strstr(a, "iommufd="), strstr(b, "iommufd="));
+	assert_null(strstr(b, "group="));
 	brand_plan_free(p);
 }
 
