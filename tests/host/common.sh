@@ -25,6 +25,37 @@ install_into() {
 	}
 }
 
+# fetch APT-GET'S ARGUMENTS...: in $work.
+fetch() {
+	(cd "$work" && apt-get -q -o APT::Sandbox::User=root "$@") >"$work/apt.log" 2>&1 || {
+		cat "$work/apt.log" >&2
+		die "apt-get $* failed (above)"
+	}
+}
+
+# Where the machine has its packages from, and the release's name; nothing while it has no lists of them.
+origin() {
+	# shellcheck disable=SC2016  # apt expands it
+	apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' 'Component: main' |
+		grep -v -e -updates -e -security -e -backports | head -n 1
+}
+
+# fetch_from SUFFIX COMPONENT PACKAGE...: downloads into $work, with package lists of its own, from where the machine has its packages:
+# from the release of that suffix ("", -backports), and that component.
+fetch_from() {
+	_origin=$(origin)
+	[ -n "$_origin" ] || { fetch update && _origin=$(origin); }
+	[ -n "$_origin" ] || die "apt has no source of packages"
+	mkdir -p "$work/lists/partial" "$work/archives/partial"
+	echo "deb $_origin$1 $2" >"$work/sources.list"
+	_own="-o Dir::Etc::sourcelist=$work/sources.list -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists=$work/lists -o Dir::Cache=$work"
+	shift 2
+	# shellcheck disable=SC2086  # words
+	fetch $_own update
+	# shellcheck disable=SC2086
+	fetch $_own download "$@"
+}
+
 # modules ROOT KVER NAME...: the files of these modules and of all they depend on, in the order to load them.
 # Names that are built in give nothing; an unknown name is an error.
 modules() {
@@ -77,4 +108,32 @@ unpack_kernel() { # BZIMAGE OUT
 	esac
 	rm "$2.packed"
 	[ "$(head -c 4 "$2" | tr -d '\177')" = ELF ] || die "$1: the payload is not an ELF file"
+}
+
+# make_host FIRST THEN: of a kernel that is unpacked in $work/k, a virtual host's parts in $work/new. The modules (and what they
+# need) are loaded in this order: FIRST before there is a root file system, THEN meanwhile. Sets $kver.
+make_host() {
+	kver=$(ls "$work/k/lib/modules")
+	mkdir -p "$work/new/root/usr/lib"
+	mv "$work/k/lib/modules" "$work/new/root/usr/lib/modules"
+	ln -s usr/lib "$work/new/root/lib"
+	"$here/mend-kvm" "$work/new/root/usr/lib/modules/$kver/kernel/arch/x86/kvm/kvm-amd.ko" || true # for the rest it is good enough
+	depmod -b "$work/new/root" "$kver"
+	mv "$work/k/boot/vmlinuz-$kver" "$work/new/vmlinuz"
+	unpack_kernel "$work/new/vmlinuz" "$work/new/vmlinux"
+	echo "$kver" >"$work/new/kver"
+
+	stage_busybox "$work/i"
+	# shellcheck disable=SC2046,SC2086  # names without blanks
+	stage_modules "$work/i" $(modules "$work/new/root" "$kver" $1)
+	mv "$work/i/lib/modules/order" "$work/i/lib/modules/order.first"
+	# shellcheck disable=SC2046,SC2086
+	stage_modules "$work/i" $(modules "$work/new/root" "$kver" $2)
+	awk 'NR == FNR { have[$0]; next } !($0 in have)' "$work/i/lib/modules/order.first" "$work/i/lib/modules/order" \
+		>"$work/i/lib/modules/order.then"
+	rm "$work/i/lib/modules/order"
+	gcc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -O2 -static -o "$work/i/agent" "$here/agent.c"
+	cp "$here/init" "$work/i/init"
+	chmod 755 "$work/i/init"
+	pack "$work/i" "$work/new/initramfs.cpio"
 }

@@ -55,13 +55,19 @@ t_run "boot" 0 zoneadm -z $z boot
 t_is "vfio-pci has it" "$(driver)" vfio-pci
 pid=$(head -n 1 "$cg/$z/cgroup.procs")
 t_is "zhyve may lock the guest's memory and a little more" "$(awk '/^Max locked/ { print $4 / 1048576 }' "/proc/$pid/limits")" 320
-t_like "and holds group and container" "$(ls -l "/proc/$pid/fd")" '/dev/vfio/[0-9]+'
+held=$(ls -l "/proc/$pid/fd")
+if [ -c /dev/iommu ]; then
+	t_like "and holds the device" "$held" '/dev/vfio/devices/vfio[0-9]+'
+	t_is "but neither its group nor an iommufd" "$(grep -cE '/dev/(vfio/[0-9v]|iommu)' <<<"$held" || true)" 0
+else
+	t_like "and holds group and container" "$held" '/dev/vfio/[0-9]+'
+fi
 t_is "without a capability" "$(awk '/^CapPrm/ { print $2 }' "/proc/$pid/status")" 0000000000000000
 wait_for 60 seen 'blkwrite: ok' || true
 t_is "the guest reads what the host knows" "$(grep -ao 'blkread: .*' "/zones/$z/logs/console.log" | tr -d '\r' | head -n 1)" 'blkread: zhyve nvme'
 t_run "another zone with the same device" 0 zone rival
 t_run "does not boot" 1 zoneadm -z rival boot
-t_like "and says why" "$t_err" "$nvme is in use by another zone"
+t_like "and says why" "$t_err" "$nvme is in use by another (zone|guest)"
 wait_for 60 seen 'blkread: written-in-the-zone' || true
 t_run "after its reset the guest has it again" 0 seen 'blkread: written-in-the-zone'
 t_is "the guest was reset" "$(jq -r .event "/zones/$z/logs/events.jsonl" | grep -c guest-reset)" 1

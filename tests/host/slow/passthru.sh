@@ -7,6 +7,7 @@
 #
 # Not part of `make check`, which has passthru-zone. In the virtual host, with the guest that tests/host/generic makes:
 # tests/host/run --iommu -t 200 -- bash tests/host/slow/passthru.sh
+# Where the host's kernel has iommufd, devices are come by by it (passthru-iommufd.sh).
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -37,6 +38,8 @@ guest() {
 		boot.cmdline="console=ttyS0 quiet panic=-1 ${more:-} tiny.run=$words" tiny >"$T/com1" 2>"$T/zhyve.err" </dev/null || st=$?
 	con=$(tr -d '\r' <"$T/com1"; sed 's/^/zhyve says: /' "$T/zhyve.err")
 }
+# holds PATTERN: of how many such files the guest's zhyve has a descriptor.
+holds() { find "/proc/$(pgrep -n -x zhyve)/fd" -type l -printf '%l\n' | grep -cE "$1" || true; }
 elf=(-l "kernel,$cache/vmlinux,initrd=$cache/tiny.cpio")
 generic=(-l "kernel,$cache/vmlinux-generic,initrd=$cache/tiny-generic.cpio")
 
@@ -117,6 +120,15 @@ more=pci=nomsi guest blkread:nvme0n1,blkfill:1:nvme0n1,ip:10.98.0.2/24,ping:10.9
 wait_for 30 grep -q userland "$T/com1" || true
 t_run "a device that another guest has" 4 zhyve -m 64m "${elf[@]}" -s 3,passthru,$nvme x
 t_like "is in use" "$t_err" "$nvme is in use by another guest"
+if [ -c /dev/iommu ]; then
+	t_is "it is come by by its own character device, and the nic by its" "$(holds '/dev/vfio/devices/vfio[0-9]+$') $(holds '/dev/(vfio/[0-9v]|iommu)')" "2 0"
+	t_run "by its group" 4 zhyve -m 64m "${elf[@]}" -s 3,passthru,$nvme,vfio=group x
+	t_like "it is in use, too" "$t_err" "$nvme is in use by another guest"
+else
+	t_is "it is come by by its group, and the nic by its" "$(holds '/dev/vfio/[0-9]+$')" 2
+	t_run "by its own character device" 4 zhyve -m 64m "${elf[@]}" -s 3,passthru,$nvme,vfio=cdev x
+	t_like "this kernel does not give it" "$t_err" "cannot open '/dev/iommu' \(modprobe iommufd\)"
+fi
 wait $!
 con=$(tr -d '\r' <"$T/com1"; sed 's/^/zhyve says: /' "$T/zhyve.err")
 t_like "by the pin: frames" "$con" 'ping: 10.98.0.1 answers'
