@@ -14,8 +14,8 @@
  *		F(T, fifo_size, SAME, STATE_ANY)
  *	STATE_TYPE(uart_type, struct uart, UART_STATE, "uart", 1);
  *
- * The list names each member, in the order of the structure: a member that is not listed, or listed
- * twice, does not compile. A member is
+ * The list names each member, in the order of the structure. The compiler counts them: one that is
+ * not listed does not compile. A member is
  *
  *	SAVED   an unsigned number or bool, at most max; signed ones are saved as their bits
  *	ARRAY   an array of such numbers
@@ -34,7 +34,7 @@
  * only be destroyed, or reset.
  *
  * Layout, little endian: struct header (state.c), then sections. A section has a name, a version, a
- * mark of its layout (names, kinds and sizes of its fields: a list that was changed under the same
+ * mark of its layout (names, sizes and counts of its fields: a list that was changed under the same
  * version is found), how many structures it holds, and their fields, in order, without padding.
  *
  * Pure; allocates nothing. In zhyve and device processes.

@@ -419,12 +419,6 @@ function_state(struct sim *s, struct state *st)
 	return (e1000_state(&actor_of(s)->nic, st));
 }
 
-static bool
-never_busy(struct sim *s, struct prng *r)
-{
-	return (false);
-}
-
 static void
 remake(struct sim *s)
 {
@@ -455,7 +449,7 @@ op_save(struct sim *s, struct prng *r)
 	static const struct sim_look regs[] = { { 0, 0, 0xC0 }, { 0, E1000_IMS, 4 },
 		{ 0, 0x100, 0x100 }, { 0, 0x2800, 0x20 }, { 0, 0x3800, 0x20 }, { 0, 0x5200, 0x600 },
 		{ 0 } };
-	static const struct sim_saved how = { function_state, never_busy, remake, resume, regs };
+	static const struct sim_saved how = { function_state, NULL, remake, resume, regs };
 
 	sim_save_and_load(s, r, &how);
 }

@@ -492,12 +492,6 @@ function_state(struct sim *s, struct state *st)
 	return (xhci_state(&actor_of(s)->x, st));
 }
 
-static bool
-never_busy(struct sim *s, struct prng *r)
-{
-	return (false);
-}
-
 static void
 remake(struct sim *s)
 {
@@ -533,7 +527,7 @@ static void
 op_save(struct sim *s, struct prng *r)
 {
 	static const struct sim_look regs[] = { { 0, 0, 0x40 }, { 0, 0x400, 0x80 }, { 0 } };
-	static const struct sim_saved how = { function_state, never_busy, remake, resume, regs };
+	static const struct sim_saved how = { function_state, NULL, remake, resume, regs };
 
 	sim_save_and_load(s, r, &how);
 }

@@ -201,7 +201,7 @@ struct sim_look {
 struct sim_saved {
 	/* Save or load it all, by the function that the machine would call. */
 	int (*state)(struct sim *s, struct state *st);
-	/* Let the backend end something; false: there is nothing. */
+	/* Let the backend end something; false: there is nothing. NULL: there never is. */
 	bool (*end_one)(struct sim *s, struct prng *r);
 	/* Destroy the device and make another of the same configuration, on the bus (sim_replace). */
 	void (*remake)(struct sim *s);

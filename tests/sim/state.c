@@ -99,7 +99,7 @@ sim_save_and_load(struct sim *s, struct prng *r, const struct sim_saved *how)
 
 	/* As early as may be: what waits in the queues waits there across. */
 	while (save(s, how, &first) == -EBUSY)
-		if (!how->end_one(s, r))
+		if (how->end_one == NULL || !how->end_one(s, r))
 			sim_fail(
 			    s, "state", "the device is busy though the backend has nothing to do");
 	sim_say(s, "%zu bytes", first.len);
