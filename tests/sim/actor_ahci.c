@@ -449,15 +449,32 @@ remake(struct sim *s)
 	a->attached = true;
 }
 
+/* All that a port and its drive have for themselves, but for what commands work with. */
+static bool
+port_same(const struct ahci_port *is, const struct ahci_port *was)
+{
+	return (!(SIM_DIFFERS(is, was, clb) || SIM_DIFFERS(is, was, fb) ||
+	    SIM_DIFFERS(is, was, is) || SIM_DIFFERS(is, was, ie) || SIM_DIFFERS(is, was, cmd) ||
+	    SIM_DIFFERS(is, was, tfd) || SIM_DIFFERS(is, was, sig) || SIM_DIFFERS(is, was, ssts) ||
+	    SIM_DIFFERS(is, was, sctl) || SIM_DIFFERS(is, was, serr) ||
+	    SIM_DIFFERS(is, was, sact) || SIM_DIFFERS(is, was, ci) || SIM_DIFFERS(is, was, last) ||
+	    SIM_DIFFERS(is, was, halted) || SIM_DIFFERS(is, was, greeting_due) ||
+	    SIM_DIFFERS(is, was, tags) || SIM_DIFFERS(is, was, srst) ||
+	    SIM_DIFFERS(is, was, write_cache) || SIM_DIFFERS(is, was, look_ahead) ||
+	    SIM_DIFFERS(is, was, smart) || SIM_DIFFERS(is, was, multiple) ||
+	    SIM_DIFFERS(is, was, queue_error) || SIM_DIFFERS(is, was, sense_key) ||
+	    SIM_DIFFERS(is, was, asc) || SIM_DIFFERS(is, was, ascq) ||
+	    SIM_DIFFERS(is, was, attention) || SIM_DIFFERS(is, was, event) ||
+	    SIM_DIFFERS(is, was, locked) || SIM_DIFFERS(is, was, open)));
+}
+
 static void
 resume(struct sim *s)
 {
-	/* All that a port and its drive have for themselves, but for what commands work with. */
 	struct actor *a = actor_of(s);
 
 	for (unsigned i = 0; i < PORTS; i++)
-		if (!SIM_SAME(&a->hba.port[i], &a->saved[i], offsetof(struct ahci_port, clb),
-			offsetof(struct ahci_port, buf)))
+		if (!port_same(&a->hba.port[i], &a->saved[i]))
 			sim_fail(s, "state", "port %u is not as it was", i);
 	ahci_resume(&a->hba);
 }

@@ -19,7 +19,7 @@
 #define NEVENTS  64u
 #define COMMANDS 0x3000u
 #define NTRBS    64u     /* of command and transfer rings, the last a link */
-#define DEVICE   0x4000u /* contexts, a kilobyte and more each */
+#define DEVICE   0x4000u /* contexts, a kilobyte each */
 #define INPUT    0x6000u
 #define RINGS    0x7000u /* of transfers, a kilobyte each */
 #define DATA     0xa000u
@@ -254,11 +254,12 @@ op_up(struct sim *s, struct prng *r)
 	pci_calm(s);
 	sim_poke(s, DCBAA, zeros, 512);
 	sim_poke(s, EVENTS, zeros, sizeof(zeros));
-	for (unsigned i = 1; i <= XHCI_SLOTS && i <= SLOTS; i++)
-		sim_poke64(s, DCBAA + i * 8, DEVICE + (i - 1) * 0x800);
+	/* Of all: op_command may come to enable and address any. */
+	for (unsigned i = 1; i <= XHCI_SLOTS; i++)
+		sim_poke64(s, DCBAA + i * 8, DEVICE + (i - 1) * 0x400);
 	sim_poke64(s, ERST, EVENTS);
 	sim_poke64(s, ERST + 8, NEVENTS);
-	sim_range_add(s, DEVICE, SLOTS * 0x800, true, TAG_HC);
+	sim_range_add(s, DEVICE, XHCI_SLOTS * 0x400, true, TAG_HC);
 	ring_up(s, &a->command, COMMANDS);
 	a->event = 0;
 	a->event_cycle = 1;
@@ -508,17 +509,63 @@ remake(struct sim *s)
 	a->attached = true;
 }
 
+static bool
+slot_same(const struct xhci_slot *is, const struct xhci_slot *was)
+{
+	for (unsigned i = 0; i <= XHCI_ENDPOINTS; i++)
+		if (SIM_DIFFERS(is, was, ep[i].state) || SIM_DIFFERS(is, was, ep[i].ring.deq) ||
+		    SIM_DIFFERS(is, was, ep[i].ring.ccs) || SIM_DIFFERS(is, was, ep[i].edtla))
+			return (false);
+	return (!(SIM_DIFFERS(is, was, enabled) || SIM_DIFFERS(is, was, state) ||
+	    SIM_DIFFERS(is, was, ctx) || SIM_DIFFERS(is, was, dev) || SIM_DIFFERS(is, was, port) ||
+	    SIM_DIFFERS(is, was, control) || SIM_DIFFERS(is, was, setup) ||
+	    SIM_DIFFERS(is, was, data_len) || SIM_DIFFERS(is, was, data_off) ||
+	    SIM_DIFFERS(is, was, data)));
+}
+
+static bool
+controller_same(const struct xhci *is, const struct xhci *was)
+{
+	for (unsigned i = 0; i <= XHCI_SLOTS; i++)
+		if (!slot_same(&is->slot[i], &was->slot[i]))
+			return (false);
+	for (unsigned i = 1; i <= XHCI_PORTS; i++)
+		if (SIM_DIFFERS(is, was, port[i].portsc))
+			return (false);
+	return (!(SIM_DIFFERS(is, was, usbcmd) || SIM_DIFFERS(is, was, usbsts) ||
+	    SIM_DIFFERS(is, was, dnctrl) || SIM_DIFFERS(is, was, config) ||
+	    SIM_DIFFERS(is, was, crcr) || SIM_DIFFERS(is, was, dcbaap) ||
+	    SIM_DIFFERS(is, was, command_running) || SIM_DIFFERS(is, was, command.deq) ||
+	    SIM_DIFFERS(is, was, command.ccs) || SIM_DIFFERS(is, was, iman) ||
+	    SIM_DIFFERS(is, was, imod) || SIM_DIFFERS(is, was, erstsz) ||
+	    SIM_DIFFERS(is, was, erstba) || SIM_DIFFERS(is, was, erdp) ||
+	    SIM_DIFFERS(is, was, segments) || SIM_DIFFERS(is, was, segment) ||
+	    SIM_DIFFERS(is, was, enqueue) || SIM_DIFFERS(is, was, seg_left) ||
+	    SIM_DIFFERS(is, was, pcs) || SIM_DIFFERS(is, was, event) ||
+	    SIM_DIFFERS(is, was, event_first) || SIM_DIFFERS(is, was, event_count) ||
+	    SIM_DIFFERS(is, was, pending)));
+}
+
+static bool
+hid_same(const struct usb_hid *is, const struct usb_hid *was)
+{
+	return (!(SIM_DIFFERS(is, was, configuration) || SIM_DIFFERS(is, was, idle) ||
+	    SIM_DIFFERS(is, was, protocol) || SIM_DIFFERS(is, was, event) ||
+	    SIM_DIFFERS(is, was, first) || SIM_DIFFERS(is, was, count) ||
+	    SIM_DIFFERS(is, was, pointer) || SIM_DIFFERS(is, was, modifiers) ||
+	    SIM_DIFFERS(is, was, pressed)));
+}
+
 /* What no register shows is as it was. */
 static void
 resume(struct sim *s)
 {
 	struct actor *a = actor_of(s);
 
-	if (!SIM_SAME(&a->x, &a->old, offsetof(struct xhci, usbcmd), sizeof(a->x)))
+	if (!controller_same(&a->x, &a->old))
 		sim_fail(s, "state", "the controller is not as it was");
 	for (unsigned k = 0; k < 2; k++)
-		if (!SIM_SAME(&a->hid[k], &a->old_hid[k], offsetof(struct usb_hid, kind),
-			sizeof(a->hid[k])))
+		if (!hid_same(&a->hid[k], &a->old_hid[k]))
 			sim_fail(s, "state", "a device is not as it was");
 	xhci_resume(&a->x);
 }

@@ -210,29 +210,8 @@ struct sim_saved {
 	/* What must read as before; len 0 at the end. Configuration space is looked at as well. */
 	const struct sim_look *look;
 };
-/*
- * Are two objects the same from byte `from` to byte `to`, but for the padding between their members?
- * (A compiler that cannot say where that is calls all the same.)
- */
-#ifdef __has_builtin
-#if __has_builtin(__builtin_clear_padding)
-#define SIM_CLEAR_PADDING 1
-#endif
-#endif
-#ifdef SIM_CLEAR_PADDING
-#define SIM_SAME(a, b, from, to)                                                              \
-	({                                                                                    \
-		static __typeof__(*(a)) a_, b_;                                               \
-                                                                                              \
-		a_ = *(a);                                                                    \
-		b_ = *(b);                                                                    \
-		__builtin_clear_padding(&a_);                                                 \
-		__builtin_clear_padding(&b_);                                                 \
-		memcmp((uint8_t *)&a_ + (from), (uint8_t *)&b_ + (from), (to) - (from)) == 0; \
-	})
-#else
-#define SIM_SAME(a, b, from, to) true
-#endif
+/* Is this member of two structures not the same? For members without padding inside. */
+#define SIM_DIFFERS(a, b, member) (memcmp(&(a)->member, &(b)->member, sizeof((a)->member)) != 0)
 void sim_save_and_load(struct sim *s, struct prng *r, const struct sim_saved *how);
 
 /* --- pci.c: what a driver may do to any PCI function --- */
