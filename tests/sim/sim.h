@@ -183,6 +183,8 @@ void sim_expect(struct sim *s, uint64_t gpa, size_t len);
 void sim_range_add(struct sim *s, uint32_t gpa, uint32_t len, bool write, uint32_t tag);
 void sim_range_drop(struct sim *s, uint32_t tag);
 void sim_range_drop_all(struct sim *s);
+/* Nobody may write there any more, and it is not used again, until all are dropped. */
+void sim_range_freeze(struct sim *s, uint32_t tag);
 /*
  * Find `len` bytes at a multiple of `align` that no request uses, at or above `from`. 0: there are
  * none.

@@ -234,7 +234,8 @@ vdrv_condemn(struct sim *s, struct prng *r, struct vreq *req, const char *why)
 {
 	struct vdrv *v = vdrv_of(s);
 
-	sim_range_drop(s, req->tag);
+	/* Nor by the driver: what the device finds there, however late, is against the rules. */
+	sim_range_freeze(s, req->tag);
 	req->live = false;
 	v->q[req->queue].live--;
 	vdrv_breach(s, req->queue, req, why);

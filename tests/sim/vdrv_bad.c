@@ -80,11 +80,12 @@ bad_order(struct sim *s, struct prng *r, struct vq *q, struct vreq *req)
 
 /* The last descriptor of a table becomes a table with that descriptor in it: all else is right. */
 static void
-nest(struct sim *s, struct prng *r, uint32_t desc)
+nest(struct sim *s, struct prng *r, uint32_t desc, uint32_t tag)
 {
 	uint32_t table = sim_room(s, r, VDATA, 16, 16);
 
 	if (table != 0) {
+		sim_range_add(s, table, 16, false, tag);
 		sim_poke(s, table, sim_at(s, desc), 16);
 		sim_poke64(s, desc, table);
 	}
@@ -108,7 +109,7 @@ bad_indirect(struct sim *s, struct prng *r, struct vq *q, struct vreq *req)
 		return (bad_next(s, r, q, req));
 	switch (prng_below(r, 5)) {
 	case 0:
-		nest(s, r, desc);
+		nest(s, r, desc, req->tag);
 		return ("an indirect table in an indirect table");
 	case 1:
 		sim_poke16(s, outer + 12, DESC_INDIRECT | DESC_NEXT);

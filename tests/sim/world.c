@@ -287,6 +287,14 @@ sim_range_drop(struct sim *s, uint32_t tag)
 }
 
 void
+sim_range_freeze(struct sim *s, uint32_t tag)
+{
+	for (unsigned i = 0; i < s->nranges; i++)
+		if (s->range[i].tag == tag)
+			s->range[i].write = false;
+}
+
+void
 sim_range_drop_all(struct sim *s)
 {
 	s->nranges = 0;
