@@ -41,13 +41,16 @@ zpool_of(const struct zfs_name *dataset)
 	return (out);
 }
 
-/* What a guest writes is compressed where that gains, and its partitions are no business of the host's (volmode). */
+/*
+ * What a guest writes is compressed where that gains, and its partitions are no business of the host's (volmode).
+ * When the device fails guests are told (failmode): by default all would wait until it is well again.
+ */
 static int
 make_zpool(const struct pool_conf *c, const char *device, struct err *e)
 {
 	return (zpool_run(e, "create", "-f", "-m", "none", "-o", "ashift=12", "-o",
-	    "cachefile=none", "-O", "compression=lz4", "-O", "canmount=off", "-O", "volmode=dev",
-	    c->group, device, NULL));
+	    "cachefile=none", "-o", "failmode=continue", "-O", "compression=lz4", "-O",
+	    "canmount=off", "-O", "volmode=dev", c->group, device, NULL));
 }
 
 static int

@@ -2,7 +2,7 @@
 /*
  * Writes to the disk in slot 4 the batches of tests/host/writes.h, many requests at a time, and says on COM1 how far
  * it is as soon as a flush is done: "flushed N" (hexadecimal). Requests that fail are told, once for each batch
- * ("failed N"), and it goes on with the next. Never ends by itself.
+ * ("failed N"), and it goes on with the next; so is the disk's size, whenever it is another ("sectors N"). Never ends by itself.
  */
 #define RING_SIZE 64
 #include "../host/writes.h"
@@ -86,6 +86,7 @@ write_batch(struct vq *q, uint32_t batch)
 void
 guest_main(const struct start_info *info)
 {
+	uint32_t sectors = 0;
 	struct virtio v;
 	struct vq q;
 
@@ -94,6 +95,12 @@ guest_main(const struct start_info *info)
 	virtio_queue(&v, &q, 0, &ring);
 	virtio_go(&v);
 	for (uint32_t batch = 1;; batch++) {
+		if (mmio32(v.device) != sectors) {
+			sectors = mmio32(v.device);
+			put_text("sectors ");
+			put_hex(sectors);
+			put_char('\n');
+		}
 		put_text(write_batch(&q, batch) ? "flushed " : "failed ");
 		put_hex(batch);
 		put_char('\n');

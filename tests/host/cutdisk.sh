@@ -2,18 +2,19 @@
 # shellcheck shell=bash
 #
 # What scenarios about bad disks share, after lib.sh: /zones (XFS) and /etc/zones (ext4) on two parts of a disk of tests/host/cutdisk.c,
-# in the container, where nobody else has processes.
+# in the container, where nobody else has processes. Sources writer.sh as well.
 #
 #   new_disk NAME    formatted and mounted; $disk/control takes words, and $T/NAME.log is what happened to it since entry $made
 #   mark TEXT        in that log
 #   end_disk         unmounted and gone; the log stays
 #   attach FILE, on, off, detach     its parts as loop devices; mounted; and the way back
-#   new_vm JSON PAYLOAD              a VM whose kernel is the payload: $uuid, $z
 #   every NAME CHECK                 $cuts power cuts of that log, CHECK after each; a result
 #   sane                             what has to be so after any cut
 
 mib=512 etc=16
-cutdisk=$top/build/tests/host/cutdisk written=$top/build/tests/host/written
+cutdisk=$top/build/tests/host/cutdisk
+# shellcheck source=tests/host/writer.sh
+. "$top/tests/host/writer.sh"
 disk=$T/disk
 mkdir -p "$disk"
 umount -l /zones
@@ -58,16 +59,6 @@ end_disk() {
 	rm -f "$T/store"
 }
 t_atexit "umount -l /etc/zones; umount -l /zones; umount -l $disk; losetup -d \$loop0 \$loop"
-
-new_vm() { # FILE-OF-JSON PAYLOAD: created, the payload its kernel; $uuid and $z
-	uuid=$(vmadm create -f "$1" 2>&1 | sed -n 's/.* //p')
-	z=/zones/$uuid
-	# The container's cgroup may lack controllers.
-	for change in "add attr; set name=kernel; set type=string; set value=$top/build/tests/guest/$2.elf; end" "clear cpu-shares" "clear max-lwps" \
-		"clear zfs-io-priority" "remove -F capped-memory"; do
-		zonecfg -u "$uuid" "$change; commit"
-	done
-}
 
 # follow LOG: each "flushed N" in it becomes a mark. unfollow: no more.
 follow() {

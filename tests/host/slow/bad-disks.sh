@@ -10,17 +10,8 @@ set -eu
 # shellcheck source=tests/host/cutdisk.sh
 . "$(dirname "$0")/../cutdisk.sh"
 
-said() { tr -d '\r\0' <"${heard:-$z/logs/console.log}" | sed -n "s/^$1 //p"; } # flushed | failed: the numbers of batches
-count() { said "$1" | wc -l; }
-more() { [ "$(count "$1")" -gt "$2" ]; } # WORD COUNT
 vm_json() { jq -n --arg a "$1" --argjson s "$2" '{brand: "bhyve", alias: $a, ram: 64, autoboot: false, disks: [{boot: true, model: "virtio", size: $s}]}' >"$T/vm.json"; }
 state() { vmadm list -H -o state "uuid=$uuid"; }
-# judged TEXT FILE: all that was flushed is there
-judged() {
-	# shellcheck disable=SC2046  # words
-	t_run "$1" 0 "$written" "$2" $((16#$(said flushed | tail -n 1))) $(said failed)
-}
-told() { (timeout 2 zoneadm -z "$uuid" events -s 1 || true) | grep -q "$1"; } # REGEX: there is such an event
 writer() { # a running guest that has written something; with a word its disk is a thread of zhyve's
 	vm_json writer 64
 	new_vm "$T/vm.json" writer

@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# host: time=400 needs=zfs
+#
+# What bad-disks.sh shows of files, of lvm's and zfs's pools: a disk that grows and is limited under its guest, a pool that fills up and has room again, one
+# whose device gives errors. The guest is told of what was not done, the operator by a message and an event, and all that was flushed is there.
+# Where the kernel has neither this is said.
+set -eu
+# shellcheck source=tests/host/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/host/writer.sh
+. "$(dirname "$0")/../writer.sh"
+
+mkdir -p /var/lib/zones
+mount -t tmpfs -o size=2g pool /var/lib/zones
+t_atexit umount -l /var/lib/zones
+truncate -s 600m /var/lib/zones/device
+loop=$(losetup -f --show /var/lib/zones/device)
+t_atexit losetup -d "$loop"
+sectors=$(blockdev --getsz "$loop")
+modprobe dm-mod 2>/dev/null || true
+if ! dmsetup create bad --table "0 $sectors linear $loop 0" 2>"$T/dm"; then
+	t_skip "pools of lvm's and zfs's" "this kernel has no device mapper: $(tail -n 1 "$T/dm")"
+	t_done
+fi
+t_atexit dmsetup remove -f bad
+bad() { dmsetup suspend --nolockfs --noflush bad && dmsetup load bad --table "$1" && dmsetup resume bad; }
+health() { imgadm pool list -p | cut -d: -f6; }
+state() { vmadm list -H -o state "uuid=$uuid"; }
+grow() { echo "{\"update_disks\": [{\"path\": \"$path\", \"size\": $1}]}" >"$T/grow" && vmadm update "$uuid" -f "$T/grow"; }
+
+running() { # a guest that has written something
+	jq -n '{brand: "bhyve", alias: "writer", ram: 64, autoboot: false, disks: [{boot: true, model: "virtio", size: 64}]}' >"$T/vm.json"
+	new_vm "$T/vm.json" writer
+	path=$(vmadm get "$uuid" | jq -r '.disks[0].path')
+	t_run "$1: start" 0 vmadm start "$uuid"
+	wait_for 60 more flushed 5 || t_fail "$1: the guest writes" "$(tail -n 3 "$z/logs/console.log" "$z/logs/platform.log")"
+}
+
+limits() {
+	local device n
+	device=$(lsblk -dno MAJ:MIN "$path" | tr -d ' ')
+	zonecfg -u "$uuid" "select device match=$path; add property (name=write-iops,value=2000); add property (name=read-bps,value=9M); end; commit"
+	t_run "$1: a limit for its disk" 0 zoneadm -z "$uuid" apply
+	t_like "$1: is the running zone's, for that volume" "$(cat "/sys/fs/cgroup$(zone_cgroup)/io.max")" "^$device rbps=9437184 wbps=max riops=max wiops=2000"
+	n=$(count flushed)
+	t_run "$1: the guest goes on" 0 wait_for 60 more flushed $((n + 3))
+}
+zone_cgroup() { cut -d: -f3 "/proc/$(vmadm list -H -o pid "uuid=$uuid")/cgroup"; }
+
+growth() {
+	t_is "$1: the guest's disk has 64 MiB" "$((16#$(said sectors | tail -n 1)))" $((64 << 11))
+	t_run "$1: it grows" 0 grow 80
+	larger() { [ "$((16#$(said sectors | tail -n 1)))" -eq $((80 << 11)) ]; }
+	t_run "$1: which the guest sees" 0 wait_for 60 larger
+	t_run "$1: to more than there is it does not" 1 grow 99999
+	t_like "$1: and why is said" "$t_err" "no space"
+}
+
+full() {
+	local n
+	fill "$1"
+	t_run "$1: full: the guest is told" 0 wait_for 120 more failed 1
+	t_run "$1: and the operator" 0 wait_for 60 told "disk-error.*$path"
+	t_is "$1: the VM goes on" "$(state)" running
+	t_is "$1: the pool is full" "$(health)" full
+	t_run "$1: another VM" 1 vmadm create -f "$T/vm.json"
+	t_like "$1: is refused" "$t_err" "[Nn]o space"
+	unfill "$1"
+	n=$(count flushed)
+	t_run "$1: with room again it goes on by itself" 0 wait_for 120 more flushed $((n + 3))
+}
+
+errors() {
+	local n
+	n=$(count failed)
+	bad "0 $sectors error"
+	t_run "$1: errors: the guest is told" 0 wait_for 120 more failed $((n + 1))
+	t_run "$1: and the operator" 0 told "disk-error.*$path"
+	t_is "$1: the VM goes on" "$(state)" running
+	t_run "$1: a snapshot" 1 timeout 120 vmadm create-snapshot "$uuid" s
+	t_run "$1: the VM stops" 0 timeout 120 vmadm stop -F "$uuid"
+	bad "0 $sectors linear $loop 0"
+}
+
+if modprobe dm-thin-pool 2>/dev/null && [ -x /usr/sbin/lvm ]; then
+	fill() { lvcreate -qq -Wn -V 1g --thinpool zones/pool -n filler -kn -ay zones >/dev/null 2>&1; dd if=/dev/zero of=/dev/zones/filler bs=1M oflag=direct status=none 2>/dev/null || true; }
+	unfill() { lvremove -qq -f zones/filler; }
+	t_run "a pool of lvm's on a device" 0 imgadm pool create -d lvm /dev/mapper/bad
+	running lvm
+	limits lvm
+	growth lvm
+	full lvm
+	errors lvm
+	vgchange -qq -an zones 2>/dev/null || true # what was open while it failed is forgotten
+	vgchange -qq -ay zones
+	judged "lvm: the device is well again: what was flushed is there" "$path"
+	vmadm delete "$uuid"
+	rm -rf /zones/[!i]*
+	t_run "it is deleted" 0 imgadm pool delete
+	wipefs -qa /dev/mapper/bad
+else
+	t_skip lvm "this kernel has no thin pools"
+fi
+if "$top/tests/host/zfs" --load; then
+	filler() { for d in /dev/zd*; do [ "$(blockdev --getsize64 "$d")" != $((1 << 30)) ] || echo "$d"; done; }
+	dd if=/dev/zero of=/dev/mapper/bad bs=1M count=4 status=none
+	zpool create -m none -o cachefile=none -o failmode=continue tank /dev/mapper/bad 2>"$T/zpool" || cat "$T/zpool"
+	t_run "a pool of zfs's on a device" 0 imgadm pool create -d zfs tank/vm
+	fill() { zfs create -s -V 1g tank/filler && sleep 1 && dd if=/dev/urandom of="$(filler)" bs=1M oflag=direct status=none 2>/dev/null || true; }
+	unfill() { zfs destroy tank/filler; }
+	running zfs
+	limits zfs
+	growth zfs
+	full zfs
+	errors zfs
+	zpool clear tank || true
+	judged "zfs: the device is well again: what was flushed is there" "$path"
+	vmadm delete "$uuid"
+	rm -rf /zones/[!i]*
+	t_run "it is deleted" 0 imgadm pool delete
+	zpool destroy -f tank
+else
+	t_skip zfs "this kernel has none"
+fi
+t_done
