@@ -76,6 +76,7 @@ bench: deps-build-host-bench
 	@$(BUILD)/tests/bench/links 0
 	@tests/bench/disk
 	@tests/bench/net
+	@tests/bench/volumes --here
 
 host-shell: deps-build-host
 	@ninja -C $(BUILD)

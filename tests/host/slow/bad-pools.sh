@@ -14,7 +14,7 @@ set -eu
 mkdir -p /var/lib/zones
 mount -t tmpfs -o size=2g pool /var/lib/zones
 t_atexit umount -l /var/lib/zones
-truncate -s 600m /var/lib/zones/device
+truncate -s 256m /var/lib/zones/device
 loop=$(losetup -f --show /var/lib/zones/device)
 t_atexit losetup -d "$loop"
 sectors=$(blockdev --getsz "$loop")
@@ -23,18 +23,33 @@ if ! dmsetup create bad --table "0 $sectors linear $loop 0" 2>"$T/dm"; then
 	t_skip "pools of lvm's and zfs's" "this kernel has no device mapper: $(tail -n 1 "$T/dm")"
 	t_done
 fi
+dmsetup mknodes bad # without udev
+mkdir -p /etc/lvm
+echo "devices { global_filter = [ \"r|^/dev/loop|\" ] }" >/etc/lvm/lvmlocal.conf # what is below is the same again
 t_atexit dmsetup remove -f bad
 bad() { dmsetup suspend --nolockfs --noflush bad && dmsetup load bad --table "$1" && dmsetup resume bad; }
 health() { imgadm pool list -p | cut -d: -f6; }
 state() { vmadm list -H -o state "uuid=$uuid"; }
 grow() { echo "{\"update_disks\": [{\"path\": \"$path\", \"size\": $1}]}" >"$T/grow" && vmadm update "$uuid" -f "$T/grow"; }
 
-running() { # a guest that has written something
+# A guest that writes, in a pool that has room for 10 MiB more, which is less than it wants.
+full() {
+	local n
 	jq -n '{brand: "bhyve", alias: "writer", ram: 64, autoboot: false, disks: [{boot: true, model: "virtio", size: 64}]}' >"$T/vm.json"
 	new_vm "$T/vm.json" writer
 	path=$(vmadm get "$uuid" | jq -r '.disks[0].path')
+	fill $(($(imgadm pool list -p | cut -d: -f4) - 10))
 	t_run "$1: start" 0 vmadm start "$uuid"
 	wait_for 60 more flushed 5 || t_fail "$1: the guest writes" "$(tail -n 3 "$z/logs/console.log" "$z/logs/platform.log")"
+	t_run "$1: full: it is told" 0 wait_for 120 more failed 1
+	t_run "$1: and the operator" 0 wait_for 60 told "disk-error.*$path"
+	t_is "$1: the VM goes on" "$(state)" running
+	t_like "$1: the pool is full" "$(health)" '^(full|out_of_data)$'
+	t_run "$1: another VM" 1 vmadm create -f "$T/vm.json"
+	t_like "$1: is refused" "$t_err" "[Nn]o space"
+	unfill
+	n=$(count flushed)
+	t_run "$1: with room again it goes on by itself" 0 wait_for 120 more flushed $((n + 3))
 }
 
 limits() {
@@ -57,20 +72,6 @@ growth() {
 	t_like "$1: and why is said" "$t_err" "no space"
 }
 
-full() {
-	local n
-	fill "$1"
-	t_run "$1: full: the guest is told" 0 wait_for 120 more failed 1
-	t_run "$1: and the operator" 0 wait_for 60 told "disk-error.*$path"
-	t_is "$1: the VM goes on" "$(state)" running
-	t_is "$1: the pool is full" "$(health)" full
-	t_run "$1: another VM" 1 vmadm create -f "$T/vm.json"
-	t_like "$1: is refused" "$t_err" "[Nn]o space"
-	unfill "$1"
-	n=$(count flushed)
-	t_run "$1: with room again it goes on by itself" 0 wait_for 120 more flushed $((n + 3))
-}
-
 errors() {
 	local n
 	n=$(count failed)
@@ -84,13 +85,15 @@ errors() {
 }
 
 if modprobe dm-thin-pool 2>/dev/null && [ -x /usr/sbin/lvm ]; then
-	fill() { lvcreate -qq -Wn -V 1g --thinpool zones/pool -n filler -kn -ay zones >/dev/null 2>&1; dd if=/dev/zero of=/dev/zones/filler bs=1M oflag=direct status=none 2>/dev/null || true; }
+	fill() { # MIB
+		lvcreate -qq -Wn -V 1g --thinpool zones/pool -n filler -kn -ay zones >/dev/null 2>&1
+		dd if=/dev/zero of=/dev/zones/filler bs=1M count="$1" oflag=direct status=none 2>/dev/null || true # what describes it takes room, too
+	}
 	unfill() { lvremove -qq -f zones/filler; }
 	t_run "a pool of lvm's on a device" 0 imgadm pool create -d lvm /dev/mapper/bad
-	running lvm
+	full lvm
 	limits lvm
 	growth lvm
-	full lvm
 	errors lvm
 	vgchange -qq -an zones 2>/dev/null || true # what was open while it failed is forgotten
 	vgchange -qq -ay zones
@@ -107,12 +110,15 @@ if "$top/tests/host/zfs" --load; then
 	dd if=/dev/zero of=/dev/mapper/bad bs=1M count=4 status=none
 	zpool create -m none -o cachefile=none -o failmode=continue tank /dev/mapper/bad 2>"$T/zpool" || cat "$T/zpool"
 	t_run "a pool of zfs's on a device" 0 imgadm pool create -d zfs tank/vm
-	fill() { zfs create -s -V 1g tank/filler && sleep 1 && dd if=/dev/urandom of="$(filler)" bs=1M oflag=direct status=none 2>/dev/null || true; }
+	fill() { # MIB
+		zfs create -s -V 1g tank/filler
+		wait_for 20 grep -q "^$((1 << 21))\$" /sys/block/zd*/size
+		dd if=/dev/urandom of="$(filler)" bs=1M count="$1" oflag=direct status=none 2>/dev/null || true # what describes it takes room, too
+	}
 	unfill() { zfs destroy tank/filler; }
-	running zfs
+	full zfs
 	limits zfs
 	growth zfs
-	full zfs
 	errors zfs
 	zpool clear tank || true
 	judged "zfs: the device is well again: what was flushed is there" "$path"
