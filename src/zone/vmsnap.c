@@ -369,22 +369,55 @@ own_disks(const struct zconf *c)
 	return (list);
 }
 
-/* MiB that nothing but the snapshot holds, as far as the pool tells. */
-static double
-size_of(const json_t *record)
+/* The disks of all records, each once; the list is the caller's (free), the paths are the records'. */
+static const char **
+all_disks(const json_t *records, size_t *n)
 {
-	char name[VOLUME_SNAP_MAX];
-	uint64_t sum = 0, bytes;
-	const json_t *disk;
-	size_t i;
+	const char **list = NULL, **more;
+	const json_t *one, *disk;
+	size_t i, k, j;
 
-	snap_name(record, name);
-	json_array_foreach (json_object_get(record, "disks"), i, disk) {
-		if (json_is_string(disk) &&
-		    volume_snapshot_usage(json_string_value(disk), name, &bytes, NULL) == 0)
-			sum += bytes;
+	*n = 0;
+	json_array_foreach (records, i, one) {
+		json_array_foreach (json_object_get(one, "disks"), k, disk) {
+			const char *path = json_string_value(disk);
+
+			for (j = 0; path != NULL && j < *n && strcmp(list[j], path) != 0; j++)
+				;
+			if (path == NULL || j < *n ||
+			    (more = reallocarray(list, *n + 1, sizeof(*list))) == NULL)
+				continue;
+			list = more;
+			list[(*n)++] = path;
+		}
 	}
-	return ((double)sum / (double)MIB);
+	return (list);
+}
+
+/*
+ * Bytes that nothing but each of the snapshots holds, as far as the pool tells, in the order of the records, all asked for
+ * at once; the caller's (free).
+ */
+static int
+sizes_of(const json_t *records, uint64_t **out, struct err *e)
+{
+	size_t m = json_array_size(records), n;
+	CLEANUP_FREE char(*name)[VOLUME_SNAP_MAX] = calloc(m + 1, sizeof(*name));
+	CLEANUP_FREE const char **names = calloc(m + 1, sizeof(*names)), **paths = NULL;
+	uint64_t *bytes = calloc(m + 1, sizeof(*bytes));
+
+	if (name == NULL || names == NULL || bytes == NULL) {
+		free(bytes);
+		return (err_set(e, ENOMEM, "cannot look at the snapshots"));
+	}
+	for (size_t i = 0; i < m; i++) {
+		snap_name(json_array_get(records, i), name[i]);
+		names[i] = name[i];
+	}
+	paths = all_disks(records, &n);
+	volume_snapshots_usage(paths, n, names, m, bytes);
+	*out = bytes;
+	return (0);
 }
 
 /*
@@ -395,12 +428,15 @@ static int
 check_space(const struct zconf *c, const json_t *records, const char *name, struct err *e)
 {
 	const char *limit = zconf_attr(c, "flexible-disk-size"), *text;
-	const json_t *one;
+	CLEANUP_FREE uint64_t *bytes = NULL;
 	double sum = 0;
 	size_t i;
+	int rc;
 
 	if (limit == NULL)
 		return (0);
+	if ((rc = sizes_of(records, &bytes, e)) != 0)
+		return (rc);
 	for (i = 0; i < c->ndevice; i++) {
 		const struct zdevice *d = &c->device[i];
 
@@ -409,8 +445,8 @@ check_space(const struct zconf *c, const json_t *records, const char *name, stru
 			text = zprop_get(d->prop, d->nprop, "image-size");
 		sum += text != NULL ? strtod(text, NULL) : 0;
 	}
-	json_array_foreach (records, i, one)
-		sum += size_of(one);
+	for (i = 0; i < json_array_size(records); i++)
+		sum += (double)bytes[i] / (double)MIB;
 	if (sum < strtod(limit, NULL))
 		return (0);
 	return (err_say(e, ENOSPC,
@@ -707,21 +743,25 @@ vmsnap_forget(const char *zone, const char *path, struct err *e)
 int
 vmsnap_list(const char *zone, json_t **out, struct err *e)
 {
-	json_t *records, *list = json_array();
+	CLEANUP_FREE uint64_t *bytes = NULL;
+	json_t *records, *list;
 	const json_t *one;
 	size_t i;
 	int rc;
 
-	if ((rc = records_load(zone, &records, e)) != 0) {
-		json_decref(list);
+	if ((rc = records_load(zone, &records, e)) != 0)
+		return (rc);
+	if ((rc = sizes_of(records, &bytes, e)) != 0) {
+		json_decref(records);
 		return (rc);
 	}
+	list = json_array();
 	json_array_foreach (records, i, one) {
 		if (is_state(one, STATE_CREATING) || is_state(one, STATE_DELETING))
 			continue;
 		(void)json_array_append_new(list,
-		    json_pack("{s:s, s:f, s:s}", "name", text_of(one, "name"), "size", size_of(one),
-			"created_at", text_of(one, "created_at")));
+		    json_pack("{s:s, s:f, s:s}", "name", text_of(one, "name"), "size",
+			(double)bytes[i] / (double)MIB, "created_at", text_of(one, "created_at")));
 	}
 	json_decref(records);
 	*out = list;

@@ -314,6 +314,26 @@ volume_snapshot_usage(const char *path, const char *name, uint64_t *bytes, struc
 	return (d != NULL ? d->snapshot_usage(path, name, bytes, e) : -EINVAL);
 }
 
+void
+volume_snapshots_usage(
+    const char *const paths[], size_t n, const char *const names[], size_t m, uint64_t bytes[])
+{
+	const struct volume_driver *d = n > 0 ? driver_of(paths[0]) : NULL;
+	bool same = true;
+	uint64_t one;
+
+	memset(bytes, 0, m * sizeof(bytes[0]));
+	for (size_t i = 1; i < n; i++)
+		same = same && driver_of(paths[i]) == d;
+	if (same && d != NULL && d->snapshots_usage != NULL &&
+	    d->snapshots_usage(paths, n, names, m, bytes) == 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < m; k++)
+			if (volume_snapshot_usage(paths[i], names[k], &one, NULL) == 0)
+				bytes[k] += one;
+}
+
 int
 volume_rollback(const char *path, const char *name, struct err *e)
 {

@@ -100,6 +100,9 @@ int volume_snapshot_destroy_all(
     const char *const paths[], size_t n, const char *name, struct err *e);
 /* Bytes that nothing but this snapshot holds. -ENOENT; -EOPNOTSUPP where the pool does not tell. */
 int volume_snapshot_usage(const char *path, const char *name, uint64_t *bytes, struct err *e);
+/* The same of m snapshots over n volumes, for each all of them together; what cannot be told counts as nothing. */
+void volume_snapshots_usage(
+    const char *const paths[], size_t n, const char *const names[], size_t m, uint64_t bytes[]);
 
 /* ---- what volumes of some pools have (zfs) ---- */
 

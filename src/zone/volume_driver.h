@@ -41,6 +41,9 @@ struct volume_driver {
 	int (*snapshot_destroy_all)(
 	    const char *const paths[], size_t n, const char *name, struct err *e);
 	int (*snapshot_usage)(const char *path, const char *name, uint64_t *bytes, struct err *e);
+	/* Of many, when it can tell them together: added to `bytes`. NULL, or not 0: one after the other. */
+	int (*snapshots_usage)(const char *const paths[], size_t n, const char *const names[],
+	    size_t m, uint64_t bytes[]);
 	/* As volume_image_forget. NULL: it keeps nothing of images. */
 	int (*image_forget)(const char *uuid, struct err *e);
 	/* As their namesakes in volume.h, all three or none. */

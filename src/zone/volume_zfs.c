@@ -619,25 +619,43 @@ zfs_rollback(const char *path, const char *name, struct err *e)
 	return (zfs_device_ready(&p.volume, e));
 }
 
+/* Volumes by name (free), and the dataset of the zone that all are of; "": there is no such one. */
+static int
+volumes_of(const char *const paths[], size_t n, struct zfs_name *zone, struct zfs_name **out,
+    struct err *e)
+{
+	CLEANUP_FREE struct zfs_name *list = calloc(n, sizeof(*list));
+	CLEANUP_FREE struct place *p = NULL;
+	int rc;
+
+	if (list == NULL)
+		return (err_set(e, ENOMEM, "cannot look at the disks"));
+	if ((rc = places_of(paths, n, &p, e)) != 0)
+		return (rc);
+	*zone = p[0].zone;
+	for (size_t i = 0; i < n; i++) {
+		list[i] = p[i].volume;
+		if (strcmp(p[i].zone.text, p[0].zone.text) != 0)
+			zone->text[0] = '\0';
+	}
+	*out = list;
+	list = NULL;
+	return (0);
+}
+
 /* Of a VM's disks, all in one zfs(8) where nothing speaks against it. */
 static int
 zfs_snapshot_destroy_all(const char *const paths[], size_t n, const char *name, struct err *e)
 {
-	CLEANUP_FREE struct zfs_name *volumes = calloc(n, sizeof(*volumes));
-	CLEANUP_FREE struct place *p = NULL;
-	bool one_zone = true, done = false;
+	CLEANUP_FREE struct zfs_name *volumes = NULL;
+	struct zfs_name zone;
+	bool done = false;
 	int rc;
 
-	if (volumes == NULL)
-		return (err_set(e, ENOMEM, "cannot remove snapshot '%s'", name));
-	if ((rc = places_of(paths, n, &p, e)) != 0)
+	if ((rc = volumes_of(paths, n, &zone, &volumes, e)) != 0)
 		return (rc);
-	for (size_t i = 0; i < n; i++) {
-		volumes[i] = p[i].volume;
-		one_zone = one_zone && strcmp(p[i].zone.text, p[0].zone.text) == 0;
-	}
-	if (n > 1 && one_zone)
-		rc = zfs_snapshots_remove(&p[0].zone, volumes, n, name, &done, e);
+	if (n > 1 && zone.text[0] != '\0')
+		rc = zfs_snapshots_remove(&zone, volumes, n, name, &done, e);
 	for (size_t i = 0; rc == 0 && !done && i < n; i++)
 		rc = zfs_snapshot_remove(&volumes[i], name, true, e);
 	return (rc);
@@ -654,6 +672,19 @@ zfs_snapshot_usage(const char *path, const char *name, uint64_t *bytes, struct e
 		return (volume_block_no_snapshot(path, name, e));
 	*bytes = rc == 0 ? r.used : 0;
 	return (rc);
+}
+
+static int
+zfs_snapshots_usage(
+    const char *const paths[], size_t n, const char *const names[], size_t m, uint64_t bytes[])
+{
+	CLEANUP_FREE struct zfs_name *volumes = NULL;
+	struct zfs_name zone;
+	int rc = volumes_of(paths, n, &zone, &volumes, NULL);
+
+	if (rc != 0 || zone.text[0] == '\0')
+		return (rc != 0 ? rc : -EXDEV);
+	return (zfs_snapshots_used(&zone, volumes, n, names, m, bytes, NULL));
 }
 
 const struct volume_driver volume_zfs = {
@@ -674,6 +705,7 @@ const struct volume_driver volume_zfs = {
 	.rollback = zfs_rollback,
 	.snapshot_destroy_all = zfs_snapshot_destroy_all,
 	.snapshot_usage = zfs_snapshot_usage,
+	.snapshots_usage = zfs_snapshots_usage,
 	.image_forget = zfs_image_forget,
 	.pool = zfs_pool_get,
 };

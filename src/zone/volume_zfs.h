@@ -100,6 +100,9 @@ int zfs_snapshot_remove(const struct zfs_name *volume, const char *name, bool ow
  */
 int zfs_snapshots_remove(const struct zfs_name *zone, const struct zfs_name *volumes, size_t n,
     const char *name, bool *done, struct err *e);
+/* What snapshots of these names hold, added up over the volumes, all of this zone. */
+int zfs_snapshots_used(const struct zfs_name *zone, const struct zfs_name *volumes, size_t n,
+    const char *const names[], size_t m, uint64_t bytes[], struct err *e);
 /* Remove a dataset with its snapshots; what is made of these goes on without. 0: gone already. */
 int zfs_dataset_remove(const struct zfs_name *dataset, struct err *e);
 /* A volume with all that was it. */

@@ -271,13 +271,22 @@ zfs_volume_retire(const struct zfs_name *volume, struct err *e)
 
 /* ---- snapshots by name ---- */
 
+/* Is the row a snapshot that is called so by its owner? */
+static bool
+is_called(const struct zfs_row *r, const char *name)
+{
+	struct zfs_name dataset = zfs_dataset_of(r->name.text), one;
+
+	return (zfs_name_snapshot(&one, &dataset, name) && strcmp(one.text, r->name.text) == 0);
+}
+
 int
 zfs_snapshot_find(const struct zfs_name *volume, const char *name, struct zfs_row *out,
     bool *latest, struct err *e)
 {
 	CLEANUP_FREE struct zfs_row *list = NULL;
 	const struct zfs_row *found = NULL;
-	struct zfs_name own, one;
+	struct zfs_name own;
 	size_t n;
 	int rc;
 
@@ -286,12 +295,8 @@ zfs_snapshot_find(const struct zfs_name *volume, const char *name, struct zfs_ro
 	if ((rc = list_volume(volume, &list, &n, e)) != 0)
 		return (rc);
 	for (size_t i = 0; i < n; i++) {
-		struct zfs_name dataset = zfs_dataset_of(list[i].name.text);
-
-		if (!zfs_name_snapshot(&one, &dataset, name) ||
-		    strcmp(one.text, list[i].name.text) != 0)
-			continue;
-		if (found == NULL || strcmp(one.text, own.text) == 0)
+		if (is_called(&list[i], name) &&
+		    (found == NULL || is_snapshot_of(&list[i], volume)))
 			found = &list[i];
 	}
 	if (found == NULL)
@@ -300,6 +305,23 @@ zfs_snapshot_find(const struct zfs_name *volume, const char *name, struct zfs_ro
 	if (latest != NULL)
 		*latest = found == latest_of(list, n, volume);
 	return (0);
+}
+
+int
+zfs_snapshots_used(const struct zfs_name *zone, const struct zfs_name *volumes, size_t n,
+    const char *const names[], size_t m, uint64_t bytes[], struct err *e)
+{
+	CLEANUP_FREE struct zfs_row *list = NULL;
+	size_t rows;
+	int rc = zfs_list(zone, &list, &rows, e);
+
+	for (size_t i = 0; rc == 0 && i < rows; i++)
+		for (size_t k = 0; k < n; k++)
+			for (size_t j = 0; zfs_is_part(list[i].name.text, &volumes[k]) && j < m;
+			     j++)
+				if (is_called(&list[i], names[j]))
+					bytes[j] += list[i].used;
+	return (rc);
 }
 
 /* Is the snapshot one of these volumes', and is nothing made of it? */
@@ -326,13 +348,10 @@ zfs_snapshots_remove(const struct zfs_name *zone, const struct zfs_name *volumes
 	if (rc != 0)
 		return (rc == -ENOENT ? 0 : rc);
 	for (size_t i = 0; i < rows; i++) {
-		struct zfs_name dataset = zfs_dataset_of(list[i].name.text), one;
-
-		if (!zfs_name_snapshot(&one, &dataset, name) ||
-		    strcmp(one.text, list[i].name.text) != 0)
+		if (!is_called(&list[i], name))
 			continue;
 		found++;
-		retired = retired || strstr(dataset.text, ":was") != NULL;
+		retired = retired || strstr(list[i].name.text, ":was") != NULL;
 		if (!is_free_of(&list[i], volumes, n))
 			return (0);
 	}
@@ -361,11 +380,9 @@ zfs_snapshot_remove(const struct zfs_name *volume, const char *name, bool own, s
 	int rc = list_volume(volume, &list, &n, e);
 
 	for (size_t i = 0; rc == 0 && i < n; i++) {
-		struct zfs_name dataset = zfs_dataset_of(list[i].name.text), one;
-		bool of_volume = strcmp(dataset.text, volume->text) == 0;
+		bool of_volume = is_snapshot_of(&list[i], volume);
 
-		if (!zfs_name_snapshot(&one, &dataset, name) ||
-		    strcmp(one.text, list[i].name.text) != 0 || (of_volume && !own))
+		if (!is_called(&list[i], name) || (of_volume && !own))
 			continue;
 		elsewhere = elsewhere || !of_volume;
 		rc = drop_snapshot(&list[i], e);

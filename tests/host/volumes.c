@@ -145,7 +145,7 @@ is_resized(void)
 static bool
 has_snapshots(void)
 {
-	uint64_t bytes;
+	uint64_t bytes, all[2];
 	int rc;
 
 	WANT(volume_flush(path, &e) == 0);
@@ -156,6 +156,9 @@ has_snapshots(void)
 	WANT(volume_snapshot(path, "vmsnap-a:b%c_d.e-f", false, &e) == 0);
 	rc = volume_snapshot_usage(path, "vmsnap-one", &bytes, &e);
 	WANT(rc == 0 || rc == -EOPNOTSUPP);
+	volume_snapshots_usage(
+	    &(const char *){ path }, 1, (const char *[]){ "vmsnap-none", "vmsnap-one" }, 2, all);
+	WANT(all[0] == 0 && all[1] == (rc == 0 ? bytes : 0));
 	WANT(volume_rollback(path, "vmsnap-two", &e) == -ENOENT && has(path, 0, 'z'));
 	WANT(volume_rollback(path, "vmsnap-one", &e) == 0);
 	WANT(has(path, 0, 'x') && has(path, 1, '\0') && has(path, 7, 'y'));
