@@ -298,7 +298,7 @@ static void
 test_kept(void **state)
 {
 	char text[512];
-	json_t *disk;
+	json_t *disks, *disk;
 
 #define DISK(more)                                                                          \
 	((void)snprintf(text, sizeof(text), "{'update_disks': [{'path': '%s', " more "}]}", \
@@ -309,18 +309,20 @@ test_kept(void **state)
 	assert_non_null(
 	    strstr(tool_err, "'disks.*.compression' is kept, but has no effect in this pool"));
 	assert_non_null(strstr(tool_err, "'disks.*.refreservation' is kept"));
-	disk = json_incref(json_array_get(member("disks"), 1));
+	disks = member("disks");
+	disk = json_array_get(disks, 1);
 	assert_string_equal(json_string_value(json_object_get(disk, "compression")), "lz4");
 	assert_int_equal(json_integer_value(json_object_get(disk, "refreservation")), 3);
 	assert_null(json_object_get(disk, "zfs_filesystem"));
-	json_decref(disk);
+	json_decref(disks);
 	assert_int_equal(RUN("update", UUID1, "-f", file(DISK("'compression': 'best'"))), 1);
 	assert_non_null(strstr(tool_err, "invalid compression setting for disk, must be one of"));
 	updated(DISK("'compression': '', 'refreservation': null"));
-	disk = json_incref(json_array_get(member("disks"), 1));
+	disks = member("disks");
+	disk = json_array_get(disks, 1);
 	assert_null(json_object_get(disk, "compression"));
 	assert_null(json_object_get(disk, "refreservation"));
-	json_decref(disk);
+	json_decref(disks);
 #undef DISK
 	assert_int_equal(RUN("update", UUID1, "quota=7", "zfs_root_compression=gzip",
 			     "zfs_root_recsize=4096", "zfs_filesystem_limit=5"),
