@@ -17,6 +17,8 @@
 
 #include <string.h>
 
+#include "base/checked.h"
+
 #define PROTECT_FUNCTION
 #define EVERYDAY_INLINE inline
 /* What the kernel's verifier is to look at by itself, and once. */
@@ -27,7 +29,7 @@
 #define ENV_WORK(f)                                           \
 	static struct protect_work work; /* for one thread */ \
 	(f)->work = &work
-#define NENTRIES (sizeof(((struct protect_table *)NULL)->entry) / sizeof(f->table->entry[0]))
+#define NENTRIES   (sizeof(((struct protect_table *)NULL)->entry) / sizeof(f->table->entry[0]))
 
 static inline int
 env_read(const struct frame *f, uint32_t off, void *to, uint32_t len)
@@ -45,32 +47,10 @@ env_head(const struct frame *f, uint32_t len)
 	return (len <= f->len ? f->data : NULL);
 }
 
-static inline uint16_t
-env_u16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return (v);
-}
-
-static inline uint32_t
-env_u32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return (v);
-}
-
-static inline uint64_t
-env_u64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return (v);
-}
+/* As they lie there. */
+#define env_u16(p) le16_get(p)
+#define env_u32(p) le32_get(p)
+#define env_u64(p) le64_get(p)
 
 /* Step after step until one says 1, or n have been taken: how many were. */
 static inline long
