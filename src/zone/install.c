@@ -5,7 +5,6 @@
  * below the zone path is followed out of it: no symbolic link, no other filesystem. Runs in the
  * tools, as root.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,11 +21,11 @@
 #include "zone/paths.h"
 #include "zone/pool.h"
 #include "zone/reconcile.h"
+#include "zone/tree.h"
 #include "zone/varlink.h"
 #include "zone/zconf_field.h"
 #include "zone/zstate.h"
 
-#define TREE_DEPTH_MAX  64
 #define RELEASE_WAIT_MS 5000
 
 /* ---- the zone path ---- */
@@ -111,55 +110,15 @@ zone_path_make(const char *path, struct err *e)
 	return (0);
 }
 
-/* Remove everything in a folder. Stays on its filesystem. */
-static int
-empty_folder(int dirfd, dev_t dev, unsigned depth)
-{
-	int copy = fcntl(dirfd, F_DUPFD_CLOEXEC, 0), rc = 0;
-	DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
-	struct dirent *de;
-
-	if (d == NULL || depth > TREE_DEPTH_MAX) {
-		rc = d == NULL ? -errno : -ELOOP;
-		if (d == NULL)
-			fd_close(&copy);
-		else
-			(void)closedir(d);
-		return (rc);
-	}
-	while (rc == 0 && (de = readdir(d)) != NULL) {
-		struct stat st;
-		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0)
-			continue;
-		if (fstatat(dirfd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-			rc = -errno;
-		} else if (S_ISDIR(st.st_mode)) {
-			CLEANUP_FD int sub = openat(
-			    dirfd, de->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-			rc = st.st_dev != dev
-			    ? -EXDEV
-			    : (sub < 0 ? -errno : empty_folder(sub, dev, depth + 1));
-			if (rc == 0 && unlinkat(dirfd, de->d_name, AT_REMOVEDIR) != 0)
-				rc = -errno;
-		} else if (unlinkat(dirfd, de->d_name, 0) != 0) {
-			rc = -errno;
-		}
-	}
-	(void)closedir(d);
-	return (rc);
-}
-
 static int
 remove_zonepath(const char *path, struct err *e)
 {
 	CLEANUP_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
 	int rc;
 
 	if (fd < 0)
 		return (errno == ENOENT ? 0 : err_set(e, errno, "cannot open zonepath '%s'", path));
-	rc = fstat(fd, &st) != 0 ? -errno : empty_folder(fd, st.st_dev, 0);
-	if (rc != 0)
+	if ((rc = tree_empty(fd)) != 0)
 		return (err_set(e, -rc, "cannot remove what is in zonepath '%s'%s", path,
 		    rc == -EXDEV ? " (a filesystem is mounted there: unmount it)" : ""));
 	if (rmdir(path) != 0)

@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "zone/paths.h"
+#include "zone/tree.h"
 
 #define VM_MAX   (32u * 1024u * 1024u) /* of vm.json, which has the metadata */
 #define CONF_MAX (4u * 1024u * 1024u)
@@ -92,30 +93,6 @@ fill(const char *name, const struct zconf *c, const json_t *vm, struct err *e)
 	return (rc);
 }
 
-static void
-remove_folder(const char *path)
-{
-	struct dirent *de;
-	DIR *d = opendir(path);
-
-	while (d != NULL && (de = readdir(d)) != NULL)
-		(void)unlinkat(dirfd(d), de->d_name, 0);
-	if (d != NULL)
-		(void)closedir(d);
-	(void)rmdir(path);
-}
-
-/* One that was not finished: it has nothing that is not elsewhere as well. */
-static void
-sweep(const char *name)
-{
-	char path[PATH_MAX];
-
-	for (size_t i = 0; i < NITEMS(folders); i++)
-		remove_folder(path_zones(path, "archive/%s/%s", name, folders[i]));
-	remove_folder(path_zones(path, "archive/%s", name));
-}
-
 /* Is the archive that is there this VM's? It is, when it was created at the same time. */
 static int
 check_there(const char *name, const json_t *vm, struct err *e)
@@ -161,18 +138,19 @@ publish(const char *new, const char *name, struct err *e)
 int
 vmarchive_make(const struct zconf *c, const json_t *vm, struct err *e)
 {
-	char path[PATH_MAX], new[UUID_TEXT_LEN + 8];
+	char path[PATH_MAX], half[PATH_MAX], new[UUID_TEXT_LEN + 8];
 	int rc;
 
 	(void)snprintf(new, sizeof(new), ".%s.new", c->uuid);
 	if (access(path_zones(path, "archive/%s", c->uuid), F_OK) == 0)
 		return (check_there(c->uuid, vm, e));
-	sweep(new);
+	/* One that was not finished has nothing that is not elsewhere as well. */
+	tree_remove(path_zones(half, "archive/%s", new));
 	if ((rc = dir_make(path_zones(path, "archive"), 0700, e)) == 0 &&
 	    (rc = dir_make(path_zones(path, "archive/%s", new), 0700, e)) == 0 &&
 	    (rc = fill(new, c, vm, e)) == 0)
 		rc = publish(new, c->uuid, e);
 	if (rc != 0)
-		sweep(new);
+		tree_remove(half);
 	return (rc);
 }

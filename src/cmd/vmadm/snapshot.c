@@ -11,9 +11,9 @@
 #include "base/checked.h"
 #include "base/log.h"
 #include "cmd/vmadm/vmadm.h"
+#include "zone/disktune.h"
 #include "zone/image.h"
 #include "zone/paths.h"
-#include "zone/disktune.h"
 #include "zone/vmsnap.h"
 #include "zone/volume.h"
 
