@@ -23,6 +23,7 @@
 #define BUILD_TIMEOUT_NS (60 * NS_PER_S)
 #define END_TIMEOUT_NS   (20 * NS_PER_S) /* a busy host frees a guest's memory slowly */
 #define KILL_TIMEOUT_NS  (10 * NS_PER_S)
+#define KILL_AGAIN_NS    (NS_PER_S / 10)
 #define WIRE_ROUND       8
 #define NOTES_MAX        100 /* of one life of zhyve that become events */
 #define THREADS_SPARE    64  /* besides the vCPUs: I/O workers */
@@ -188,6 +189,24 @@ vm_wire_tell(struct zoneadmd *z, enum wire_type type, uint64_t memory, struct er
 
 /* ---- its end ---- */
 
+/*
+ * Until it has ended: on_end() stops the timer. Whatever keeps the kernel from sending the signal now does not for ever,
+ * and who waits for a halt has nobody else.
+ */
+static void
+send_kill(struct zone_vm *vm)
+{
+	int64_t again = KILL_TIMEOUT_NS;
+
+	/* It is the init of its pid namespace: the kernel takes every other process there along. */
+	if (kill(vm->pid, SIGKILL) != 0) {
+		log_err(
+		    "cannot kill zhyve (pid %d): %s; trying again", (int)vm->pid, strerror(errno));
+		again = KILL_AGAIN_NS;
+	}
+	(void)mevent_timer_set(vm->deadline, again, 0);
+}
+
 void
 vm_kill(struct zoneadmd *z, const char *why)
 {
@@ -197,9 +216,7 @@ vm_kill(struct zoneadmd *z, const char *why)
 		return;
 	vm->phase = VM_KILLED;
 	say(vm, why);
-	/* It is the init of its pid namespace: the kernel takes every other process there along. */
-	(void)kill(vm->pid, SIGKILL);
-	(void)mevent_timer_set(vm->deadline, KILL_TIMEOUT_NS, 0);
+	send_kill(vm);
 }
 
 static void
@@ -217,8 +234,11 @@ on_deadline(int fd, enum mevent_type type, void *arg)
 		vm_kill(z, "it did not end in time");
 		break;
 	case VM_KILLED:
-		log_err("zhyve (pid %d) does not end although killed; waiting", (int)z->vm.pid);
+		if (z->state != ZONE_STATE_DOWN)
+			log_err(
+			    "zhyve (pid %d) does not end although killed; waiting", (int)z->vm.pid);
 		z->state = ZONE_STATE_DOWN;
+		send_kill(&z->vm);
 		break;
 	case VM_NONE:
 		break;

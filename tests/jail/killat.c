@@ -6,7 +6,7 @@
  * $KILLAT_WHO says which: "tool", the program itself; "daemon", what zoneadmd becomes (then this runs
  * in zoneadmd's place, $ZONEADMD_BIN, and who started us is to think so: the tracing is left to a
  * process of its own); "zhyve", the first process that the daemon makes, from its first moment in
- * the jail on. The program is $KILLAT_PROGRAM; the number of calls that were seen goes to the file
+ * the jail on. With $KILLAT_CALL, a system call's number, only those are counted. The program is $KILLAT_PROGRAM; the number of calls that were seen goes to the file
  * $KILLAT_COUNT at the end. All other processes are let go at their first stop. No part of the product.
  */
 #include <errno.h>
@@ -33,9 +33,10 @@ static enum {
 } who;
 static pid_t first, daemon_pid, target;
 static unsigned long calls, limit;
-static int inject;    /* errno; 0: kill */
-static bool entering; /* the next system call stop of the target is an entry */
-static bool skipped;  /* ... and what it entered is not made */
+static long only = -1; /* that call's number; -1: all */
+static int inject;     /* errno; 0: kill */
+static bool entering;  /* the next system call stop of the target is an entry */
+static bool skipped;   /* ... and what it entered is not made */
 
 static void
 go_on(enum __ptrace_request how, pid_t pid, int signo)
@@ -80,7 +81,7 @@ target_call(void)
 		skipped = false;
 		return;
 	}
-	if (++calls != limit)
+	if ((only >= 0 && get(offsetof(struct user, regs.orig_rax)) != only) || ++calls != limit)
 		return;
 	if (inject == 0) {
 		(void)kill(target, SIGKILL);
@@ -209,7 +210,7 @@ int
 main(int argc, char **argv)
 {
 	const char *at = getenv("KILLAT"), *error = getenv("KILLAT_ERRNO"),
-		   *name = getenv("KILLAT_WHO");
+		   *name = getenv("KILLAT_WHO"), *call = getenv("KILLAT_CALL");
 	int done[2];
 	char c;
 
@@ -221,6 +222,7 @@ main(int argc, char **argv)
 	}
 	limit = strtoul(at, NULL, 10);
 	inject = error != NULL ? atoi(error) : 0;
+	only = call != NULL ? atol(call) : -1;
 	who = name == NULL || strcmp(name, "daemon") == 0 ? DAEMON : *name == 't' ? TOOL : ZHYVE;
 	if (who == TOOL)
 		return (tool(argv));
