@@ -3,6 +3,7 @@
 #include "zone/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -81,25 +82,81 @@ complain(int fd, const char *program, struct err *e)
 	    e, EIO, "%s failed: %s", program, line[0] != '\0' ? line : "it did not say why"));
 }
 
+/* Its first three descriptors; `p` has nothing of it on failure. */
+static int
+start(const char *const argv[], int in, int out, struct program *p, struct err *e)
+{
+	int rc;
+
+	*p = (struct program){ .name = argv[0],
+		.complaints = memfd_create("complaints", MFD_CLOEXEC) };
+	if (p->complaints >= 0 && (p->pid = fork()) == 0)
+		run_child(argv, in, out, p->complaints);
+	if (p->complaints >= 0 && p->pid > 0)
+		return (0);
+	rc = err_set(e, errno, "cannot run %s", argv[0]);
+	fd_close(&p->complaints);
+	p->pid = 0;
+	return (rc);
+}
+
+/* Its wait status. */
+static int
+reap(struct program *p)
+{
+	int status;
+
+	while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	p->pid = 0;
+	return (status);
+}
+
+int
+program_end(struct program *p, struct err *e)
+{
+	int status = reap(p), rc = 0;
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_PROGRAM)
+		rc = err_say(e, ENOENT, "there is no %s", p->name);
+	else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		rc = complain(p->complaints, p->name, e);
+	fd_close(&p->complaints);
+	return (rc);
+}
+
+int
+program_start(const char *const argv[], struct program *p, struct err *e)
+{
+	CLEANUP_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return (err_set(e, errno, "cannot run %s", argv[0]));
+	return (start(argv, null, null, p, e));
+}
+
+void
+program_stop(struct program *p)
+{
+	if (p->pid == 0)
+		return;
+	(void)kill(p->pid, SIGKILL);
+	(void)reap(p);
+	fd_close(&p->complaints);
+}
+
 int
 program_run(const char *const argv[], const char *input, char **output, struct err *e)
 {
 	CLEANUP_FD int in = memfd_create("input", MFD_CLOEXEC);
 	CLEANUP_FD int out = memfd_create("output", MFD_CLOEXEC);
-	CLEANUP_FD int err = memfd_create("complaints", MFD_CLOEXEC);
-	int status;
-	pid_t pid;
+	struct program p;
+	int rc;
 
-	if (in < 0 || out < 0 || err < 0 || fd_write_full(in, input, strlen(input)) != 0 ||
-	    lseek(in, 0, SEEK_SET) != 0 || (pid = fork()) < 0)
+	if (in < 0 || out < 0 || fd_write_full(in, input, strlen(input)) != 0 ||
+	    lseek(in, 0, SEEK_SET) != 0)
 		return (err_set(e, errno, "cannot run %s", argv[0]));
-	if (pid == 0)
-		run_child(argv, in, out, err);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		continue;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_PROGRAM)
-		return (err_say(e, ENOENT, "there is no %s", argv[0]));
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return (complain(err, argv[0], e));
+	if ((rc = start(argv, in, out, &p, e)) != 0 || (rc = program_end(&p, e)) != 0)
+		return (rc);
 	return (output != NULL ? take_output(out, argv[0], output, e) : 0);
 }

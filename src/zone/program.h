@@ -7,6 +7,8 @@
 #ifndef ZHYVE_ZONE_PROGRAM_H
 #define ZHYVE_ZONE_PROGRAM_H
 
+#include <sys/types.h>
+
 #include "base/err.h"
 
 #define PROGRAM_OUTPUT_MAX (8u << 20)
@@ -18,5 +20,18 @@
  * -EIO when it fails, with the first line of its complaint; -EFBIG.
  */
 int program_run(const char *const argv[], const char *input, char **output, struct err *e);
+
+/* One that runs beside us. */
+struct program {
+	const char *name; /* its path, as given */
+	pid_t pid;        /* 0: there is none */
+	int complaints;   /* a file without a name */
+};
+/* Start one with nothing on its standard input, whose output is of no interest. 0 or -errno. */
+int program_start(const char *const argv[], struct program *p, struct err *e);
+/* Wait for its end. 0, or why it failed as of program_run. */
+int program_end(struct program *p, struct err *e);
+/* Kill it, should it still be there, and wait for that. */
+void program_stop(struct program *p);
 
 #endif

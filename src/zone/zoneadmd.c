@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "zone/cgroup.h"
+#include "zone/machined.h"
 #include "zone/paths.h"
 #include "zone/pool.h"
 #include "zone/reconcile.h"
@@ -189,6 +190,21 @@ on_term(int signo, enum mevent_type type, void *arg)
 	op_terminate(arg);
 }
 
+/* What machinectl sends. */
+static void
+on_poweroff(int signo, enum mevent_type type, void *arg)
+{
+	log_info("signal %d: pressing the power button", signo);
+	op_press(arg);
+}
+
+static void
+on_reboot(int signo, enum mevent_type type, void *arg)
+{
+	log_info("signal %d: rebooting the zone", signo);
+	op_cycle(arg);
+}
+
 /*
  * From the host's own file: a name service would bring its modules into this process, and make it
  * wait for theirs.
@@ -246,7 +262,8 @@ set_up(struct zoneadmd *z, struct err *e)
 	if ((rc = mevent_loop_create(&z->loop)) != 0)
 		return (err_set(e, -rc, "cannot make an event loop"));
 	if (mevent_add_signal(z->loop, SIGTERM, on_term, z) == NULL ||
-	    mevent_add_signal(z->loop, SIGINT, on_term, z) == NULL)
+	    mevent_add_signal(z->loop, MACHINED_POWEROFF, on_poweroff, z) == NULL ||
+	    mevent_add_signal(z->loop, MACHINED_REBOOT, on_reboot, z) == NULL)
 		return (err_set(e, errno, "cannot take signals"));
 	zone_refusals_watch(z);
 	if ((rc = logfile_open(&z->platform, path_zones(log, "%s/logs/platform.log", z->name),
@@ -270,6 +287,7 @@ tear_down(struct zoneadmd *z)
 	char path[PATH_MAX];
 	struct err e = { 0 };
 
+	zone_machined_close(z);
 	varlink_server_destroy(z->server);
 	console_destroy(z->console);
 	metaport_destroy(z->metaport);

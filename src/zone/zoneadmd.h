@@ -12,6 +12,7 @@
  *	zoneadmd_device.c  zhyve-blk and zhyve-net beside zhyve, for disks and nics that are processes
  *	zoneadmd_display.c  of these, the display, and zhyve-vnc that serves it
  *	zoneadmd_limits.c  of these, what the cgroup limits: changed while the zone lives, and watched
+ *	zoneadmd_machined.c  the zone in systemd-machined's list
  *	zoneadmd_net.c   of these, the links
  *	zoneadmd_netlive.c  changes of their protection in a running zone
  *	zoneadmd_refusal.c  kills by system-call filters
@@ -44,6 +45,7 @@
 #include "zone/logfile.h"
 #include "zone/metaport.h"
 #include "zone/output.h"
+#include "zone/program.h"
 #include "zone/varlink.h"
 #include "zone/zconf.h"
 
@@ -189,6 +191,16 @@ struct zone_pause {
 	int64_t since_ns; /* CLOCK_MONOTONIC */
 };
 
+/* The entry in machined's list (zoneadmd_machined.c). */
+struct zone_machined {
+	bool wanted; /* the zone is up */
+	bool listed; /* we are its leader, in a scope of our own */
+	struct program call;
+	struct mevent *ev; /* of its end */
+	struct mevent *retry;
+	unsigned tries;
+};
+
 struct zoneadmd {
 	char name[ZONENAME_MAX];
 	struct mevent_loop *loop;
@@ -213,6 +225,7 @@ struct zoneadmd {
 	struct zone_devices devices;
 	struct zone_vm vm;
 	struct zone_pause pause;
+	struct zone_machined machined;
 	struct zone_status status; /* what GetStatus tells besides the state */
 	struct waiter waiter[ZONEADMD_WAITERS_MAX];
 	struct varlink_conn *watcher[VARLINK_CONNS_MAX];
@@ -320,6 +333,14 @@ void zone_sockets_close(struct zoneadmd *z);
  */
 int zone_tpm_start(struct zoneadmd *z, int *control, struct err *e);
 
+/*
+ * zoneadmd_machined.c: the zone runs, and is to be listed, where there is machined; it is down; and for
+ * the end of zoneadmd.
+ */
+void zone_machined_enter(struct zoneadmd *z);
+void zone_machined_leave(struct zoneadmd *z);
+void zone_machined_close(struct zoneadmd *z);
+
 /* zoneadmd_vm.c */
 int vm_start(struct zoneadmd *z, struct err *e);
 /* End it at once; its exit is told by zone_vm_ended later. */
@@ -385,9 +406,11 @@ void op_shutdown(struct zoneadmd *z, struct varlink_conn *conn, unsigned timeout
 /* … by the machine: it runs; it has ended (wait status, and why as recorded in z->vm) … */
 void op_vm_running(struct zoneadmd *z);
 void op_vm_ended(struct zoneadmd *z, int wait_status, enum vm_phase reached);
-/* … and by main: timers; SIGTERM (halt, then end). */
+/* … and by main: timers; signals: SIGTERM (halt, then end), the power button, a reboot. */
 int op_init(struct zoneadmd *z, struct err *e);
 void op_terminate(struct zoneadmd *z);
+void op_press(struct zoneadmd *z);
+void op_cycle(struct zoneadmd *z);
 bool op_idle(const struct zoneadmd *z);
 /* Something may have become idle: look after this round. */
 void op_check_idle(struct zoneadmd *z);

@@ -115,6 +115,7 @@ zone_down(struct zoneadmd *z, const struct err *why)
 	(void)err_say(&e, ECANCELED, "the zone was halted while it booted");
 	waiters_answer(z, WAIT_RUNNING, why != NULL ? why : &e);
 	console_halted(z->console);
+	zone_machined_leave(z);
 	if (z->terminating)
 		mevent_stop(z->loop);
 	op_check_idle(z);
@@ -188,6 +189,7 @@ op_vm_running(struct zoneadmd *z)
 	waiters_answer(z, WAIT_RUNNING, NULL);
 	if (waiting(z, WAIT_SHUTDOWN)) /* the button was pressed between two lives of the guest */
 		(void)vm_wire_tell(z, WIRE_POWER_BUTTON, 0, NULL);
+	zone_machined_enter(z);
 }
 
 /* ---- the guest's resets ---- */
@@ -432,6 +434,31 @@ op_terminate(struct zoneadmd *z)
 	else
 		end_machine(z, INTENT_HALT);
 	console_disconnect(z->console);
+}
+
+void
+op_press(struct zoneadmd *z)
+{
+	struct err e = { 0 };
+
+	if (zone_state_check(ZCMD_SHUTDOWN, z->state, &e) != 0 ||
+	    vm_wire_tell(z, WIRE_POWER_BUTTON, 0, &e) != 0)
+		log_warn("the power button: %s", e.text);
+	else
+		events_tell(&z->events, "power-button", NULL);
+}
+
+void
+op_cycle(struct zoneadmd *z)
+{
+	struct err e = { 0 };
+
+	if (zone_state_check(ZCMD_REBOOT, z->state, &e) != 0) {
+		log_warn("a reboot: %s", e.text);
+		return;
+	}
+	events_tell(&z->events, "start-requested", "reboot");
+	end_machine(z, INTENT_REBOOT);
 }
 
 int

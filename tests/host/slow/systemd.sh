@@ -3,8 +3,8 @@
 # host: group=systemd time=120 kernel=any
 #
 # A host's start and end under a real systemd: this machine's, as process 1 of a container in the container, with nothing but
-# what zones.service asks for. Zones with autoboot come up in their order below the unit's cgroup, zone@.service brings up one more,
-# and the end of the host shuts them down.
+# what zones.service asks for, the bus and machined. Zones with autoboot come up in their order below the unit's cgroup, zone@.service brings
+# up one more, machined lists them, and the end of the host shuts them down.
 #   tests/host/container -- bash tests/host/slow/systemd.sh
 set -eu
 # shellcheck source=tests/host/lib.sh
@@ -28,7 +28,7 @@ t_run "and by a unit of its own" 0 zone unit false default
 # --- the host starts ---
 mkdir -p /etc/systemd/system/zones.service.d /etc/systemd/system/zone@.service.d
 for d in zones zone@; do printf '[Service]\nEnvironment=ZHYVE_BIN=%s\n' "$probe" >"/etc/systemd/system/$d.service.d/probe.conf"; done
-printf '[Unit]\nDescription=The test\nRequires=zones.service\nAfter=zones.service\nAllowIsolate=yes\n' >/etc/systemd/system/check.target
+printf '[Unit]\nDescription=The test\nRequires=zones.service dbus.socket\nAfter=zones.service dbus.socket\nAllowIsolate=yes\n' >/etc/systemd/system/check.target
 for u in systemd-udevd.service systemd-udev-trigger.service systemd-networkd.service systemd-networkd.socket systemd-resolved.service \
 	systemd-timesyncd.service systemd-journald-audit.socket dev-hugepages.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
 	systemd-remount-fs.service systemd-random-seed.service; do
@@ -61,6 +61,49 @@ t_is "runs" "$(ctl zoneadm -z unit list -p | cut -d: -f3)" running
 t_run "the unit stops it" 0 ctl systemctl stop zone@unit.service
 t_is "and its guest powered off" "$(cut -d' ' -f3 /zones/unit/lastexited)" power-off
 t_run "again" 0 ctl systemctl start zone@unit.service
+
+# --- machined ---
+if [ -x /usr/bin/machinectl ]; then
+	listed() { ctl machinectl list --no-legend 2>&1 | awk '{ print $1, $2, $3 }' | sort | paste -sd ,; }
+	is_listed() { [ "$(listed)" = "$1" ]; }
+	about() { ctl machinectl show --value -p "$2" "$1"; } # ZONE PROPERTY
+	all="first vm zhyve,last vm zhyve,unit vm zhyve"
+	t_run "machined lists the zones" 0 wait_for 20 is_listed "$all"
+	scope=$(about first Unit)
+	t_is "by a scope each" "$scope $(about first Service) $(about first Class) $(about first State)" "machine-first.scope zhyve vm running"
+	leader=$(about first Leader)
+	t_is "whose process is the zone's zoneadmd" "$(ctl cat "/proc/$leader/comm") $(ctl grep ^0: "/proc/$leader/cgroup")" "zoneadmd 0::/machine.slice/$scope"
+	t_is "with the zone's uuid" "$(about first Id | tr -d -)" "$(jq -r .uuid /etc/zones/first.json | tr -d -)"
+	t_is "ended after zones.service" "$(ctl systemctl show -P Before "$scope" | tr ' ' '\n' | grep -cx zones.service)" 1
+	t_is "the zone's own processes stay where they were" "$(ctl ls "/sys/fs/cgroup$cgroup/zhyve" | grep -cxE 'first|last|unit')" 3
+	t_like "machinectl status" "$(ctl machinectl --no-pager status first)" 'Leader: [0-9]* \(zoneadmd\)'
+	t_run "a halt" 0 ctl zoneadm -z first halt
+	t_run "is out of the list" 0 wait_for 20 is_listed "last vm zhyve,unit vm zhyve"
+	t_run "a boot" 0 ctl env "ZHYVE_BIN=$probe" zoneadm -z first boot
+	t_run "is in it again" 0 wait_for 20 is_listed "$all"
+	was=$(mono first)
+	rebooted() { [ "$(mono first)" != "$was" ]; }
+	t_run "machinectl reboot" 0 ctl machinectl reboot first
+	t_run "reboots it" 0 wait_for 20 rebooted
+	t_is "it stays in the list" "$(listed)" "$all"
+	t_run "machinectl poweroff" 0 ctl machinectl poweroff first
+	t_run "is out of the list, too" 0 wait_for 20 is_listed "last vm zhyve,unit vm zhyve"
+	t_is "its guest powered off" "$(cut -d' ' -f3 /zones/first/lastexited)" power-off
+	t_run "machinectl terminate" 0 ctl machinectl terminate last
+	t_run "is out of it" 0 wait_for 20 is_listed "unit vm zhyve"
+	t_is "it was halted" "$(cut -d' ' -f3 /zones/last/lastexited)" halted
+	t_run "a killed zoneadmd" 0 ctl kill -9 "$(about unit Leader)"
+	t_run "takes its zone out of it" 0 wait_for 20 is_listed ""
+	t_is "and down" "$(ctl zoneadm list -p | cut -d: -f2 | paste -sd ' ')" global
+	no_scope() { ! ctl ls /sys/fs/cgroup/machine.slice | grep -q '^machine-'; }
+	t_run "no scope is left" 0 wait_for 20 no_scope
+	t_is "no cgroup of theirs is left" "$(ctl ls "/sys/fs/cgroup$cgroup" | grep -cx zhyve || true)" 0
+	for z in first last; do t_run "$z boots again" 0 ctl env "ZHYVE_BIN=$probe" zoneadm -z $z boot; done
+	t_run "unit by its unit" 0 ctl systemctl restart zone@unit.service
+	t_run "and all are in the list" 0 wait_for 20 is_listed "$all"
+else
+	t_skip "machined" "machinectl is not installed (systemd-container)"
+fi
 
 # --- the host ends ---
 ctl systemctl --no-block poweroff >"$T/off" 2>&1 || true
