@@ -198,29 +198,48 @@ sync_parent(const char *path)
 	return (0);
 }
 
+/* Fill `tmp`, which is open as `fd`, and make it `path`; on failure it is gone. */
+static int
+become(const char *path, const char *tmp, int fd, const void *data, size_t len, mode_t mode,
+    struct err *e)
+{
+	int rc = fd_write_full(fd, data, len);
+
+	if (rc == 0 && (fchmod(fd, mode) != 0 || fsync(fd) != 0 || rename(tmp, path) != 0))
+		rc = -errno;
+	if (rc != 0) {
+		(void)unlink(tmp);
+		return (err_set(e, -rc, "cannot write '%s'", path));
+	}
+	if ((rc = sync_parent(path)) != 0)
+		return (err_set(e, -rc, "cannot make '%s' durable", path));
+	return (0);
+}
+
 int
 file_replace(const char *path, const void *data, size_t len, mode_t mode, struct err *e)
 {
 	char tmp[PATH_MAX];
 	CLEANUP_FD int fd = -1;
-	int rc;
 
 	if ((size_t)snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path) >= sizeof(tmp))
 		return (err_set(e, ENAMETOOLONG, "cannot write '%s'", path));
 	if ((fd = mkostemp(tmp, O_CLOEXEC)) < 0)
 		return (err_set(e, errno, "cannot write '%s'", path));
-	if ((rc = fd_write_full(fd, data, len)) != 0)
-		goto fail;
-	if (fchmod(fd, mode) != 0 || fsync(fd) != 0 || rename(tmp, path) != 0) {
-		rc = -errno;
-		goto fail;
-	}
-	if ((rc = sync_parent(path)) != 0)
-		return (err_set(e, -rc, "cannot make '%s' durable", path));
-	return (0);
-fail:
-	(void)unlink(tmp);
-	return (err_set(e, -rc, "cannot write '%s'", path));
+	return (become(path, tmp, fd, data, len, mode, e));
+}
+
+int
+file_replace_by(
+    const char *path, const char *tmp, const void *data, size_t len, mode_t mode, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+
+	if (unlink(tmp) == 0 || errno == ENOENT)
+		fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return (err_set(e, errno, "cannot write '%s'", path));
+	return (become(path, tmp, fd, data, len, mode, e));
 }
 
 int

@@ -52,6 +52,12 @@ int file_read_named(const char *name, size_t max, char **out, size_t *len, struc
  * folder. On any failure (a full disk) the old file stands and nothing is left beside it.
  */
 int file_replace(const char *path, const void *data, size_t len, mode_t mode, struct err *e);
+/*
+ * The same by this temporary name, on the same file system; one that is there is removed first. For
+ * who holds a lock: what a killed writer left is then found without looking through the folder.
+ */
+int file_replace_by(
+    const char *path, const char *tmp, const void *data, size_t len, mode_t mode, struct err *e);
 
 /* mkdir -p; folders that exist are left as they are. */
 int dir_make(const char *path, mode_t mode, struct err *e);

@@ -28,6 +28,7 @@
 #define CGROUP_DELEGATED  ".cgroup"  /* of /run/zones */
 #define CGROUP_DAEMONS    ".daemons" /* no zone's name begins with a dot */
 #define FILE_MAX          8192
+#define OWN_MAX           (PATH_MAX + 8) /* a line of /proc/self/cgroup */
 #define KILL_TIMEOUT_MS   10000
 #define REMOVE_TIMEOUT_MS 2000
 
@@ -153,18 +154,19 @@ parent_of(const char *path, char out[PATH_MAX])
 
 /*
  * Hand the controllers down to the children of `dir`. One that is not there is missed where a limit
- * needs it.
+ * needs it; it is not asked for, since the kernel looks at all cgroups below before it refuses.
  */
 static void
 hand_down(const char *dir)
 {
-	char word[32], have[512];
+	char word[32], have[512], there[512];
 
-	if (read_file(dir, "cgroup.subtree_control", have, sizeof(have)) != 0)
+	if (read_file(dir, "cgroup.subtree_control", have, sizeof(have)) != 0 ||
+	    read_file(dir, "cgroup.controllers", there, sizeof(there)) != 0)
 		return;
 	for (size_t i = 0; i < NITEMS(controllers); i++) {
 		(void)snprintf(word, sizeof(word), "+%s", controllers[i]);
-		if (!has_word(have, controllers[i]))
+		if (has_word(there, controllers[i]) && !has_word(have, controllers[i]))
 			(void)write_file(dir, "cgroup.subtree_control", word);
 	}
 }
@@ -372,6 +374,20 @@ daemons_folder(char path[PATH_MAX])
 	    (mkdir(path, 0755) == 0 || errno == EEXIST));
 }
 
+/* "0::/system.slice/zones.service", maybe after lines of cgroup v1: the path, which is in `text`, or NULL. */
+static char *
+own_cgroup(char text[OWN_MAX])
+{
+	int rc = read_file("/proc/self", "cgroup", text, OWN_MAX);
+	char *own = rc == 0 ? strstr(text, "0::/") : NULL;
+
+	if (own == NULL || (own != text && own[-1] != '\n'))
+		return (NULL);
+	own += strlen("0::");
+	own[strcspn(own, "\n")] = '\0';
+	return (own);
+}
+
 /* Is this process there? Others that are there are counted. */
 static bool
 daemons_has_us(const char *path, unsigned *others)
@@ -395,6 +411,20 @@ daemons_has_us(const char *path, unsigned *others)
 	return (here);
 }
 
+/*
+ * Is this process there, as far as its own file tells? Daemons are started in it, and there are as
+ * many as zones. "No" where this mount shows another part of the hierarchy than the namespace has.
+ */
+static bool
+started_in(const char *path)
+{
+	char text[OWN_MAX], root[PATH_MAX];
+	const char *own = own_cgroup(text);
+
+	return (own != NULL && find_mount(root) == 0 && strncmp(path, root, strlen(root)) == 0 &&
+	    strcmp(path + strlen(root), own) == 0);
+}
+
 void
 cgroup_daemon_enter(void)
 {
@@ -402,7 +432,7 @@ cgroup_daemon_enter(void)
 	unsigned others;
 	int rc;
 
-	if (!daemons_folder(path) || daemons_has_us(path, &others))
+	if (!daemons_folder(path) || started_in(path) || daemons_has_us(path, &others))
 		return;
 	if ((rc = write_file(path, "cgroup.procs", "0")) != 0)
 		log_warn("cannot move to cgroup '%s': %s", path, strerror(-rc));
@@ -454,15 +484,11 @@ cgroup_daemon_fork(void)
 int
 cgroup_delegated(struct err *e)
 {
-	char path[PATH_MAX], text[PATH_MAX + 8], *own;
-	int rc = read_file("/proc/self", "cgroup", text, sizeof(text));
+	char path[PATH_MAX], text[OWN_MAX], *own;
+	int rc;
 
-	/* "0::/system.slice/zones.service", maybe after lines of cgroup v1. */
-	own = rc == 0 ? strstr(text, "0::/") : NULL;
-	if (own == NULL || (own != text && own[-1] != '\n'))
+	if ((own = own_cgroup(text)) == NULL)
 		return (err_say(e, ENODEV, "this process is in no cgroup v2"));
-	own += strlen("0::");
-	own[strcspn(own, "\n")] = '\0';
 	if (own[1] == '\0' || strstr(own, "/" CGROUP_TOP "/") != NULL)
 		return (err_say(
 		    e, EINVAL, "no cgroup was delegated to this process: it is in '%s'", own));

@@ -20,8 +20,9 @@
 #include "base/parse.h"
 #include "zone/paths.h"
 
-#define OWN   "trusted.zhyve.cpus" /* on a zone's cgroup: the list of those it has alone */
-#define NODES 1024
+#define OWN    "trusted.zhyve.cpus" /* on a zone's cgroup: the list of those it has alone */
+#define MARKED "trusted.zhyve.some" /* on the cgroup above: a zone may have some alone */
+#define NODES  1024
 
 /* ---- sets ---- */
 
@@ -289,6 +290,33 @@ write_cpus(const char *cgroup, const char *list)
 	return (fd_write_full(fd, text, (size_t)n));
 }
 
+static void
+above(const char *cgroup, char out[PATH_MAX])
+{
+	(void)snprintf(out, PATH_MAX, "%s", cgroup);
+	*strrchr(out, '/') = '\0';
+}
+
+/* Can a zone have some alone? Without this mark none does, and nobody has to look at them all. */
+static bool
+marked(const char *path)
+{
+	char top[PATH_MAX];
+
+	above(path, top);
+	return (getxattr(top, MARKED, NULL, 0) >= 0);
+}
+
+static int
+mark(const char *path, bool some)
+{
+	char top[PATH_MAX];
+
+	above(path, top);
+	return (
+	    (some ? setxattr(top, MARKED, "", 0, 0) : removexattr(top, MARKED)) == 0 ? 0 : -errno);
+}
+
 /* Call `one` for each zone's cgroup beside `path`, and its own. */
 static void
 each_zone(const char *path, void (*one)(const char *cgroup, void *arg), void *arg)
@@ -297,8 +325,7 @@ each_zone(const char *path, void (*one)(const char *cgroup, void *arg), void *ar
 	struct dirent *de;
 	DIR *d;
 
-	(void)snprintf(top, sizeof(top), "%s", path);
-	*strrchr(top, '/') = '\0';
+	above(path, top);
 	if ((d = opendir(top)) == NULL)
 		return;
 	while ((de = readdir(d)) != NULL) {
@@ -391,8 +418,9 @@ take_own(const char *path, const struct cpu_topology *t, unsigned min, unsigned 
 		    "everything else), not %u",
 		    room, cpus_count(&t->online), min));
 	cpus_format(out, text);
-	if (setxattr(path, OWN, text, strlen(text), 0) != 0)
-		return (err_set(e, errno, "dedicated-cpu: cannot note them on '%s'", path));
+	if ((rc = mark(path, true)) != 0 || /* first: whoever sees no mark looks no further */
+	    (setxattr(path, OWN, text, strlen(text), 0) != 0 && (rc = -errno) != 0))
+		return (err_set(e, -rc, "dedicated-cpu: cannot note them on '%s'", path));
 	if ((rc = write_cpus(path, text)) == -ENOENT)
 		return (err_say(e, ENOTSUP,
 		    "dedicated-cpu: cgroup v2 has no cpuset controller here: boot the host with "
@@ -419,9 +447,13 @@ cpus_take(const char *path, unsigned min, unsigned max, struct cpus *out, struct
 		return (lock);
 	(void)removexattr(path, OWN); /* of one that was left standing */
 	if (max == 0) {               /* mostly there is nothing to do */
-		each_zone(path, add_own, &used);
-		if (cpus_count(&used) == 0)
+		if (!marked(path))
 			return (0);
+		each_zone(path, add_own, &used);
+		if (cpus_count(&used) == 0) {
+			(void)mark(path, false);
+			return (0);
+		}
 	}
 	if ((rc = cpus_topology("", &t, e)) != 0)
 		return (rc);

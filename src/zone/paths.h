@@ -24,6 +24,7 @@ char *path_zones(char buf[PATH_MAX], const char *fmt, ...)
 
 /*
  * /etc/zones/<name>.json           configuration (zconf.h)
+ * /etc/zones/.lock                 who changes configurations holds it; what zconf_ids.h remembers
  * /etc/zones/nictags.json          nic tags (link.h)
  * /zones/<name>/                   zone path: root/, logs/platform.log,
  *                                  config/{metadata,tags,routes}.json,

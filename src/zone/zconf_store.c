@@ -2,7 +2,8 @@
 /*
  * The store of zone configurations: /etc/zones/<name>.json, one file per zone, mode 0600, replaced
  * by rename. A file that cannot be understood whole is refused with its place, never half read.
- * What a writer killed half-way left (a temporary file) goes with the next write of that zone.
+ * What a writer killed half-way left (a temporary file) goes with the next write of that zone, or
+ * with the next zoneadm list. Of other zones only their identity matters (zconf_ids.h).
  * Tools and zoneadmd.
  */
 #include "zone/zconf_store.h"
@@ -23,11 +24,12 @@
 #include "base/fd.h"
 #include "zone/paths.h"
 #include "zone/rename.h"
+#include "zone/zconf_ids.h"
 #include "zone/zconf_json.h"
 
 #define ZCONF_FILE_MAX (1 * MIB)
 #define SUFFIX         ".json"
-#define TEMPORARY_LEN  6 /* file_replace (mkostemp) appends ".XXXXXX" */
+#define TEMPORARY      ".new" /* appended to the name of the file that it becomes */
 
 static struct {
 	int fd;
@@ -121,6 +123,11 @@ zconf_load_uuid(const char *uuid, struct zconf **out, struct err *e)
 	if (parse_uuid(uuid, bytes) != 0)
 		return (err_say(e, EINVAL, "'%s' is not a UUID", uuid));
 	format_uuid(bytes, want);
+	if (zconf_load(want, out, &broken) == 0) { /* it is what vmadm names the zone */
+		if (strcmp((*out)->uuid, want) == 0)
+			return (0);
+		zconf_free(*out);
+	}
 	if ((rc = zconf_list(&names, &n, e)) != 0)
 		return (rc);
 	rc = -ENOENT;
@@ -204,27 +211,23 @@ zconf_list_free(char **names, size_t n)
 	free(names);
 }
 
-/* A temporary file that was to become a zone's configuration; of any zone where name is NULL. */
+/* A temporary file that was to become a zone's configuration. */
 static bool
-is_temporary(const char *file, const char *name)
+is_temporary(const char *file)
 {
 	const char *dot = strrchr(file, '.');
 	CLEANUP_FREE char *zone = NULL;
 	char stored[NAME_MAX + 1];
 
-	if (dot == NULL || strlen(dot + 1) != TEMPORARY_LEN)
+	if (dot == NULL || strcmp(dot, TEMPORARY) != 0)
 		return (false);
 	(void)snprintf(stored, sizeof(stored), "%.*s", (int)(dot - file), file);
-	zone = name_of_file(stored);
-	return (zone != NULL && (name == NULL || strcmp(zone, name) == 0));
+	return ((zone = name_of_file(stored)) != NULL);
 }
 
-/*
- * Remove temporary files of this zone (NULL: of all) which a killed writer left; how many there
- * were. Under the lock nobody else writes one. Not for good: only count them.
- */
+/* Remove temporary files; not for good: only count them. How many there were. */
 static unsigned
-sweep(const char *name, bool for_good)
+sweep(bool for_good)
 {
 	char path[PATH_MAX];
 	DIR *dir = opendir(path_etc(path, "%s", ""));
@@ -232,7 +235,7 @@ sweep(const char *name, bool for_good)
 	unsigned n = 0;
 
 	while (dir != NULL && (d = readdir(dir)) != NULL) {
-		if (!is_temporary(d->d_name, name))
+		if (!is_temporary(d->d_name))
 			continue;
 		n++;
 		if (for_good)
@@ -246,10 +249,24 @@ sweep(const char *name, bool for_good)
 void
 zconf_sweep(void)
 {
-	if (sweep(NULL, false) == 0 || zconf_lock(NULL) != 0)
+	if (sweep(false) == 0 || zconf_lock(NULL) != 0)
 		return;
-	(void)sweep(NULL, true);
+	(void)sweep(true);
 	zconf_unlock();
+}
+
+/* Refuse a uuid or a number that the other zone has; note the number it has. */
+static int
+compare_ids(
+    const struct zconf *c, const struct zconf_id *other, bool used[], size_t n, struct err *e)
+{
+	if (other->did <= n)
+		used[other->did] = true;
+	if (c->uuid[0] != '\0' && strcmp(other->uuid, c->uuid) == 0)
+		return (err_say(e, EEXIST, "uuid %s is that of zone '%s'", c->uuid, other->name));
+	if (c->did != 0 && other->did == c->did)
+		return (err_say(e, EEXIST, "did %u is that of zone '%s'", c->did, other->name));
+	return (0);
 }
 
 /*
@@ -260,32 +277,17 @@ zconf_sweep(void)
 static int
 identify(struct zconf *c, struct err *e)
 {
-	char **names;
+	CLEANUP_FREE struct zconf_id *other = NULL;
 	CLEANUP_FREE bool *used = NULL;
-	struct zconf *other;
 	size_t n;
 	int rc;
 
-	if ((rc = zconf_list(&names, &n, e)) != 0)
-		return (rc);
+	if ((rc = zconf_ids_get(lock.fd, c->name, &other, &n, e)) != 0)
+		return (err_ctx(e, "cannot tell zone '%s' from the others", c->name));
 	if ((used = calloc(n + 2, sizeof(*used))) == NULL)
-		rc = err_set(e, ENOMEM, "cannot number zone '%s'", c->name);
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		if (strcmp(names[i], c->name) == 0)
-			continue;
-		if ((rc = zconf_load(names[i], &other, e)) != 0) {
-			(void)err_ctx(e, "cannot tell zone '%s' from the others", c->name);
-			break;
-		}
-		if (other->did <= n)
-			used[other->did] = true;
-		if (c->uuid[0] != '\0' && strcmp(other->uuid, c->uuid) == 0)
-			rc = err_say(e, EEXIST, "uuid %s is that of zone '%s'", c->uuid, names[i]);
-		if (c->did != 0 && other->did == c->did)
-			rc = err_say(e, EEXIST, "did %u is that of zone '%s'", c->did, names[i]);
-		zconf_free(other);
-	}
-	zconf_list_free(names, n);
+		return (err_set(e, ENOMEM, "cannot number zone '%s'", c->name));
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = compare_ids(c, &other[i], used, n, e);
 	for (uint32_t did = 1; rc == 0 && c->did == 0; did++) {
 		if (!used[did]) /* n zones use at most n numbers: n + 1 is free */
 			c->did = did;
@@ -313,7 +315,7 @@ make_uuid(struct zconf *c, struct err *e)
 int
 zconf_write(const struct zconf *c, struct err *e)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], new[PATH_MAX];
 	CLEANUP_FREE char *text = NULL;
 	size_t len;
 	int rc;
@@ -323,8 +325,9 @@ zconf_write(const struct zconf *c, struct err *e)
 	if (len > ZCONF_FILE_MAX)
 		return (err_say(e, EFBIG, "configuration of zone '%s' is %zu bytes, at most %llu",
 		    c->name, len, ZCONF_FILE_MAX));
-	(void)sweep(c->name, true);
-	return (file_replace(path_etc(path, "%s" SUFFIX, c->name), text, len, 0600, e));
+	(void)path_etc(path, "%s" SUFFIX, c->name);
+	(void)path_etc(new, "%s" SUFFIX TEMPORARY, c->name);
+	return (file_replace_by(path, new, text, len, 0600, e));
 }
 
 /* What is compared and stored is the canonical form. */
@@ -394,7 +397,7 @@ zconf_delete(const char *name, struct err *e)
 		return (not_configured(name, e));
 	if ((rc = zconf_lock(e)) != 0)
 		return (rc);
-	(void)sweep(name, true);
+	(void)unlink(path_etc(path, "%s" SUFFIX TEMPORARY, name));
 	if (unlink(path_etc(path, "%s" SUFFIX, name)) != 0)
 		rc = errno == ENOENT ? not_configured(name, e)
 				     : err_set(e, errno, "cannot delete '%s'", path);

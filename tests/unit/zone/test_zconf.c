@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -255,6 +256,93 @@ test_identities(void **state)
 	zconf_free(again);
 }
 
+/* How often a zone's configuration was opened since; z5's does not count. */
+static int
+opens_of_others(int fd)
+{
+	char buf[8192] __attribute__((aligned(__alignof__(struct inotify_event))));
+	ssize_t len;
+	int n = 0;
+
+	while ((len = read(fd, buf, sizeof(buf))) > 0) {
+		const struct inotify_event *ev;
+
+		for (char *p = buf; p < buf + len; p += sizeof(*ev) + ev->len) {
+			ev = (const void *)p;
+			if (ev->len > 0 && ev->name[0] == 'z' && ev->name[1] != '5')
+				n++;
+		}
+	}
+	return (n);
+}
+
+/* Stores a zone "z5" that asks for this number. */
+static int
+store_with_did(uint32_t did, struct err *e)
+{
+	struct zconf *c = sample("z5");
+	int rc;
+
+	c->did = did;
+	rc = zconf_store(c, e);
+	zconf_free(c);
+	return (rc);
+}
+
+static void
+give_did(const char *name, uint32_t did)
+{
+	struct zconf *c;
+	char file[32], *text;
+	size_t len;
+
+	assert_int_equal(zconf_load(name, &c, NULL), 0);
+	c->did = did;
+	assert_int_equal(zconf_json_format(c, &text, &len, NULL), 0);
+	(void)snprintf(file, sizeof(file), "%s.json", name);
+	write_text(file, text); /* in place, as a person's editor may */
+	free(text);
+	zconf_free(c);
+}
+
+/* What was read of the others is not read again, until their files have changed, however. */
+static void
+test_identities_are_remembered(void **state)
+{
+	char path[PATH_MAX], name[] = "z0";
+	struct err e = { 0 };
+	struct zconf *c;
+	int fd;
+
+	for (int i = 0; i < 4; i++) {
+		name[1] = (char)('0' + i);
+		c = sample(name);
+		assert_int_equal(zconf_store(c, &e), 0);
+		zconf_free(c);
+	}
+	(void)usleep(100000); /* what has just changed is read once more */
+	assert_int_equal(store_with_did(5, &e), 0);
+	fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	assert_true(inotify_add_watch(fd, path_etc(path, "%s", ""), IN_OPEN) >= 0);
+	assert_int_equal(store_with_did(5, &e), 0);
+	assert_int_equal(opens_of_others(fd), 0);
+	give_did("z1", 7);
+	assert_true(opens_of_others(fd) > 0);
+	assert_int_equal(store_with_did(7, &e), -EEXIST);
+	assert_non_null(strstr(e.text, "did 7 is that of zone 'z1'"));
+	give_did("z1", 8); /* of the same size, and at once */
+	assert_int_equal(store_with_did(8, &e), -EEXIST);
+	assert_int_equal(store_with_did(7, &e), 0);
+	give_did("z1", 6);
+	assert_int_equal(store_with_did(6, &e), -EEXIST);
+	write_text(".lock", "what nobody wrote");
+	assert_int_equal(store_with_did(6, &e), -EEXIST);
+	assert_int_equal(store_with_did(3, &e), -EEXIST);
+	assert_int_equal(zconf_delete("z2", &e), 0);
+	assert_int_equal(store_with_did(3, &e), 0);
+	(void)close(fd);
+}
+
 static void
 test_broken_files(void **state)
 {
@@ -363,10 +451,15 @@ test_leftovers_are_swept(void **state)
 	struct zconf *c = sample("z1");
 
 	assert_int_equal(zconf_store(c, NULL), 0);
-	write_text("z1.json.AbCdEf", "half a fi");
-	write_text("z10.json.AbCdEf", "another zone's");
+	write_text("z1.json.new", "half a fi");
+	write_text("z10.json.new", "another zone's");
 	assert_int_equal(zconf_store(c, NULL), 0);
 	assert_int_equal(count_files(), 2);
+	zconf_sweep();
+	assert_int_equal(count_files(), 1);
+	write_text("z1.json.new", "half a fi");
+	assert_int_equal(zconf_delete("z1", NULL), 0);
+	assert_int_equal(count_files(), 0);
 	zconf_free(c);
 }
 
@@ -413,6 +506,8 @@ main(void)
 		cmocka_unit_test(test_rctl_values),
 		cmocka_unit_test_setup_teardown(test_store_and_load, sandbox_make, sandbox_remove),
 		cmocka_unit_test_setup_teardown(test_identities, sandbox_make, sandbox_remove),
+		cmocka_unit_test_setup_teardown(
+		    test_identities_are_remembered, sandbox_make, sandbox_remove),
 		cmocka_unit_test_setup_teardown(test_broken_files, sandbox_make, sandbox_remove),
 		cmocka_unit_test_setup_teardown(test_not_storable, sandbox_make, sandbox_remove),
 		cmocka_unit_test_setup_teardown(test_no_space, sandbox_make, sandbox_remove),
