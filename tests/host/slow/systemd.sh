@@ -95,6 +95,15 @@ if [ -x /usr/bin/machinectl ]; then
 	t_run "a killed zoneadmd" 0 ctl kill -9 "$(about unit Leader)"
 	t_run "takes its zone out of it" 0 wait_for 20 is_listed ""
 	t_is "and down" "$(ctl zoneadm list -p | cut -d: -f2 | paste -sd ' ')" global
+	# Before machined is asked, while it is, and after.
+	for ms in 0 2 5 10 15 20 30 50 100; do
+		ctl env "ZHYVE_BIN=$probe" zoneadm -z last boot || break
+		sleep "$(printf 0.%03d $ms)"
+		ctl pkill -9 -f "zoneadmd -z last -r" || break
+		ctl zoneadm list >/dev/null
+	done
+	t_is "one that is killed $ms ms after the boot" "$ms $(ctl zoneadm list -p | cut -d: -f2 | paste -sd ' ')" "100 global"
+	t_run "leaves nothing in it" 0 wait_for 20 is_listed ""
 	no_scope() { ! ctl ls /sys/fs/cgroup/machine.slice | grep -q '^machine-'; }
 	t_run "no scope is left" 0 wait_for 20 no_scope
 	t_is "no cgroup of theirs is left" "$(ctl ls "/sys/fs/cgroup$cgroup" | grep -cx zhyve || true)" 0
