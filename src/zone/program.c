@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,16 +83,22 @@ complain(int fd, const char *program, struct err *e)
 	    e, EIO, "%s failed: %s", program, line[0] != '\0' ? line : "it did not say why"));
 }
 
-/* Its first three descriptors; `p` has nothing of it on failure. */
+/* Its standard input and output; it may outlive us or not. `p` has nothing of it on failure. */
 static int
-start(const char *const argv[], int in, int out, struct program *p, struct err *e)
+start(const char *const argv[], int in, int out, bool outlives, struct program *p, struct err *e)
 {
+	pid_t us = getpid();
 	int rc;
 
 	*p = (struct program){ .name = argv[0],
 		.complaints = memfd_create("complaints", MFD_CLOEXEC) };
-	if (p->complaints >= 0 && (p->pid = fork()) == 0)
+	if (p->complaints >= 0 && (p->pid = fork()) == 0) {
+		/* We may have ended before it asked for that. */
+		if (!outlives &&
+		    (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != us))
+			_exit(EXIT_NOT_RUN);
 		run_child(argv, in, out, p->complaints);
+	}
 	if (p->complaints >= 0 && p->pid > 0)
 		return (0);
 	rc = err_set(e, errno, "cannot run %s", argv[0]);
@@ -132,7 +139,7 @@ program_start(const char *const argv[], struct program *p, struct err *e)
 
 	if (null < 0)
 		return (err_set(e, errno, "cannot run %s", argv[0]));
-	return (start(argv, null, null, p, e));
+	return (start(argv, null, null, false, p, e));
 }
 
 void
@@ -156,7 +163,7 @@ program_run(const char *const argv[], const char *input, char **output, struct e
 	if (in < 0 || out < 0 || fd_write_full(in, input, strlen(input)) != 0 ||
 	    lseek(in, 0, SEEK_SET) != 0)
 		return (err_set(e, errno, "cannot run %s", argv[0]));
-	if ((rc = start(argv, in, out, &p, e)) != 0 || (rc = program_end(&p, e)) != 0)
+	if ((rc = start(argv, in, out, true, &p, e)) != 0 || (rc = program_end(&p, e)) != 0)
 		return (rc);
 	return (output != NULL ? take_output(out, argv[0], output, e) : 0);
 }

@@ -21,7 +21,7 @@
  */
 int program_run(const char *const argv[], const char *input, char **output, struct err *e);
 
-/* One that runs beside us. */
+/* One that runs beside us, and is killed when the thread that started it ends. */
 struct program {
 	const char *name; /* its path, as given */
 	pid_t pid;        /* 0: there is none */

@@ -9,6 +9,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "zone/program.h"
 
@@ -67,6 +70,29 @@ test_stopped(void **state)
 	assert_int_equal(p.pid, 0);
 }
 
+/* Whoever started it ends, and it with that. */
+static void
+test_no_orphan(void **state)
+{
+	int status, end[2];
+	struct program p;
+	pid_t pid, orphan;
+
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	assert_int_equal(pipe(end), 0);
+	if ((pid = fork()) == 0)
+		_exit(program_start(endless, &p, NULL) != 0 ||
+		    write(end[1], &p.pid, sizeof(p.pid)) != (ssize_t)sizeof(p.pid));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(read(end[0], &orphan, sizeof(orphan)), sizeof(orphan));
+	assert_int_equal(waitpid(orphan, &status, 0), orphan);
+	/* Or it has seen for itself that it was too late. */
+	assert_true(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 127);
+	(void)close(end[0]);
+	(void)close(end[1]);
+}
+
 int
 main(void)
 {
@@ -74,6 +100,7 @@ main(void)
 		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_beside),
 		cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_no_orphan),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
