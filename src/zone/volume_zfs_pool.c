@@ -15,6 +15,8 @@
 #include "zone/volume_driver.h"
 #include "zone/volume_zfs.h"
 
+#define SUSPENDED "I/O is currently suspended" /* what zfs(8) says then, whatever failmode is */
+
 static struct zfs_name
 name_of(const struct pool_conf *c)
 {
@@ -150,24 +152,29 @@ int
 zfs_pool_get(struct volume_pool *out, struct err *e)
 {
 	struct zfs_name name, zpool;
+	struct err own = { 0 };
 	struct pool_conf c;
 	struct zfs_row r;
 	int rc;
 
 	if ((rc = pool_conf_load(&c, e)) != 0)
 		return (rc);
+	*out = (struct volume_pool){ .driver = "zfs", .instant = true };
 	name = name_of(&c);
-	rc = zfs_find(&name, &r, e);
+	rc = zfs_find(&name, &r, &own);
 	if (rc == -ENOENT)
 		return (err_say(e, ENOENT, "there is no dataset '%s': zpool import?", name.text));
-	if (rc != 0)
+	if (rc == -EIO && strstr(own.text, SUSPENDED) != NULL) {
+		(void)snprintf(out->problem, sizeof(out->problem), "suspended");
+		return (0);
+	}
+	if (rc != 0) {
+		if (e != NULL)
+			*e = own;
 		return (rc);
-	*out = (struct volume_pool){
-		.driver = "zfs",
-		.size = r.used + r.available,
-		.free = r.available,
-		.instant = true,
-	};
+	}
+	out->size = r.used + r.available;
+	out->free = r.available;
 	zpool = zpool_of(&name);
 	return (get_health(&zpool, out, e));
 }
