@@ -4,11 +4,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
+
+#define END_TIMEOUT_MS 10000 /* as for all that a zone's cgroup has (cgroup.c) */
 
 void
 helper_init(struct helper *h)
@@ -78,6 +82,18 @@ helper_start(struct helper *h, struct mevent_loop *loop, struct jail_spec *spec,
 	return (rc);
 }
 
+/* False: it is still there when time is up. */
+static bool
+wait_end(const struct helper *h)
+{
+	struct pollfd end = { .fd = h->pidfd, .events = POLLIN };
+	int n;
+
+	while ((n = poll(&end, 1, END_TIMEOUT_MS)) < 0 && errno == EINTR)
+		continue;
+	return (n != 0);
+}
+
 void
 helper_stop(struct helper *h)
 {
@@ -85,7 +101,12 @@ helper_stop(struct helper *h)
 		return;
 	/* It is the init of its pid namespace: the kernel takes every other process there along. */
 	(void)kill(h->pid, SIGKILL);
-	while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
-		continue;
+	if (!wait_end(h))
+		log_err("process %d does not end although killed: what it writes to or reads from "
+			"does not answer",
+		    (int)h->pid);
+	else
+		while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
+			continue;
 	forget(h);
 }

@@ -32,7 +32,11 @@ void helper_init(struct helper *h);
  */
 int helper_start(struct helper *h, struct mevent_loop *loop, struct jail_spec *spec,
     struct logfile *log, helper_ended_fn *ended, void *arg, struct err *e);
-/* End it, and wait for that. Nothing when it does not run. */
+/*
+ * End it, and wait for that. Nothing when it does not run. One that stands in the kernel, for a disk that does not
+ * answer, is left behind after ten seconds: it ends when that does, and until then the cgroup is not empty, which
+ * whoever removes that will say.
+ */
 void helper_stop(struct helper *h);
 
 #endif
