@@ -508,6 +508,18 @@ places_of(const char *const paths[], size_t n, struct place **out, struct err *e
 	return (rc);
 }
 
+/* Of a pool that is suspended zfs(8) says so; a flush would stand in the kernel until it is not. */
+static int
+zfs_flush(const char *path, struct err *e)
+{
+	struct place p;
+	int rc = place_of(path, &p, e);
+
+	if (rc == 0 && (rc = zfs_find(&p.volume, NULL, e)) == -ENOENT)
+		(void)err_set(e, ENOENT, "cannot open disk '%s'", path);
+	return (rc != 0 ? rc : volume_block_flush(path, e));
+}
+
 /* Of the names one or another may be taken: by what an interrupted command left. */
 static int
 make_way(const struct place *p, const struct zfs_name *snapshots, size_t n, const char *name,
@@ -535,7 +547,6 @@ zfs_snapshot_all(const char *const paths[], size_t n, const char *name, bool liv
 	bool found;
 	int rc;
 
-	(void)live;
 	if (snapshots == NULL)
 		return (err_set(e, ENOMEM, "cannot take snapshot '%s'", name));
 	if ((rc = places_of(paths, n, &p, e)) != 0)
@@ -543,7 +554,9 @@ zfs_snapshot_all(const char *const paths[], size_t n, const char *name, bool liv
 	for (size_t i = 0; i < n; i++) {
 		if (!zfs_name_snapshot(&snapshots[i], &p[i].volume, name))
 			return (too_long(name, e));
-		if ((rc = volume_block_flush(paths[i], e)) != 0)
+		/* Of a VM that runs zfs_flush was called before it had to wait. */
+		rc = live ? volume_block_flush(paths[i], e) : zfs_flush(paths[i], e);
+		if (rc != 0)
 			return (rc);
 	}
 	if ((rc = zfs_run_on(e, "snapshot", snapshots, n)) == 0 ||
@@ -700,7 +713,7 @@ const struct volume_driver volume_zfs = {
 	.destroy = zfs_destroy,
 	.resize = zfs_resize,
 	.snapshot_all = zfs_snapshot_all,
-	.flush = volume_block_flush,
+	.flush = zfs_flush,
 	.settle = zfs_settle,
 	.rollback = zfs_rollback,
 	.snapshot_destroy_all = zfs_snapshot_destroy_all,
