@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -16,8 +17,9 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/interrupt.h"
 
-#define WORDS_MAX 1024 /* of what a program says when it fails */
+#define WORDS_MAX 16384 /* of what a program says when it fails */
 
 /* Exit status of a child whose program is not there, and of one that could not be prepared. */
 #define EXIT_NO_PROGRAM 126
@@ -70,17 +72,26 @@ take_output(int fd, const char *program, char **output, struct err *e)
 	return (err_set(e, -rc, "cannot read the output of %s", program));
 }
 
-/* The first line that says something. */
+/* The first line that says something, and no warning (zfs and lvm begin them alike) if there is another. */
 static int
 complain(int fd, const char *program, struct err *e)
 {
-	char words[WORDS_MAX] = "", *line = words;
+	char words[WORDS_MAX] = "", *rest = words, *line, *said = NULL;
 
 	(void)!pread(fd, words, sizeof(words) - 1, 0);
-	line += strspn(line, " \t\n");
-	line[strcspn(line, "\n")] = '\0';
-	return (err_say(
-	    e, EIO, "%s failed: %s", program, line[0] != '\0' ? line : "it did not say why"));
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		line += strspn(line, " \t");
+		if (line[0] == '\0')
+			continue;
+		if (said == NULL)
+			said = line;
+		if (strncasecmp(line, "warning:", strlen("warning:")) != 0) {
+			said = line;
+			break;
+		}
+	}
+	return (
+	    err_say(e, EIO, "%s failed: %s", program, said != NULL ? said : "it did not say why"));
 }
 
 /* Its standard input and output; it may outlive us or not. `p` has nothing of it on failure. */
@@ -166,4 +177,25 @@ program_run(const char *const argv[], const char *input, char **output, struct e
 	if ((rc = start(argv, in, out, true, &p, e)) != 0 || (rc = program_end(&p, e)) != 0)
 		return (rc);
 	return (output != NULL ? take_output(out, argv[0], output, e) : 0);
+}
+
+int
+program_feed(const char *const argv[], int in, struct err *e)
+{
+	CLEANUP_FD int out = memfd_create("output", MFD_CLOEXEC);
+	struct program p;
+	siginfo_t si;
+	int rc;
+
+	if (out < 0)
+		return (err_set(e, errno, "cannot run %s", argv[0]));
+	if ((rc = start(argv, in, out, false, &p, e)) != 0)
+		return (rc);
+	while (waitid(P_PID, (id_t)p.pid, &si, WEXITED | WNOWAIT) != 0 && errno == EINTR)
+		if (interrupt_pending() != 0)
+			(void)kill(p.pid, SIGTERM);
+	rc = program_end(&p, e);
+	if (rc == -EIO && interrupt_pending() != 0)
+		return (err_say(e, EINTR, "interrupted by signal %d", interrupt_pending()));
+	return (rc);
 }

@@ -20,6 +20,11 @@
  * -EIO when it fails, with the first line of its complaint; -EFBIG.
  */
 int program_run(const char *const argv[], const char *input, char **output, struct err *e);
+/*
+ * The same with a descriptor as its standard input, which it reads as far as it wants: what is left is the caller's.
+ * It may take long: an interrupt (base/interrupt.h) ends it. -EINTR.
+ */
+int program_feed(const char *const argv[], int in, struct err *e);
 
 /* One that runs beside us, and is killed when the thread that started it ends. */
 struct program {

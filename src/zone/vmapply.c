@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/checked.h"
 #include "base/fd.h"
 #include "base/parse.h"
 #include "zone/brand.h"
 #include "zone/codec.h"
+#include "zone/paths.h"
 #include "zone/vmobj.h"
 #include "zone/vmprop.h"
 #include "zone/zconf_field.h"
@@ -175,6 +177,55 @@ vmobj_apply(const json_t *payload, struct zconf *c, struct err *e)
 		if ((rc = add_nic(o, c)) < 0)
 			return (err_set(e, -rc, "cannot store nic %zu", i));
 	return (0);
+}
+
+/* Attributes of every VM which no property sets. */
+static int
+set_fixed_attrs(struct zconf *c, const char *created)
+{
+	char now[VMOBJ_TIME_LEN + 1];
+	struct timespec ts;
+	int rc;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	vmobj_time((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, now);
+	if ((rc = zconf_attr_set(c, "vm-version", ZATTR_STRING, "1")) < 0 ||
+	    (rc = zconf_attr_set(
+		 c, "create-timestamp", ZATTR_STRING, created != NULL ? created : now)) < 0 ||
+	    (rc = zconf_attr_set(c, "zlog-mode", ZATTR_STRING, "g--")) < 0)
+		return (rc);
+	return (zconf_attr_set(c, "zlog-name", ZATTR_STRING, "platform.log"));
+}
+
+/* What of the zone no payload says. */
+static int
+set_place(struct zconf *c, const char *created)
+{
+	char path[PATH_MAX];
+
+	free(c->zonepath);
+	free(c->ip_type);
+	c->zonepath = strdup(path_zones(path, "%s", c->name));
+	c->ip_type = strdup("exclusive");
+	return (c->zonepath == NULL || c->ip_type == NULL ? -ENOMEM : set_fixed_attrs(c, created));
+}
+
+int
+vmobj_new(
+    const json_t *payload, const char *name, const char *created, struct zconf **out, struct err *e)
+{
+	struct zconf *c = zconf_new(name);
+	int rc;
+
+	if (c == NULL)
+		return (err_set(e, ENOMEM, "cannot configure zone '%s'", name));
+	if ((rc = vmobj_apply(payload, c, e)) == 0 && (rc = set_place(c, created)) != 0)
+		rc = err_set(e, -rc, "cannot configure zone '%s'", name);
+	if (rc == 0)
+		*out = c;
+	else
+		zconf_free(c);
+	return (rc);
 }
 
 /* ---- update ---- */

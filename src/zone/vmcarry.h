@@ -28,11 +28,13 @@ struct vmcarry_receive {
 	bool keep; /* what a torn stream brought */
 	/* May there be such a zone here? Called with the store locked. */
 	int (*admit)(const struct zconf *c, struct err *e);
+	/* What a property of SmartOS's has not here. */
+	void (*warn)(const char *property, const char *what);
 	char uuid[UUID_TEXT_LEN + 1];
 	char token[VMSTREAM_TOKEN_MAX]; /* "": nothing was kept */
 };
 /*
- * Make a zone of the stream from `fd`; it is installed when the stream's end has been seen, and before that can
+ * Make a zone of the stream from `fd`, ours or, in a pool of zfs's, SmartOS's (vmbundle.h); it is installed when the stream's end has been seen, and before that can
  * neither be started nor mistaken for whole. Nothing is left of one that fails, unless it was torn or damaged
  * on the way, `keep` was said, and content had come: then *token is what vmcarry_send is to be told, and the zone is
  * state incomplete.

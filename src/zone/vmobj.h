@@ -29,6 +29,12 @@ const char *vmobj_state(const struct zconf *c, enum zone_state zs);
  */
 int vmobj_apply(const json_t *payload, struct zconf *c, struct err *e);
 /*
+ * The configuration (the caller's) of a new VM of that name: the payload, and what every VM has. `created` is
+ * when it was made, NULL: now.
+ */
+int vmobj_new(const json_t *payload, const char *name, const char *created, struct zconf **out,
+    struct err *e);
+/*
  * Write an update payload (checked and normalised) into a configuration: what stands in it is set,
  * null clears. Of disks it is the size; -ENOENT for one that is not there. "nics", which
  * vmupdate_prepare makes, are all that the VM is to have. And into metadata, tags

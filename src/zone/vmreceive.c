@@ -18,11 +18,13 @@
 #include "zone/disktune.h"
 #include "zone/install.h"
 #include "zone/paths.h"
+#include "zone/vmbundle.h"
 #include "zone/vmcarry.h"
 #include "zone/volume.h"
 
 #define TRANSITION "receiving:stopped:86400" /* SmartOS's, vmadm.md 1 */
 #define FILES_MAX  64
+#define OBJECT_MAX VMSTREAM_PAYLOAD_MAX /* bytes of the object in SmartOS's stream */
 
 struct receiving {
 	struct vmcarry_receive *v;
@@ -35,6 +37,7 @@ struct receiving {
 	bool made[VMSTREAM_DISKS_MAX]; /* the volume is there, and ours to remove */
 	size_t nfiles;
 	bool stored;
+	struct vmbundle bundle; /* when it is SmartOS's stream */
 };
 
 static int
@@ -192,13 +195,125 @@ open_volumes(struct receiving *rv, struct err *e)
 	return (0);
 }
 
+/* The sender's zone as it is to be here. */
+static int
+adopt(struct receiving *rv, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if ((rv->c = zconf_dup(rv->head.zone)) == NULL)
+		return (err_set(e, ENOMEM, "cannot receive"));
+	free(rv->c->zonepath);
+	rv->c->zonepath = strdup(path_zones(path, "%s", rv->c->name));
+	rv->c->did = 0;
+	(void)strcpy(rv->v->uuid, rv->c->uuid);
+	return (rv->c->zonepath != NULL ? 0 : err_set(e, ENOMEM, "cannot receive"));
+}
+
+/* ---- SmartOS's stream ---- */
+
+/* What it begins with, of which the first bytes have been read: the VM. */
+static int
+take_object(struct receiving *rv, struct err *e)
+{
+	CLEANUP_FREE char *text = NULL;
+	char block[VMBUNDLE_BLOCK] = VMBUNDLE_MAGIC;
+	struct vmbundle_header h;
+	int rc;
+
+	if ((rc = vmbundle_read_header(read_in, rv, block, VMSTREAM_MAGIC_LEN, &h, e)) != 0)
+		return (rc);
+	if (strcmp(h.name, "JSON") != 0 || h.padded > OBJECT_MAX)
+		return (err_say(e, EINVAL,
+		    "SmartOS's stream does not begin with a description of a VM, of at most %u MiB",
+		    OBJECT_MAX >> 20));
+	if ((text = malloc(h.padded + 1)) == NULL)
+		return (err_set(e, ENOMEM, "cannot receive"));
+	if ((rc = read_in(rv, text, h.padded)) == -EPIPE)
+		return (err_say(e, EPIPE, "the stream is torn: it ends before its end"));
+	if (rc != 0)
+		return (err_set(e, -rc, "cannot read the stream"));
+	if ((rc = vmbundle_describe(text, h.size, rv->v->warn, &rv->bundle, e)) != 0)
+		return (rc);
+	if ((rv->head.zone = zconf_dup(rv->bundle.zone)) == NULL)
+		return (err_set(e, ENOMEM, "cannot receive"));
+	memcpy(rv->head.size, rv->bundle.size, sizeof(rv->head.size));
+	return (0);
+}
+
+/* Where its disks will be, where nothing may be yet; they are the zone's from now on. */
+static int
+expect_volumes(struct receiving *rv, struct err *e)
+{
+	char path[PATH_MAX];
+	uint64_t size;
+	int rc;
+
+	for (size_t i = 0; i < rv->c->ndevice; i++) {
+		if ((rc = volume_path(path, rv->c->name, (unsigned)i, e)) != 0)
+			return (rc);
+		if (volume_stat(path, &size, NULL) == 0)
+			return (err_say(e, EEXIST, "there is '%s', which no zone has", path));
+		if ((rc = set_match(&rv->c->device[i], path, e)) != 0)
+			return (rc);
+	}
+	for (size_t i = 0; i < rv->c->ndevice; i++)
+		rv->made[i] = true;
+	return (store(rv, ZONE_STATE_INCOMPLETE, e));
+}
+
+/* Its datasets, one after the other, to the end. */
+static int
+take_datasets(struct receiving *rv, struct err *e)
+{
+	struct volume_arrival want[VMSTREAM_DISKS_MAX] = { 0 };
+	char block[VMBUNDLE_BLOCK];
+	struct vmbundle_header h;
+	size_t n = rv->c->ndevice;
+	int rc;
+
+	for (size_t i = 0; i < n; i++) {
+		want[i].dataset = rv->bundle.dataset[i];
+		want[i].spec.zone = rv->c->name;
+		want[i].spec.index = (unsigned)i;
+		want[i].spec.size = rv->head.size[i];
+		disktune_get(&rv->c->device[i], &want[i].spec);
+	}
+	while ((rc = vmbundle_read_header(read_in, rv, block, 0, &h, e)) == 0)
+		if ((rc = volume_receive(want, n, h.name, rv->in, e)) != 0)
+			return (err_ctx(e, "dataset '%s'", h.name));
+	for (size_t i = 0; rc == -ENODATA && i < n; i++)
+		if (!want[i].here)
+			return (err_say(e, EPIPE,
+			    "the stream is torn: it ends without '%s', which is disk %zu of the VM",
+			    want[i].dataset, i));
+	return (rc == -ENODATA ? 0 : rc);
+}
+
+static int
+take_bundle(struct receiving *rv, struct err *e)
+{
+	int rc;
+
+	if (!volume_pool_receives())
+		return (err_say(e, EOPNOTSUPP,
+		    "this is what SmartOS's vmadm send writes: its disks are streams of zfs send, "
+		    "which only a pool of zfs takes (imgadm pool create -d zfs); receive it on a "
+		    "host "
+		    "that has one, and send it from there: that stream goes to any pool"));
+	if ((rc = take_object(rv, e)) != 0 || (rc = adopt(rv, e)) != 0 ||
+	    (rc = begin(rv, e)) != 0 || (rc = expect_volumes(rv, e)) != 0 ||
+	    (rc = take_datasets(rv, e)) != 0)
+		return (rc);
+	return (vmconfig_store(rv->c->name, &rv->bundle.config, e));
+}
+
 /* ---- content ---- */
 
 static int
 take_head(struct receiving *rv, struct err *e)
 {
 	struct vmstream_record r;
-	char path[PATH_MAX];
 	int rc;
 
 	if ((rc = vmstream_read(&rv->s, &r, e)) != 0 ||
@@ -208,14 +323,8 @@ take_head(struct receiving *rv, struct err *e)
 	vmstream_digest(rv->s.payload, r.len, rv->at.head);
 	rv->at.disk = r.disk;
 	rv->at.offset = r.offset;
-	if ((rv->c = zconf_dup(rv->head.zone)) == NULL)
-		return (err_set(e, ENOMEM, "cannot receive"));
-	free(rv->c->zonepath);
-	rv->c->zonepath = strdup(path_zones(path, "%s", rv->c->name));
-	rv->c->did = 0;
-	(void)strcpy(rv->v->uuid, rv->c->uuid);
-	if (rv->c->zonepath == NULL)
-		return (err_set(e, ENOMEM, "cannot receive"));
+	if ((rc = adopt(rv, e)) != 0)
+		return (rc);
 	if (r.disk != 0 || r.offset != 0)
 		return (resume(rv, e));
 	if ((rc = begin(rv, e)) != 0)
@@ -327,7 +436,7 @@ int
 vmcarry_receive(struct vmcarry_receive *v, int fd, struct err *e)
 {
 	struct receiving *rv = calloc(1, sizeof(*rv));
-	bool kept = false;
+	bool kept = false, smartos = false;
 	int rc;
 
 	v->token[0] = v->uuid[0] = '\0';
@@ -338,8 +447,9 @@ vmcarry_receive(struct vmcarry_receive *v, int fd, struct err *e)
 	rv->s = (struct vmstream){ .read = read_in, .arg = rv };
 	for (size_t i = 0; i < VMSTREAM_DISKS_MAX; i++)
 		rv->disk[i] = -1;
-	if ((rc = take_head(rv, e)) == 0 && (rc = open_volumes(rv, e)) == 0 &&
-	    (rc = take_content(rv, e)) == 0)
+	if ((rc = vmstream_begin(&rv->s, &smartos, e)) == 0 &&
+	    (rc = smartos ? take_bundle(rv, e) : take_head(rv, e)) == 0 &&
+	    (rc = open_volumes(rv, e)) == 0 && (rc = smartos ? 0 : take_content(rv, e)) == 0)
 		rc = finish(rv, e);
 	else if (v->keep && rv->stored && (rv->at.disk != 0 || rv->at.offset != 0) &&
 	    (rc == -EPIPE || rc == -EBADMSG || rc == -EINTR))
@@ -349,6 +459,7 @@ vmcarry_receive(struct vmcarry_receive *v, int fd, struct err *e)
 	if (rc != 0 && !kept)
 		undo(rv);
 	vmstream_free(&rv->s);
+	vmbundle_free(&rv->bundle);
 	zconf_free(rv->head.zone);
 	zconf_free(rv->c);
 	free(rv);

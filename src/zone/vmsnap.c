@@ -631,6 +631,35 @@ restore_config(struct vmconfig *vc, void *ctx)
 	return (0);
 }
 
+/* All its disks; the snapshots that go when that is done, those after it, need not be kept until then. */
+static int
+roll_disks(const json_t *records, const json_t *record, struct err *e)
+{
+	CLEANUP_FREE char(*text)[VOLUME_SNAP_MAX] =
+	    calloc(json_array_size(records) + 1, sizeof(*text));
+	CLEANUP_FREE const char **going = calloc(json_array_size(records) + 1, sizeof(*going));
+	json_int_t seq = json_integer_value(json_object_get(record, "seq"));
+	char name[VOLUME_SNAP_MAX];
+	size_t i, m = 0;
+	const json_t *one;
+	int rc = 0;
+
+	if (text == NULL || going == NULL)
+		return (err_set(e, ENOMEM, "cannot roll back"));
+	json_array_foreach (records, i, one) {
+		if (json_integer_value(json_object_get(one, "seq")) <= seq)
+			continue;
+		snap_name(one, text[m]);
+		going[m] = text[m];
+		m++;
+	}
+	snap_name(record, name);
+	json_array_foreach (json_object_get(record, "disks"), i, one)
+		if (rc == 0)
+			rc = volume_rollback_past(json_string_value(one), name, going, m, e);
+	return (rc);
+}
+
 static int
 go_back(const struct zconf *c, const json_t *records, const json_t *record, struct err *e)
 {
@@ -645,7 +674,7 @@ go_back(const struct zconf *c, const json_t *records, const json_t *record, stru
 			    text_of(one, "name"));
 	}
 	if ((rc = record_store(c->name, record, STATE_ROLLBACK, e)) != 0 ||
-	    (rc = each_disk(record, volume_rollback, e)) != 0 ||
+	    (rc = roll_disks(records, record, e)) != 0 ||
 	    (rc = vars(c->name, record, true, e)) != 0 ||
 	    (rc = vmconfig_change(c->name, restore_config, json_object_get(record, "config"), e)) !=
 		0)

@@ -12,9 +12,9 @@
 #include "base/checked.h"
 #include "base/fd.h"
 #include "base/parse.h"
+#include "zone/vmbundle.h"
 #include "zone/zconf_json.h"
 
-#define SMARTOS_MAGIC "MAGIC-VM" /* of MAGIC-VMBUNDLE */
 #define DISK_SIZE_MAX (1ull << 60)
 #define SECTOR        512u
 
@@ -210,18 +210,18 @@ take(struct vmstream *s, void *buf, size_t len, struct err *e)
 	return (rc == 0 ? 0 : err_set(e, -rc, "cannot read the stream"));
 }
 
-static int
-check_magic(struct vmstream *s, struct err *e)
+int
+vmstream_begin(struct vmstream *s, bool *smartos, struct err *e)
 {
 	char magic[VMSTREAM_MAGIC_LEN];
 	int rc;
 
 	if ((rc = take(s, magic, sizeof(magic), e)) != 0)
 		return (rc);
-	if (memcmp(magic, SMARTOS_MAGIC, sizeof(magic)) == 0)
-		return (err_say(e, EINVAL,
-		    "this is what SmartOS's vmadm send writes: its disks are streams of zfs send, "
-		    "which this version does not take; move the disks as images"));
+	s->begun = true;
+	*smartos = memcmp(magic, VMBUNDLE_MAGIC, sizeof(magic)) == 0;
+	if (*smartos)
+		return (0);
 	if (memcmp(magic, VMSTREAM_MAGIC, sizeof(magic) - 1) != 0)
 		return (err_say(e, EINVAL, "this is not a stream of vmadm send"));
 	if (magic[sizeof(magic) - 1] != VMSTREAM_MAGIC[sizeof(magic) - 1])
@@ -287,16 +287,19 @@ int
 vmstream_read(struct vmstream *s, struct vmstream_record *r, struct err *e)
 {
 	uint8_t header[VMSTREAM_HEADER_LEN], sum[VMSTREAM_DIGEST_LEN];
+	bool smartos = false;
 	int rc;
 
 	if (s->ended)
 		return (bad(e, "it goes on after its end"));
 	if (s->payload == NULL && (s->payload = malloc(VMSTREAM_PAYLOAD_MAX + 1)) == NULL)
 		return (err_set(e, ENOMEM, "cannot read the stream"));
-	if ((!s->begun && (rc = check_magic(s, e)) != 0) ||
-	    (rc = take(s, header, sizeof(header), e)) != 0)
+	if (!s->begun && (rc = vmstream_begin(s, &smartos, e)) != 0)
 		return (rc);
-	s->begun = true;
+	if (smartos)
+		return (err_say(e, EINVAL, "this is a stream of SmartOS's vmadm send"));
+	if ((rc = take(s, header, sizeof(header), e)) != 0)
+		return (rc);
 	*r = (struct vmstream_record){
 		.type = le32_get(header),
 		.disk = le32_get(header + 4),

@@ -88,6 +88,11 @@ void vmstream_free(struct vmstream *s);
 /* Write a record; the first also writes the magic. 0 or -errno. */
 int vmstream_write(struct vmstream *s, const struct vmstream_record *r, const void *payload);
 /*
+ * Look at the stream's first bytes, before its first record is read. *smartos: it is SmartOS's, and those were the
+ * first VMSTREAM_MAGIC_LEN of a block (vmbundle.h). As vmstream_read, which does it when it has not been done.
+ */
+int vmstream_begin(struct vmstream *s, bool *smartos, struct err *e);
+/*
  * Read the next record into *r and s->payload, `len` bytes and an end byte. The first has to be the head; when
  * the caller has parsed it, it says so by s->head, and bounds of what follows are checked against it. -EPIPE: the
  * stream ends early; -EBADMSG: a checksum is wrong; -EINVAL: no such stream, or nothing that may stand there;

@@ -150,6 +150,27 @@ volume_pool_tunes(void)
 	return (pool_driver(&d, NULL) == 0 && d->tune != NULL);
 }
 
+bool
+volume_pool_receives(void)
+{
+	const struct volume_driver *d;
+
+	return (pool_driver(&d, NULL) == 0 && d->receive != NULL);
+}
+
+int
+volume_receive(struct volume_arrival *want, size_t n, const char *sent, int fd, struct err *e)
+{
+	const struct volume_driver *d;
+	int rc = pool_driver(&d, e);
+
+	if (rc != 0)
+		return (rc);
+	if (d->receive == NULL)
+		return (err_say(e, EOPNOTSUPP, "a pool of %s cannot read zfs's streams", d->name));
+	return (d->receive(want, n, sent, fd, e));
+}
+
 int
 volume_tune(
     const char *path, const char *compression, const uint64_t *refreservation, struct err *e)
@@ -337,6 +358,13 @@ volume_snapshots_usage(
 int
 volume_rollback(const char *path, const char *name, struct err *e)
 {
+	return (volume_rollback_past(path, name, NULL, 0, e));
+}
+
+int
+volume_rollback_past(
+    const char *path, const char *name, const char *const going[], size_t m, struct err *e)
+{
 	const struct volume_driver *d = snapshot_driver(path, name, e);
 	uint64_t size;
 	struct stat st;
@@ -352,7 +380,7 @@ volume_rollback(const char *path, const char *name, struct err *e)
 	/* Who holds a device keeps its driver from it: that nobody else did is known now. */
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISBLK(st.st_mode))
 		volume_close(&fd);
-	rc = d->rollback(path, name, e);
+	rc = d->rollback(path, name, going, m, e);
 	volume_close(&fd);
 	return (rc);
 }

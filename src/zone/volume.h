@@ -94,6 +94,12 @@ int volume_settle(const char *path, const char *name, struct err *e);
  * was interrupted. -ENOENT.
  */
 int volume_rollback(const char *path, const char *name, struct err *e);
+/*
+ * The same, when the caller is about to remove the snapshots of these names, which are later ones: they may go
+ * with it where that is quicker.
+ */
+int volume_rollback_past(
+    const char *path, const char *name, const char *const going[], size_t m, struct err *e);
 int volume_snapshot_destroy(
     const char *path, const char *name, struct err *e); /* 0: gone already */
 int volume_snapshot_destroy_all(
@@ -119,6 +125,21 @@ int volume_tune(
     const char *path, const char *compression, const uint64_t *refreservation, struct err *e);
 /* The compression of all its volumes that have none of their own; "": the pool's. */
 int volume_tune_zone(const char *zone, const char *compression, struct err *e);
+
+/* ---- volumes that come as another host's pool sends them (zfs) ---- */
+
+struct volume_arrival {
+	const char *dataset;     /* what it is called where it comes from */
+	struct volume_spec spec; /* what it is to be here: zone, index, size, and its tuning */
+	bool here;               /* it has come */
+};
+bool volume_pool_receives(void);
+/*
+ * Make volumes of what `zfs send -R` writes of a dataset `sent` and those below it: those of `want`, all of one zone,
+ * that are among them. It is read from `fd`, to its end and no further. The rest of it, and snapshots, are dropped.
+ * Nothing is left when it fails, but for volumes of calls before. -EINTR: interrupt_pending(); -EOPNOTSUPP.
+ */
+int volume_receive(struct volume_arrival *want, size_t n, const char *sent, int fd, struct err *e);
 
 /* ---- the pool ---- */
 

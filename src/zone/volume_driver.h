@@ -36,7 +36,8 @@ struct volume_driver {
 	    const char *const paths[], size_t n, const char *name, bool live, struct err *e);
 	int (*flush)(const char *path, struct err *e);
 	int (*settle)(const char *path, const char *name, struct err *e);
-	int (*rollback)(const char *path, const char *name, struct err *e);
+	int (*rollback)(
+	    const char *path, const char *name, const char *const going[], size_t m, struct err *e);
 	int (*snapshot_destroy)(const char *path, const char *name, struct err *e);
 	int (*snapshot_destroy_all)(
 	    const char *const paths[], size_t n, const char *name, struct err *e);
@@ -51,6 +52,9 @@ struct volume_driver {
 	    struct err *e);
 	int (*tuning_get)(const char *path, struct volume_tuning *out, struct err *e);
 	int (*tune_zone)(const char *zone, const char *compression, struct err *e);
+	/* As volume_receive. NULL: it cannot. */
+	int (*receive)(
+	    struct volume_arrival *want, size_t n, const char *sent, int fd, struct err *e);
 	int (*pool)(struct volume_pool *out, struct err *e);
 };
 

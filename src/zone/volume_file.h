@@ -17,7 +17,8 @@ int file_twin(int in, int out, uint64_t size, const char *what, const char *pool
 int file_snapshot(const char *path, const char *name, bool live, struct err *e);
 int file_flush(const char *path, struct err *e);
 int file_settle(const char *path, const char *name, struct err *e);
-int file_rollback(const char *path, const char *name, struct err *e);
+int file_rollback(
+    const char *path, const char *name, const char *const going[], size_t m, struct err *e);
 int file_snapshot_destroy(const char *path, const char *name, struct err *e);
 int file_snapshot_usage(const char *path, const char *name, uint64_t *bytes, struct err *e);
 int file_pool(struct volume_pool *out, struct err *e);

@@ -181,13 +181,16 @@ file_settle(const char *path, const char *name, struct err *e)
 }
 
 int
-file_rollback(const char *path, const char *name, struct err *e)
+file_rollback(
+    const char *path, const char *name, const char *const going[], size_t m, struct err *e)
 {
 	CLEANUP_FD int in = -1, out = -1, dir = -1;
 	char folder[PATH_MAX], tmp[80], stem[64];
 	uint64_t size;
 	int rc;
 
+	(void)going; /* none is in the way */
+	(void)m;
 	if ((rc = file_snapshot_open(path, name, &in, &size, e)) != 0)
 		return (rc);
 	stem_of(path, stem);

@@ -524,12 +524,14 @@ lvm_settle(const char *path, const char *name, struct err *e)
 }
 
 static int
-lvm_rollback(const char *path, const char *name, struct err *e)
+lvm_rollback(const char *path, const char *name, const char *const going[], size_t m, struct err *e)
 {
 	struct place of, p;
 	struct full f;
 	int rc;
 
+	(void)going; /* none is in the way */
+	(void)m;
 	if ((rc = lvm_settle(path, name, e)) != 0 || (rc = place_of(path, &of, e)) != 0 ||
 	    (rc = place_of_snapshot(path, name, &p, e)) != 0)
 		return (rc);

@@ -6,6 +6,7 @@
  *   GROUP/ZONE/diskN@NAME       a snapshot of it
  *   GROUP/ZONE/diskN:wasM       what it was before it was rolled back past snapshots, which this one keeps
  *   GROUP/ZONE/diskN:new        on the way to a volume: what an interrupted command left; the next one's to remove
+ *   GROUP/ZONE/disk0:coming     what is received, with all that is below it; as :new
  *   GROUP/images/UUID@image     what an image's file holds, copied when the first volume is made of it: every volume
  *                               made of the image is a clone of it, and takes no time
  *
@@ -341,7 +342,7 @@ origin_of(const struct volume_spec *spec, struct origin *o, struct err *e)
 		    spec->from_snapshot, spec->from);
 		if ((rc = place_of(spec->from, &from, e)) != 0)
 			return (rc);
-		rc = zfs_snapshot_find(&from.volume, spec->from_snapshot, &r, NULL, e);
+		rc = zfs_snapshot_find(&from.volume, spec->from_snapshot, &r, e);
 		if (rc == -ENOENT)
 			return (err_say(e, ENOENT, "there is no %s", o->name));
 		o->snapshot = r.name;
@@ -437,9 +438,33 @@ zfs_destroy(const char *path, struct err *e)
 	/* A disk that a zone runs on is not pulled away. */
 	if ((rc = place_of(path, &p, e)) != 0 || (rc = volume_block_unused(path, e)) != 0)
 		return (rc);
-	if ((rc = zfs_volume_remove(&p.volume, e)) != 0)
+	if ((rc = zfs_coming_remove(&p.zone, e)) != 0 ||
+	    (rc = zfs_volume_remove(&p.volume, e)) != 0)
 		return (rc);
 	return (tidy_folder(&p.zone, e));
+}
+
+static int
+zfs_receive(struct volume_arrival *want, size_t n, const char *sent, int fd, struct err *e)
+{
+	CLEANUP_FREE struct zfs_name *volumes = calloc(n, sizeof(*volumes));
+	struct place p = { 0 };
+	char path[PATH_MAX];
+	int rc = 0;
+
+	if (volumes == NULL)
+		return (err_set(e, ENOMEM, "cannot receive disks"));
+	for (size_t i = 0; i < n; i++) {
+		if ((rc = zfs_path(path, want[i].spec.zone, want[i].spec.index, e)) != 0 ||
+		    (rc = place_of(path, &p, e)) != 0)
+			return (rc);
+		volumes[i] = p.volume;
+	}
+	if ((rc = make_folder(&p.zone, e)) == 0)
+		rc = zfs_stream_receive(&p.zone, volumes, want, n, sent, fd, e);
+	if (rc != 0)
+		(void)tidy_folder(&p.zone, NULL);
+	return (rc);
 }
 
 static int
@@ -581,7 +606,7 @@ zfs_settle(const char *path, const char *name, struct err *e)
 
 	if ((rc = place_of(path, &p, e)) != 0)
 		return (rc);
-	rc = zfs_snapshot_find(&p.volume, name, &r, NULL, e);
+	rc = zfs_snapshot_find(&p.volume, name, &r, e);
 	if (rc == -ENOENT)
 		return (volume_block_no_snapshot(path, name, e));
 	own = zfs_dataset_of(r.name.text);
@@ -613,21 +638,22 @@ put_in_place(const struct place *p, const struct zfs_name *snapshot, struct err 
 }
 
 static int
-zfs_rollback(const char *path, const char *name, struct err *e)
+zfs_rollback(const char *path, const char *name, const char *const going[], size_t m, struct err *e)
 {
 	struct place p;
 	struct zfs_row r;
-	bool latest;
+	bool last;
 	int rc;
 
 	if ((rc = place_of(path, &p, e)) != 0)
 		return (rc);
-	rc = zfs_snapshot_find(&p.volume, name, &r, &latest, e);
+	rc = zfs_snapshot_find_past(&p.volume, name, going, m, &r, &last, e);
 	if (rc == -ENOENT)
 		return (volume_block_no_snapshot(path, name, e));
 	if (rc != 0 ||
-	    (rc = latest ? zfs_run(e, "rollback", r.name.text, NULL)
-			 : put_in_place(&p, &r.name, e)) != 0)
+	    (rc = !last     ? put_in_place(&p, &r.name, e)
+		    : m > 0 ? zfs_run(e, "rollback", "-r", r.name.text, NULL)
+			    : zfs_run(e, "rollback", r.name.text, NULL)) != 0)
 		return (rc);
 	return (zfs_device_ready(&p.volume, e));
 }
@@ -681,7 +707,7 @@ zfs_snapshot_usage(const char *path, const char *name, uint64_t *bytes, struct e
 	struct zfs_row r;
 	int rc = place_of(path, &p, e);
 
-	if (rc == 0 && (rc = zfs_snapshot_find(&p.volume, name, &r, NULL, e)) == -ENOENT)
+	if (rc == 0 && (rc = zfs_snapshot_find(&p.volume, name, &r, e)) == -ENOENT)
 		return (volume_block_no_snapshot(path, name, e));
 	*bytes = rc == 0 ? r.used : 0;
 	return (rc);
@@ -720,5 +746,6 @@ const struct volume_driver volume_zfs = {
 	.snapshot_usage = zfs_snapshot_usage,
 	.snapshots_usage = zfs_snapshots_usage,
 	.image_forget = zfs_image_forget,
+	.receive = zfs_receive,
 	.pool = zfs_pool_get,
 };

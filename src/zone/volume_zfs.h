@@ -15,8 +15,9 @@
 #include "zone/pool.h"
 #include "zone/volume.h"
 
-#define ZFS_NAME_MAX 256    /* of a dataset's or snapshot's whole name, with its end */
-#define ZFS_NEW      ":new" /* suffix of a volume on its way to its name */
+#define ZFS_NAME_MAX 256       /* of a dataset's or snapshot's whole name, with its end */
+#define ZFS_NEW      ":new"    /* suffix of a volume on its way to its name */
+#define ZFS_COMING   ":coming" /* of disk0: below it is what is received */
 #define ZFS_DEVICES  "/dev/zvol/"
 
 /* A name of zfs's: a dataset, or a snapshot DATASET@NAME. */
@@ -86,12 +87,15 @@ int zfs_get(
 
 /* ---- what holds what ---- */
 
+/* A snapshot that is a volume's: its own, or one of those who were it before a rollback. -ENOENT, and no message. */
+int zfs_snapshot_find(
+    const struct zfs_name *volume, const char *name, struct zfs_row *out, struct err *e);
 /*
- * A snapshot that is a volume's: its own, or one of those who were it before a rollback. -ENOENT, and no
- * message. `latest` (may be NULL): it is the volume's own, and there is none after it.
+ * The same; *last: it is the volume's own, and there is none after it, but for those of the names `going` of which
+ * nothing is made.
  */
-int zfs_snapshot_find(const struct zfs_name *volume, const char *name, struct zfs_row *out,
-    bool *latest, struct err *e);
+int zfs_snapshot_find_past(const struct zfs_name *volume, const char *name,
+    const char *const going[], size_t m, struct zfs_row *out, bool *last, struct err *e);
 /* Remove it everywhere; what is made of it goes on having what it holds. 0: gone already. */
 int zfs_snapshot_remove(const struct zfs_name *volume, const char *name, bool own, struct err *e);
 /*
@@ -103,6 +107,11 @@ int zfs_snapshots_remove(const struct zfs_name *zone, const struct zfs_name *vol
 /* What snapshots of these names hold, added up over the volumes, all of this zone. */
 int zfs_snapshots_used(const struct zfs_name *zone, const struct zfs_name *volumes, size_t n,
     const char *const names[], size_t m, uint64_t bytes[], struct err *e);
+/*
+ * zfs destroy, again and again while udev looks at a device of it. `how`: "-r", "-R"; NULL: only where nothing
+ * depends on it. 0: gone already.
+ */
+int zfs_remove(const struct zfs_name *name, const char *how, struct err *e);
 /* Remove a dataset with its snapshots; what is made of these goes on without. 0: gone already. */
 int zfs_dataset_remove(const struct zfs_name *dataset, struct err *e);
 /* A volume with all that was it. */
@@ -111,6 +120,14 @@ int zfs_volume_remove(const struct zfs_name *volume, struct err *e);
 int zfs_volume_retire(const struct zfs_name *volume, struct err *e);
 /* Those that were it hold nothing but snapshots, and go when they have none. */
 int zfs_retired_tidy(const struct zfs_name *volume, struct err *e);
+
+/* ---- streams (volume_zfs_recv.c) ---- */
+
+/* As volume_receive; `volumes` are the names that those of `want` are to have, below `zone`. */
+int zfs_stream_receive(const struct zfs_name *zone, const struct zfs_name *volumes,
+    struct volume_arrival *want, size_t n, const char *sent, int fd, struct err *e);
+/* Remove what a stream brought that was not taken to its end, and what is made of it. 0: nothing there. */
+int zfs_coming_remove(const struct zfs_name *zone, struct err *e);
 
 /* ---- tuning ---- */
 

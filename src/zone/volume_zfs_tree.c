@@ -98,15 +98,16 @@ latest_of(const struct zfs_row *list, size_t n, const struct zfs_name *dataset)
 
 /* ---- removing ---- */
 
-static int
-destroy(const struct zfs_name *name, struct err *e)
+int
+zfs_remove(const struct zfs_name *name, const char *how, struct err *e)
 {
 	static const struct timespec pause = { .tv_nsec = 100000000 };
 	struct err own = { 0 };
 	int rc = 0;
 
 	for (int i = 0; i < BUSY_TRIES; i++) {
-		rc = zfs_run(&own, "destroy", name->text, NULL);
+		rc = how != NULL ? zfs_run(&own, "destroy", how, name->text, NULL)
+				 : zfs_run(&own, "destroy", name->text, NULL);
 		if (rc == 0 || zfs_find(name, NULL, NULL) == -ENOENT)
 			return (0);
 		if (strstr(own.text, "busy") == NULL)
@@ -126,7 +127,7 @@ drop_snapshot(const struct zfs_row *r, struct err *e)
 	int rc;
 
 	if (r->clone.text[0] == '\0')
-		return (destroy(&r->name, e));
+		return (zfs_remove(&r->name, NULL, e));
 	if (!zfs_is_hidden(r->name.text)) {
 		if (!zfs_name_hidden(&hidden, &dataset))
 			return (too_long(&dataset, e));
@@ -172,7 +173,7 @@ zfs_dataset_remove(const struct zfs_name *dataset, struct err *e)
 	if (rc != 0)
 		return (rc == -ENOENT ? 0 : rc);
 	if ((rc = drop_snapshots(dataset, e)) != 0 || (rc = hand_over(dataset, e)) != 0 ||
-	    (rc = destroy(dataset, e)) != 0)
+	    (rc = zfs_remove(dataset, NULL, e)) != 0)
 		return (rc);
 	zfs_device_forget(dataset);
 	return (0);
@@ -280,9 +281,31 @@ is_called(const struct zfs_row *r, const char *name)
 	return (zfs_name_snapshot(&one, &dataset, name) && strcmp(one.text, r->name.text) == 0);
 }
 
+/* Is it called by one of these names, and is nothing made of it? */
+static bool
+may_go(const struct zfs_row *r, const char *const going[], size_t m)
+{
+	for (size_t i = 0; r->clone.text[0] == '\0' && i < m; i++)
+		if (is_called(r, going[i]))
+			return (true);
+	return (false);
+}
+
+/* Is there no snapshot of the dataset after this one, but for such as may go? */
+static bool
+is_last(const struct zfs_row *list, size_t n, const struct zfs_row *of,
+    const struct zfs_name *dataset, const char *const going[], size_t m)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is_snapshot_of(&list[i], dataset) && list[i].txg > of->txg &&
+		    !may_go(&list[i], going, m))
+			return (false);
+	return (is_snapshot_of(of, dataset));
+}
+
 int
-zfs_snapshot_find(const struct zfs_name *volume, const char *name, struct zfs_row *out,
-    bool *latest, struct err *e)
+zfs_snapshot_find_past(const struct zfs_name *volume, const char *name, const char *const going[],
+    size_t m, struct zfs_row *out, bool *last, struct err *e)
 {
 	CLEANUP_FREE struct zfs_row *list = NULL;
 	const struct zfs_row *found = NULL;
@@ -302,9 +325,17 @@ zfs_snapshot_find(const struct zfs_name *volume, const char *name, struct zfs_ro
 	if (found == NULL)
 		return (-ENOENT);
 	*out = *found;
-	if (latest != NULL)
-		*latest = found == latest_of(list, n, volume);
+	*last = is_last(list, n, found, volume, going, m);
 	return (0);
+}
+
+int
+zfs_snapshot_find(
+    const struct zfs_name *volume, const char *name, struct zfs_row *out, struct err *e)
+{
+	bool last;
+
+	return (zfs_snapshot_find_past(volume, name, NULL, 0, out, &last, e));
 }
 
 int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * send and receive: a stopped VM as a stream on stdout, and made of one on stdin. See vmadm.h, vmadm.md 14 and
- * vmadm-stream(5), whose stream is not SmartOS's.
+ * vmadm-stream(5), whose stream is not SmartOS's; receive takes both.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -64,7 +64,7 @@ admit(const struct zconf *c, struct err *e)
 static int
 receive_run(int argc, char **argv)
 {
-	struct vmcarry_receive v = { .admit = admit };
+	struct vmcarry_receive v = { .admit = admit, .warn = vm_warn_property };
 	struct err e = { 0 };
 	int opt;
 

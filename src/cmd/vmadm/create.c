@@ -10,14 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/fd.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "cmd/vmadm/vmadm.h"
 #include "zone/image.h"
-#include "zone/paths.h"
 #include "zone/vmconfig.h"
 #include "zone/vmobj.h"
 #include "zone/vmvalidate.h"
@@ -68,52 +66,17 @@ check_others(const struct making *m, struct err *e)
 
 /* ---- the configuration ---- */
 
-/* Attributes of every VM which no property sets. */
-static int
-set_fixed_attrs(struct zconf *c)
-{
-	char now[VMOBJ_TIME_LEN + 1];
-	struct timespec ts;
-	int rc;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	vmobj_time((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000, now);
-	if ((rc = zconf_attr_set(c, "vm-version", ZATTR_STRING, "1")) < 0 ||
-	    (rc = zconf_attr_set(c, "create-timestamp", ZATTR_STRING, now)) < 0 ||
-	    (rc = zconf_attr_set(c, "zlog-mode", ZATTR_STRING, "g--")) < 0 ||
-	    (rc = zconf_attr_set(c, "zlog-name", ZATTR_STRING, "platform.log")) < 0)
-		return (rc);
-	return (zconf_attr_set(c, "provisioning", ZATTR_STRING, "true"));
-}
-
-static int
-set_zone(struct zconf *c, struct err *e)
-{
-	char path[PATH_MAX];
-
-	free(c->zonepath);
-	free(c->ip_type);
-	c->zonepath = strdup(path_zones(path, "%s", c->name));
-	c->ip_type = strdup("exclusive");
-	if (c->zonepath == NULL || c->ip_type == NULL || set_fixed_attrs(c) < 0)
-		return (err_set(e, ENOMEM, "cannot configure zone '%s'", c->name));
-	return (0);
-}
-
-/* The payload as a configuration. */
+/* The payload as a configuration, of a VM that is being made. */
 static int
 make_conf(const struct making *m, struct zconf **out, struct err *e)
 {
-	struct zconf *c = zconf_new(m->name);
-	int rc;
+	int rc = vmobj_new(m->payload, m->name, NULL, out, e);
 
-	if (c == NULL)
-		return (err_set(e, ENOMEM, "cannot configure zone '%s'", m->name));
-	if ((rc = vmobj_apply(m->payload, c, e)) < 0 || (rc = set_zone(c, e)) < 0)
-		zconf_free(c);
-	else
-		*out = c;
-	return (rc);
+	if (rc != 0 || (rc = zconf_attr_set(*out, "provisioning", ZATTR_STRING, "true")) == 0)
+		return (rc);
+	zconf_free(*out);
+	*out = NULL;
+	return (err_set(e, -rc, "cannot configure zone '%s'", m->name));
 }
 
 /* Store it for the first time, without its disks: they have no path yet. */

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/interrupt.h"
 #include "zone/program.h"
 
 static const char *const good[] = { "/bin/sh", "-c", "cat; echo", NULL };
@@ -93,14 +94,83 @@ test_no_orphan(void **state)
 	(void)close(end[1]);
 }
 
+static int
+shell(const char *script, int in, struct err *e)
+{
+	const char *const words[] = { "/bin/sh", "-c", script, NULL };
+
+	return (program_feed(words, in, e));
+}
+
+/* What it does not read of its input stays for who comes next. */
+static void
+test_fed(void **state)
+{
+	struct err e = { 0 };
+	char rest[8] = "";
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "a\nb\n", 4), 4);
+	assert_int_equal(shell("read x && test $x = a", fds[0], NULL), 0);
+	assert_int_equal(read(fds[0], rest, sizeof(rest)), 2);
+	assert_string_equal(rest, "b\n");
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	assert_int_equal(program_feed(missing, 0, &e), -ENOENT);
+}
+
+/* Warnings before it are not why it failed. */
+static void
+test_warnings(void **state)
+{
+	struct err e = { 0 };
+
+	assert_int_equal(
+	    shell("echo 'Warning: a' >&2; echo '  WARNING: b' >&2; echo no >&2; exit 1", 0, &e),
+	    -EIO);
+	assert_string_equal(e.text, "/bin/sh failed: no");
+	err_clear(&e);
+	assert_int_equal(shell("echo 'Warning: a' >&2; exit 1", 0, &e), -EIO);
+	assert_string_equal(e.text, "/bin/sh failed: Warning: a");
+	err_clear(&e);
+	assert_int_equal(shell("exit 1", 0, &e), -EIO);
+	assert_string_equal(e.text, "/bin/sh failed: it did not say why");
+}
+
+/* One that waits for input that does not come ends when we are to: whoever tells us does it until it has had effect. */
+static void
+test_interrupted(void **state)
+{
+	int fds[2], status;
+	pid_t us = getpid(), other;
+	struct err e = { 0 };
+
+	interrupt_watch(false);
+	assert_int_equal(pipe(fds), 0);
+	if ((other = fork()) == 0) {
+		for (;;) {
+			(void)usleep(20000);
+			if (getppid() != us || kill(us, SIGTERM) != 0)
+				_exit(0);
+		}
+	}
+	assert_true(other > 0);
+	assert_int_equal(shell("read x; exit 1", fds[0], &e), -EINTR);
+	assert_int_equal(kill(other, SIGKILL), 0);
+	assert_int_equal(waitpid(other, &status, 0), other);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_run),
-		cmocka_unit_test(test_beside),
-		cmocka_unit_test(test_stopped),
-		cmocka_unit_test(test_no_orphan),
+		cmocka_unit_test(test_run), cmocka_unit_test(test_beside),
+		cmocka_unit_test(test_stopped), cmocka_unit_test(test_no_orphan),
+		cmocka_unit_test(test_fed), cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_interrupted), /* last: it changes signals */
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
