@@ -31,6 +31,7 @@
 #define SIZE_MIN    (512 * MIB)
 #define MKFS        "/usr/sbin/mkfs.xfs"
 #define BLKID       "/usr/sbin/blkid"
+#define MOUNT_FLAGS (MS_NOATIME | MS_NODEV | MS_NOSUID)
 
 /* ---- where files are: a file system at /zones ---- */
 
@@ -44,7 +45,10 @@ is_mounted(void)
 	return (stat(path, &st) == 0 && stat(above, &parent) == 0 && st.st_dev != parent.st_dev);
 }
 
-/* Space that a deleted volume had goes back to the file, or to a thin disk below (discard). */
+/*
+ * Space that a deleted volume had goes back to the file, or to a thin disk below (discard). Quotas (quota.h) are
+ * for the kernels that have them.
+ */
 static int
 mount_zones(const char *device, struct err *e)
 {
@@ -53,7 +57,8 @@ mount_zones(const char *device, struct err *e)
 
 	if ((rc = dir_make(path_zones(path, "%s", ""), 0755, e)) != 0)
 		return (rc);
-	if (mount(device, path, "xfs", MS_NOATIME | MS_NODEV | MS_NOSUID, "discard") == 0)
+	if (mount(device, path, "xfs", MOUNT_FLAGS, "discard,prjquota") == 0 ||
+	    (errno == EINVAL && mount(device, path, "xfs", MOUNT_FLAGS, "discard") == 0))
 		return (0);
 	return (err_set(
 	    e, errno, "cannot mount the pool's file system, on '%s', at '%s'", device, path));

@@ -29,6 +29,7 @@
 #include "zone/machined.h"
 #include "zone/paths.h"
 #include "zone/pool.h"
+#include "zone/quota.h"
 #include "zone/reconcile.h"
 #include "zone/zoneadmd.h"
 
@@ -132,9 +133,11 @@ check_zone(struct zoneadmd *z, struct err *e)
 		return (rc);
 	if (c->state != ZONE_STATE_INSTALLED)
 		rc = err_say(e, EINVAL, "must be installed before boot.");
+	if (rc == 0 && (rc = pool_ready(e)) == 0 &&
+	    (rc = dir_make(path_zones(path, "%s/logs", z->name), 0755, e)) == 0 &&
+	    (rc = quota_apply(c, e)) == -EOPNOTSUPP)
+		rc = 0; /* vmadm has said so */
 	zconf_free(c);
-	if (rc == 0 && (rc = pool_ready(e)) == 0)
-		rc = dir_make(path_zones(path, "%s/logs", z->name), 0755, e);
 	return (rc);
 }
 

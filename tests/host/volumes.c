@@ -20,6 +20,7 @@
 #include "zone/image.h"
 #include "zone/install.h"
 #include "zone/paths.h"
+#include "zone/quota.h"
 #include "zone/volume.h"
 
 #define UUID "0d5c1b1e-7f0e-4c8e-9c55-5a1f6b7c0001"
@@ -408,6 +409,43 @@ is_gone(void)
 	return (true);
 }
 
+/* Writes so much to a file of the zone's logs. */
+static bool
+keeps(size_t bytes)
+{
+	char name[PATH_MAX], block[4096] = { 'l' };
+	int fd = open(path_zones(name, "a/logs/x"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	bool ok = fd >= 0;
+
+	for (size_t done = 0; ok && done < bytes; done += sizeof(block))
+		ok = write(fd, block, sizeof(block)) == (ssize_t)sizeof(block);
+	ok = fd >= 0 && fsync(fd) == 0 && ok;
+	fd_close(&fd);
+	return (unlink(name) == 0 && ok);
+}
+
+/* What a zone keeps beside its disks, where the file system has quotas; its disks are no part of it. */
+static bool
+limits_what_is_kept(void)
+{
+	char name[PATH_MAX];
+	int rc;
+
+	WANT(dir_make(path_zones(name, "a/logs"), 0700, &e) == 0);
+	WANT(dir_make(path_zones(name, "a/config"), 0700, &e) == 0);
+	WANT(dir_make(path_zones(name, "a/root"), 0700, &e) == 0);
+	rc = quota_set("a", 4711, MIB, &e);
+	WANT(rc == 0 || rc == -EOPNOTSUPP);
+	printf("# quotas: %s\n", rc == 0 ? "yes" : "no");
+	WANT(keeps(MIB / 2) && (rc != 0 || !keeps(2 * MIB)));
+	WANT(make("a", 3, SIZE, other) == 0);
+	for (int i = 0; i < 4; i++)
+		WANT(put(other, i, 'q'));
+	WANT(volume_destroy(other, &e) == 0);
+	WANT(rc != 0 || (quota_set("a", 4711, 0, &e) == 0 && keeps(2 * MIB)));
+	return (true);
+}
+
 /* What a volume was made of goes before it does. */
 static bool
 outlives_its_origin(void)
@@ -453,6 +491,7 @@ main(int argc, char **argv)
 		{ is_kept_under_a_guest,
 		    "a snapshot under a guest is of what it wrote, or refused" },
 		{ are_kept_together, "snapshots of two are taken and go as one" },
+		{ limits_what_is_kept, "what a zone keeps beside its disks is limited" },
 		{ is_cloned, "clones have what they are made of, and a life of their own" },
 		{ is_made_of_an_image, "volumes are made of an image" },
 		{ has_odd_names, "any zone's and snapshot's name will do" },

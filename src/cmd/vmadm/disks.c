@@ -14,9 +14,12 @@
 #include "base/log.h"
 #include "cmd/vmadm/vmadm.h"
 #include "zone/paths.h"
+#include "zone/quota.h"
 #include "zone/vmsnap.h"
 #include "zone/vmvalidate.h"
 #include "zone/volume.h"
+
+#define QUOTA_DEFAULT 1 /* GiB, which a VM has that does not say (vmprop.c) */
 
 /* ---- making ---- */
 
@@ -158,14 +161,38 @@ unless_unsupported(int rc)
 	return (rc == -EOPNOTSUPP ? 0 : rc);
 }
 
+/* Where it cannot have effect that is said, unless it is no more than every VM has. */
+static int
+set_quota(const char *zone, const json_t *v, struct err *e)
+{
+	struct zconf *c = NULL;
+	int64_t gib = 0;
+	int rc;
+
+	if (v == NULL)
+		return (0);
+	if (vmprop_integer(v, &gib) < 0) /* unset */
+		gib = 0;
+	if ((rc = zconf_load(zone, &c, e)) != 0)
+		return (rc);
+	rc = quota_set(zone, c->did, (uint64_t)gib * GIB, e);
+	zconf_free(c);
+	if (rc != -EOPNOTSUPP)
+		return (rc);
+	if (gib > QUOTA_DEFAULT)
+		log_warn("property 'quota' is kept, but has no effect on this file system");
+	return (0);
+}
+
 int
 vm_tune(const char *zone, const json_t *payload, struct err *e)
 {
 	const json_t *v = json_object_get(payload, "zfs_root_compression");
 	const char *kind = json_string_value(v);
+	int rc;
 
-	if (v == NULL)
-		return (0);
+	if ((rc = set_quota(zone, json_object_get(payload, "quota"), e)) != 0 || v == NULL)
+		return (rc);
 	return (unless_unsupported(volume_tune_zone(zone, kind != NULL ? kind : "", e)));
 }
 

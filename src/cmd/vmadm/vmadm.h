@@ -95,7 +95,7 @@ int print_json(const json_t *v);
  */
 int vm_disk_make(const char *zone, unsigned index, json_t *disk, char **made, struct err *e);
 
-/* Give a zone whose volumes are there the compression that a payload asks for, where the pool has that. */
+/* Give a zone whose volumes are there the compression and quota that a payload asks for, where the pool has that. */
 int vm_tune(const char *zone, const json_t *payload, struct err *e);
 /* What the pool says of the disks of a VM object goes into it, where it differs from pool to pool. */
 void vm_disks_tell(json_t *vm);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# host: time=240 needs=zfs
+# host: time=400 needs=zfs
 #
 # vmadm receive of what SmartOS's vmadm send writes: a block of 512 bytes and the VM in JSON, then for each dataset a block and zfs send -R.
 # The zvols, their snapshots and the dataset around them are real ones, of another zpool that stands for SmartOS's host. Also: a disk with a dataset
@@ -146,12 +146,10 @@ for sig in TERM KILL; do
 	pid=$!
 	wait_for 60 zfs list "zones/$uuid/disk0:coming/disk0" || t_fail "$sig: it is under way"
 	t_is "$sig: meanwhile it is receiving" "$(vmadm list -H -o state uuid=$uuid)" receiving
-	SECONDS=0
 	kill -$sig $pid
 	wait $pid 2>/dev/null || :
-	echo "# $sig: ended after $SECONDS s"
-	t_run "$sig: it has not waited for its sender" 0 kill -0 $writer
-	kill $writer || :
+	[ $sig = KILL ] || t_like "$sig: it says so" "$(cat "$T/err")" 'interrupted by signal 15'
+	kill $writer 2>/dev/null || : # it may have seen that nobody reads
 	wait $writer 2>/dev/null || :
 	rm "$T/slow"
 	if [ $sig = KILL ]; then # its zfs(8) ends with the sender
