@@ -122,6 +122,17 @@ zoneadmd_log_check(void)
 
 /* ---- setting up ---- */
 
+/* Nothing that a zone could not run without. Where there are no quotas, vmadm has said so. */
+static void
+set_quota(const struct zconf *c)
+{
+	struct err e;
+	int rc = quota_apply(c, &e);
+
+	if (rc != 0 && rc != -EOPNOTSUPP)
+		log_warn("%s", e.text);
+}
+
 static int
 check_zone(struct zoneadmd *z, struct err *e)
 {
@@ -133,10 +144,10 @@ check_zone(struct zoneadmd *z, struct err *e)
 		return (rc);
 	if (c->state != ZONE_STATE_INSTALLED)
 		rc = err_say(e, EINVAL, "must be installed before boot.");
-	if (rc == 0 && (rc = pool_ready(e)) == 0 &&
-	    (rc = dir_make(path_zones(path, "%s/logs", z->name), 0755, e)) == 0 &&
-	    (rc = quota_apply(c, e)) == -EOPNOTSUPP)
-		rc = 0; /* vmadm has said so */
+	if (rc == 0 && (rc = pool_ready(e)) == 0)
+		rc = dir_make(path_zones(path, "%s/logs", z->name), 0755, e);
+	if (rc == 0)
+		set_quota(c);
 	zconf_free(c);
 	return (rc);
 }
