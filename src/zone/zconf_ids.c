@@ -24,9 +24,12 @@
 
 /*
  * A file that was changed so shortly before it was read may be changed once more without its time telling: the kernel's
- * clock for that goes by ticks, of 10 ms at the most. What was read of it then does not count.
+ * clock for that goes by ticks, of 10 ms at the most, and a file system may keep whole seconds only. What was read of
+ * it then does not count.
  */
-#define UNSURE_NS 40000000
+#define SECOND_NS     INT64_C(1000000000)
+#define UNSURE_NS     (SECOND_NS / 25)
+#define UNSURE_SEC_NS (2 * SECOND_NS)
 
 struct head {
 	uint64_t version, n, hash;
@@ -88,7 +91,7 @@ now_ns(void)
 	struct timespec ts;
 
 	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (ts.tv_sec * 1000000000 + ts.tv_nsec);
+	return (ts.tv_sec * SECOND_NS + ts.tv_nsec);
 }
 
 /* What the file system says of the configuration now; nothing of what is in it. */
@@ -104,16 +107,18 @@ look(int dir, const char *name, struct zconf_id *id)
 	(void)snprintf(id->name, sizeof(id->name), "%s", name);
 	id->inode = st.st_ino;
 	id->size = (uint64_t)st.st_size;
-	id->changed_ns = st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+	id->changed_ns = st.st_ctim.tv_sec * SECOND_NS + st.st_ctim.tv_nsec;
 	return (0);
 }
 
 static bool
 counts(const struct zconf_id *then, const struct zconf_id *now)
 {
+	const int64_t unsure = then->changed_ns % SECOND_NS == 0 ? UNSURE_SEC_NS : UNSURE_NS;
+
 	return (strcmp(then->name, now->name) == 0 && then->inode == now->inode &&
 	    then->size == now->size && then->changed_ns == now->changed_ns &&
-	    then->changed_ns + UNSURE_NS < then->read_ns);
+	    then->changed_ns + unsure < then->read_ns);
 }
 
 /* Looked at first and then read: a change in between makes another time of it. */
