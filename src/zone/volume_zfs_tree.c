@@ -211,20 +211,43 @@ tidy_one(const struct zfs_row *list, size_t n, const struct zfs_name *was, struc
 	const struct zfs_row *latest = latest_of(list, n, was);
 	int rc;
 
-	if (!is_wanted(list, n, was))
-		return (zfs_dataset_remove(was, e));
 	if ((rc = zfs_run(e, "set", "volmode=none", "refreservation=none", was->text, NULL)) != 0)
 		return (rc);
 	return (zfs_run(e, "rollback", latest->name.text, NULL));
+}
+
+/* Those without a snapshot that is wanted go. *gone: there were such. */
+static int
+drop_unwanted(
+    const struct zfs_row *list, size_t n, const struct zfs_name *volume, bool *gone, struct err *e)
+{
+	int rc = 0;
+
+	*gone = false;
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		if (!is_retired(&list[i], volume) || is_wanted(list, n, &list[i].name))
+			continue;
+		*gone = true;
+		rc = zfs_dataset_remove(&list[i].name, e);
+	}
+	return (rc);
 }
 
 int
 zfs_retired_tidy(const struct zfs_name *volume, struct err *e)
 {
 	CLEANUP_FREE struct zfs_row *list = NULL;
+	bool gone = true;
 	size_t n;
-	int rc = list_volume(volume, &list, &n, e);
+	int rc;
 
+	/* With one that goes, snapshots of others may, which it was made of. */
+	do {
+		free(list);
+		list = NULL;
+		if ((rc = list_volume(volume, &list, &n, e)) == 0)
+			rc = drop_unwanted(list, n, volume, &gone, e);
+	} while (rc == 0 && gone);
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		if (is_retired(&list[i], volume))
 			rc = tidy_one(list, n, &list[i].name, e);

@@ -167,6 +167,7 @@ has_snapshots(void)
 	WANT(volume_rollback(path, "vmsnap-one", &e) == 0 && has(path, 0, 'x')); /* it stays */
 	WANT(volume_rollback(path, "vmsnap-a:b%c_d.e-f", &e) == 0 && has(path, 0, 'z'));
 	WANT(volume_snapshot(path, "vmsnap-one", false, &e) == 0); /* in the place of that one */
+	WANT(volume_settle(path, "vmsnap-one", &e) == 0);          /* wherever that was */
 	WANT(put(path, 0, 'q') && volume_rollback(path, "vmsnap-one", &e) == 0);
 	WANT(has(path, 0, 'z'));
 	WANT(volume_snapshot_destroy(path, "vmsnap-a:b%c_d.e-f", &e) == 0);
@@ -176,7 +177,7 @@ has_snapshots(void)
 	return (true);
 }
 
-/* Later snapshots that are about to go may be gone. */
+/* Later snapshots that are about to go may be gone; others, and what was made of any, stay. */
 static bool
 rolls_back_past_what_goes(void)
 {
@@ -190,6 +191,13 @@ rolls_back_past_what_goes(void)
 	WANT(volume_snapshot_destroy(path, "vmsnap-p2", &e) == 0);
 	WANT(volume_snapshot_destroy(path, "vmsnap-p3", &e) == 0);
 	WANT(volume_rollback(path, "vmsnap-p1", &e) == 0 && has(path, 0, '1'));
+	/* One of the later ones is not to go. */
+	WANT(put(path, 0, '2') && volume_snapshot(path, "vmsnap-p2", false, &e) == 0);
+	WANT(put(path, 0, '5') && volume_snapshot(path, "vmsnap-stays", false, &e) == 0);
+	WANT(volume_rollback_past(path, "vmsnap-p1", going, 2, &e) == 0 && has(path, 0, '1'));
+	WANT(volume_snapshot_destroy(path, "vmsnap-p2", &e) == 0);
+	WANT(volume_rollback(path, "vmsnap-stays", &e) == 0 && has(path, 0, '5'));
+	WANT(volume_snapshot_destroy(path, "vmsnap-stays", &e) == 0);
 	WANT(volume_snapshot_destroy(path, "vmsnap-p1", &e) == 0);
 	return (true);
 }
@@ -479,7 +487,7 @@ main(int argc, char **argv)
 		{ is_resized, "it grows under a guest, and shrinks without one" },
 		{ has_snapshots, "snapshots are taken, come back, and go" },
 		{ rolls_back_past_what_goes,
-		    "later snapshots that are to go may go with a rollback" },
+		    "later snapshots that go may go with a rollback, others stay" },
 		{ rolls_the_size_back, "a snapshot has the size of its time" },
 		{ is_kept_under_a_guest,
 		    "a snapshot under a guest is of what it wrote, or refused" },
