@@ -28,6 +28,13 @@ running(const struct vm *vm)
 	return (vm->st.state == ZONE_STATE_RUNNING);
 }
 
+/* Does anything of it stand, also when it is not up yet, or not down in order (a process that could not be ended)? */
+static bool
+standing(const struct vm *vm)
+{
+	return (vm->st.state >= ZONE_STATE_READY);
+}
+
 /* Do all the nic tags of the VM exist? */
 static int
 check_tags(const struct vm *vm, struct err *e)
@@ -180,7 +187,7 @@ stop_run(int argc, char **argv)
 		return (EXIT_USAGE);
 	if (vm_load(uuid, &vm, &e) < 0)
 		return (fail(&e));
-	if (!running(&vm))
+	if (!running(&vm) && !(force && standing(&vm)))
 		rc = success("VM %s is already not 'running' (currently: %s)", uuid, vm_state(&vm));
 	else if (stop_vm(&vm, force, timeout_s, &e) < 0)
 		rc = fail(&e);

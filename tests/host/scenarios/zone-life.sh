@@ -324,7 +324,8 @@ t_is "a zone that comes later is followed" "$st $(jq -r .event "$T/all" | paste 
 if [ -z "$root" ]; then
 	groupadd -f zones
 	chmod 711 "$T"
-	t_run "halt" 0 zoneadm -z $z halt
+	t_run "what is up only half is stopped by force" 0 vmadm stop -F "$(jq -r .uuid /etc/zones/$z.json)"
+	t_like "and that is told" "$t_err" '^Successfully completed stop'
 	wait_for 5 daemon_gone
 	t_run "ready, with the group" 0 zoneadm -z $z ready
 	as() { setpriv --reuid 65534 --regid "$1" --clear-groups "${@:2}"; }
