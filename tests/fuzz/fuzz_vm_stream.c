@@ -4,32 +4,14 @@
  * are not minded here, as whoever forges a stream can compute them; what is handed out keeps what vmstream.h
  * promises. And SmartOS's blocks, and the VM in them (vmbundle.h).
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
+#include "../unit/zone/memory_input.h"
 #include "fuzz.h"
 #include "zone/vmbundle.h"
 #include "zone/vmstream.h"
-
-struct input {
-	const uint8_t *data;
-	size_t len;
-};
-
-static int
-take(void *arg, void *buf, size_t len)
-{
-	struct input *in = arg;
-
-	if (len > in->len)
-		return (-EPIPE);
-	memcpy(buf, in->data, len);
-	in->data += len;
-	in->len -= len;
-	return (0);
-}
 
 static void
 check(const struct vmstream *s, const struct vmstream_record *r)
@@ -55,13 +37,13 @@ warn(const char *property, const char *what)
 static void
 read_bundle(const uint8_t *data, size_t size)
 {
-	struct input in = { data, size };
+	struct memory_input in = { data, size };
 	char block[VMBUNDLE_BLOCK];
 	struct vmbundle_header h;
 	struct vmbundle b;
 	struct err e = { 0 };
 
-	while (vmbundle_read_header(take, &in, block, 0, &h, &e) == 0) {
+	while (vmbundle_read_header(memory_input_read, &in, block, 0, &h, &e) == 0) {
 		if (memchr(h.name, '\0', sizeof(h.name)) == NULL || h.padded < h.size)
 			abort();
 		if (strcmp(h.name, "JSON") != 0 || h.padded > in.len)
@@ -80,8 +62,8 @@ read_bundle(const uint8_t *data, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input in = { data, size };
-	struct vmstream s = { .read = take, .arg = &in, .unchecked = true };
+	struct memory_input in = { data, size };
+	struct vmstream s = { .read = memory_input_read, .arg = &in, .unchecked = true };
 	struct vmstream_head head = { .zone = NULL };
 	struct vmstream_record r;
 	struct vmstream_point point;

@@ -8,6 +8,7 @@
 #   mark TEXT        in that log
 #   end_disk         unmounted and gone; the log stays
 #   attach FILE, on, off, detach     its parts as loop devices; mounted; and the way back
+#   finish NAME CHECK                the VM $uuid's disk $volume grows, the VM goes, the disk is done with; and every
 #   every NAME CHECK                 $cuts power cuts of that log, CHECK after each; a result
 #   sane                             what has to be so after any cut
 
@@ -100,4 +101,17 @@ sane() {
 	local out
 	out=$(zoneadm list -cp 2>&1 && vmadm list -H 2>&1 && imgadm list 2>&1) || { echo "$out"; return 1; }
 	! grep -iE 'damaged|cannot|error' <<<"$out"
+}
+
+finish() {
+	mark growing
+	echo '{"update_disks": [{"path": "'"$volume"'", "size": 128}]}' >"$T/update.json"
+	t_run "growth" 0 vmadm update "$uuid" -f "$T/update.json"
+	mark grown
+	mark deleting
+	t_run "delete" 0 vmadm delete "$uuid"
+	mark gone
+	sync
+	end_disk
+	every "$1" "$2"
 }

@@ -87,14 +87,5 @@ flush 41 70
 mark rolling
 t_run "rollback" 0 roll_back
 mark rolled
-mark growing
-echo '{"update_disks": [{"path": "'"$volume"'", "size": 128}]}' >"$T/update.json"
-t_run "growth" 0 vmadm update "$uuid" -f "$T/update.json"
-mark grown
-mark deleting
-t_run "delete" 0 vmadm delete "$uuid"
-mark gone
-sync
-end_disk
-every lvm check
+finish lvm check
 t_done

@@ -110,14 +110,5 @@ flush $((guest + 21)) $((guest + 30))
 mark rolling
 t_run "rollback past it" 0 roll_back
 mark rolled
-mark growing
-echo '{"update_disks": [{"path": "'"$volume"'", "size": 128}]}' >"$T/update.json"
-t_run "growth" 0 vmadm update "$uuid" -f "$T/update.json"
-mark grown
-mark deleting
-t_run "delete" 0 vmadm delete "$uuid"
-mark gone
-sync
-end_disk
-every zfs check
+finish zfs check
 t_done

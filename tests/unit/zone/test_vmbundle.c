@@ -13,6 +13,8 @@
 #include "base/checked.h"
 #include "zone/vmbundle.h"
 
+#include "memory_input.h"
+
 static struct err e;
 
 /* ---- blocks ---- */
@@ -63,48 +65,30 @@ a_damaged_header_is_refused(void **state)
 	assert_int_equal(vmbundle_header_parse(endless, &h, &e), -EINVAL);
 }
 
-struct input {
-	const char *data;
-	size_t len;
-};
-
-static int
-take(void *arg, void *buf, size_t len)
-{
-	struct input *in = arg;
-
-	if (len > in->len)
-		return (-EPIPE);
-	memcpy(buf, in->data, len);
-	in->data += len;
-	in->len -= len;
-	return (0);
-}
-
 /* In a stream: some bytes may be before it, some have been read; and it may be the end. */
 static void
 headers_follow_each_other(void **state)
 {
 	char stream[2 * VMBUNDLE_BLOCK + VMBUNDLE_SKIP_MAX] = { 0 }, block[VMBUNDLE_BLOCK];
 	static const char text[] = "MAGIC-VMBUNDLE\0001\0CHECKSUM\0zones/a\0000\0000";
-	struct input in = { stream, sizeof(stream) };
+	struct memory_input in = { stream, sizeof(stream) };
 	struct vmbundle_header h;
 
 	(void)state;
 	memcpy(stream, text, sizeof(text));
 	memcpy(stream + VMBUNDLE_BLOCK + VMBUNDLE_SKIP_MAX, text, sizeof(text));
-	assert_int_equal(take(&in, block, 8), 0);
-	assert_int_equal(vmbundle_read_header(take, &in, block, 8, &h, &e), 0);
+	assert_int_equal(memory_input_read(&in, block, 8), 0);
+	assert_int_equal(vmbundle_read_header(memory_input_read, &in, block, 8, &h, &e), 0);
 	assert_string_equal(h.name, "zones/a");
-	assert_int_equal(vmbundle_read_header(take, &in, block, 0, &h, &e), 0);
+	assert_int_equal(vmbundle_read_header(memory_input_read, &in, block, 0, &h, &e), 0);
 	assert_string_equal(h.name, "zones/a");
 	assert_int_equal(in.len, 0);
-	assert_int_equal(vmbundle_read_header(take, &in, block, 0, &h, &e), -ENODATA);
+	assert_int_equal(vmbundle_read_header(memory_input_read, &in, block, 0, &h, &e), -ENODATA);
 	/* Within a block, and with more before it than can be. */
-	in = (struct input){ stream, 100 };
-	assert_int_equal(vmbundle_read_header(take, &in, block, 0, &h, &e), -EPIPE);
-	in = (struct input){ stream + VMBUNDLE_BLOCK - 1, VMBUNDLE_BLOCK };
-	assert_int_equal(vmbundle_read_header(take, &in, block, 0, &h, &e), -EINVAL);
+	in = (struct memory_input){ stream, 100 };
+	assert_int_equal(vmbundle_read_header(memory_input_read, &in, block, 0, &h, &e), -EPIPE);
+	in = (struct memory_input){ stream + VMBUNDLE_BLOCK - 1, VMBUNDLE_BLOCK };
+	assert_int_equal(vmbundle_read_header(memory_input_read, &in, block, 0, &h, &e), -EINVAL);
 }
 
 /* ---- the VM ---- */
