@@ -97,5 +97,23 @@ else
 	t_run "one that is there already is not taken" 1 imgadm pool create -d zfs tank
 	t_like "and why is said" "$t_err" "'tank' is there already"
 	zpool destroy tank
+
+	# Of a whole disk zpool makes partitions, and waits until udev knows them. The one that was /zones has an XFS on it.
+	if [ ! -x /lib/systemd/systemd-udevd ]; then
+		t_skip "a whole disk" "udev is not installed"
+	else
+		/lib/systemd/systemd-udevd --daemon
+		t_atexit udevadm control --exit
+		t_run "a disk with something on it is not taken" 1 imgadm pool create -d zfs /dev/vda
+		t_like "and what is said" "$t_err" "'/dev/vda' has something on it \(xfs\)"
+		t_run "but with -f it is" 0 imgadm pool create -f -d zfs /dev/vda
+		t_is "its driver, clones, health" "$(field 2,5,6)" zfs:shared:ok
+		t_like "on a partition of it" "$(zpool list -H -P -v zones)" '/dev/vda1'
+		zpool export zones
+		t_is "it comes back when it is wanted" "$(field 2,6)" zfs:ok
+		t_run "it is deleted" 0 imgadm pool delete
+		t_run "and its partitions are something on the disk" 1 imgadm pool create -d zfs /dev/vda
+		t_like "which is said" "$t_err" "'/dev/vda' has something on it \(gpt\)"
+	fi
 fi
 t_done
