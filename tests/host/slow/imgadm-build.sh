@@ -3,11 +3,12 @@
 # host: time=10 kernel=any
 #
 # imgadm build debian-12, whole: packages from the mirror that this machine has, some minutes. The image that comes of it is imported, looked at, and compared with
-# the one that make demo has made by itself. It needs a way out, which tests/host/check gives no scenario, so by hand, as root:
+# the one that make demo has made by itself; then it boots in the virtual host (imgadm-boot.sh). It needs a way out, which tests/host/check gives no
+# scenario, so by hand, as root:
 #
 #   bash tests/host/slow/imgadm-build.sh
 #
-# KEEP=FOLDER: what is made is left there.
+# KEEP=FOLDER: what is made is left there, not below /tmp, of which the virtual host has its own.
 set -eu
 # shellcheck source=tests/host/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -23,7 +24,9 @@ command -v mmdebstrap >/dev/null || {
 	t_done
 }
 own=${ZHYVE_CACHE:-$top/cache}
-made=${KEEP:-$T/made}
+mkdir -p "$own"
+made=${KEEP:-$(mktemp -d "$own/.built.XXXXXX")}
+[ -n "${KEEP:-}" ] || t_atexit rm -rf "$made"
 install_into "$top/build" "$T/root" "$T/log"
 imgadm=$(find "$T/root" -path '*/sbin/imgadm')
 ZHYVE_MKIMAGE=$(find "$T/root" -path '*/tools/mkimage' -type f)
@@ -46,11 +49,16 @@ t_is "which takes no time" "$((SECONDS - at < 30))" 1
 root="$made/debian-12.raw?offset=$(($(sfdisk -J "$made/debian-12.raw" | jq '.partitiontable.partitions[0].start') * 512))"
 t_like "its root is Debian 12's" "$(debugfs -R 'cat /usr/lib/os-release' "$root" 2>/dev/null)" 'VERSION_ID="12"'
 t_is "without a fault" "$(e2fsck -fn "$root" >/dev/null 2>&1; echo $?)" 0
-if [ -r "$own/debian-12.json" ]; then
+if ZHYVE_CACHE=$own "$top/tools/mkimage" -p >/dev/null; then
 	what='del(.uuid, .published_at, .version, .files)'
 	t_is "its manifest says what that of make demo's image says" "$(jq -S "$what" "$made/debian-12.json")" "$(jq -S "$what" "$own/debian-12.json")"
 	t_is "and it is made of the same" "$(cat "$made/debian-12.key")" "$(cat "$own/debian-12.key")"
 else
-	t_skip "the same as make demo's image" "there is none in $own"
+	t_skip "the same as make demo's image" "there is none in $own, or an older one"
 fi
+unset ZHYVE_MKIMAGE ZHYVE_ROOT # the virtual host has its own
+st=0
+ZHYVE_CACHE=$own "$here/run" --retry 2 -t 1200 --zones 6G,xfs -e "IMAGE=$made" -- bash "$here/slow/imgadm-boot.sh" >"$T/boot" || st=$?
+sed 's/^/# /' "$T/boot"
+t_is "it boots to the login prompt" "$st" 0
 t_done
