@@ -34,7 +34,7 @@ table(FILE *f)
 	    "Written by `build/tests/unit/cmd/test_cmd_zone_states --table` from "
 	    "src/zone/zstate.c, "
 	    "which the programs ask;\n"
-	    "`make unit` fails when this file is another one. `ok`: the command may go on. "
+	    "`make check-unit` fails when this file is another one. `ok`: the command may go on. "
 	    "Anything "
 	    "else is what it says\n"
 	    "(after `zoneadm: zone 'NAME': ` and the like) with exit status 1; a command line that "
