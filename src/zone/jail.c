@@ -190,6 +190,25 @@ stage_identity(const struct jail_spec *s)
 	return (0);
 }
 
+/* A file system of its own, mounted nowhere yet; `option` are names and values. The mount's descriptor, or -errno. */
+static int
+new_fs(const char *type, const char *const option[][2], size_t n, unsigned attrs)
+{
+	CLEANUP_FD int fs = (int)syscall(SYS_fsopen, type, 1 /* FSOPEN_CLOEXEC */);
+	int mnt;
+
+	if (fs < 0)
+		return (-errno);
+	for (size_t i = 0; i < n; i++)
+		if (syscall(SYS_fsconfig, fs, 1 /* FSCONFIG_SET_STRING */, option[i][0],
+			option[i][1], 0) != 0)
+			return (-errno);
+	if (syscall(SYS_fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0) != 0)
+		return (-errno);
+	mnt = (int)syscall(SYS_fsmount, fs, 1 /* FSMOUNT_CLOEXEC */, attrs);
+	return (mnt >= 0 ? mnt : -errno);
+}
+
 /*
  * A /proc to name the limits of stage 8 in. One of our own, which nothing else sees and which ends with its
  * last descriptor: in the host's the kernel keeps each of these names once for each user namespace there is,
@@ -198,12 +217,8 @@ stage_identity(const struct jail_spec *s)
 static int
 open_proc(void)
 {
-	int fs = (int)syscall(SYS_fsopen, "proc", 1 /* FSOPEN_CLOEXEC */), dir = -1;
+	int dir = new_fs("proc", NULL, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 
-	if (fs >= 0 && syscall(SYS_fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0) == 0)
-		dir = (int)syscall(SYS_fsmount, fs, 1 /* FSMOUNT_CLOEXEC */,
-		    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	fd_close(&fs);
 	return (dir >= 0 ? dir : open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
@@ -263,25 +278,19 @@ fill_root(const struct jail_spec *s, const int mount_fd[JAIL_MOUNTS_MAX])
 static int
 stage_root(const struct jail_spec *s, const int mount_fd[JAIL_MOUNTS_MAX])
 {
+	const char *const options[][2] = { { "size", "4k" },
+		{ "nr_inodes", s->nmounts == 0 ? "1" : "8" }, { "mode", "0555" } };
 	unsigned attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-	int fs, mnt;
+	int mnt;
 
 	if (!JAIL_WITH(JAIL_ROOT))
 		return (0);
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 		return (-errno);
-	if ((fs = (int)syscall(SYS_fsopen, "tmpfs", 1 /* FSOPEN_CLOEXEC */)) < 0)
-		return (-errno);
-	if (syscall(SYS_fsconfig, fs, 1 /* FSCONFIG_SET_STRING */, "size", "4k", 0) != 0 ||
-	    syscall(SYS_fsconfig, fs, 1, "nr_inodes", s->nmounts == 0 ? "1" : "8", 0) != 0 ||
-	    syscall(SYS_fsconfig, fs, 1, "mode", "0555", 0) != 0 ||
-	    syscall(SYS_fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0) != 0)
-		return (-errno);
 	if (s->nmounts == 0)
 		attrs |= MOUNT_ATTR_RDONLY;
-	mnt = (int)syscall(SYS_fsmount, fs, 1 /* FSMOUNT_CLOEXEC */, attrs);
-	if (mnt < 0)
-		return (-errno);
+	if ((mnt = new_fs("tmpfs", options, NITEMS(options), attrs)) < 0)
+		return (mnt);
 	/*
 	 * It is laid over the old root, becomes the root, and the old one, now over it, is taken
 	 * away whole.
@@ -290,7 +299,6 @@ stage_root(const struct jail_spec *s, const int mount_fd[JAIL_MOUNTS_MAX])
 	    fchdir(mnt) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
 	    umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
 		return (-errno);
-	(void)close(fs);
 	(void)close(mnt);
 	return (s->nmounts == 0 ? 0 : fill_root(s, mount_fd));
 }
