@@ -75,14 +75,6 @@ vmbundle_header_parse(const char block[VMBUNDLE_BLOCK], struct vmbundle_header *
 	return (0);
 }
 
-static int
-torn(int rc, struct err *e)
-{
-	if (rc == -EPIPE)
-		return (err_say(e, EPIPE, "the stream is torn: it ends before its end"));
-	return (err_set(e, -rc, "cannot read the stream"));
-}
-
 int
 vmbundle_read_header(vmbundle_read_fn *read, void *arg, char block[VMBUNDLE_BLOCK], size_t have,
     struct vmbundle_header *out, struct err *e)
@@ -92,16 +84,16 @@ vmbundle_read_header(vmbundle_read_fn *read, void *arg, char block[VMBUNDLE_BLOC
 
 	if (have == 0) {
 		if ((rc = read(arg, block, 1)) != 0)
-			return (rc == -EPIPE ? -ENODATA : torn(rc, e));
+			return (rc == -EPIPE ? -ENODATA : vmstream_torn(rc, e));
 		have = 1;
 	}
 	if ((rc = read(arg, block + have, VMBUNDLE_BLOCK - have)) != 0)
-		return (torn(rc, e));
+		return (vmstream_torn(rc, e));
 	if ((at = vmbundle_magic(block)) == SIZE_MAX)
 		return (damaged(e, "there is no header where one has to be"));
 	memmove(block, block + at, VMBUNDLE_BLOCK - at);
 	if (at > 0 && (rc = read(arg, block + VMBUNDLE_BLOCK - at, at)) != 0)
-		return (torn(rc, e));
+		return (vmstream_torn(rc, e));
 	return (vmbundle_header_parse(block, out, e));
 }
 

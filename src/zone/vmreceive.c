@@ -229,10 +229,8 @@ take_object(struct receiving *rv, struct err *e)
 		    OBJECT_MAX >> 20));
 	if ((text = malloc(h.padded + 1)) == NULL)
 		return (err_set(e, ENOMEM, "cannot receive"));
-	if ((rc = read_in(rv, text, h.padded)) == -EPIPE)
-		return (err_say(e, EPIPE, "the stream is torn: it ends before its end"));
-	if (rc != 0)
-		return (err_set(e, -rc, "cannot read the stream"));
+	if ((rc = read_in(rv, text, h.padded)) != 0)
+		return (vmstream_torn(rc, e));
 	if ((rc = vmbundle_describe(text, h.size, rv->v->warn, &rv->bundle, e)) != 0)
 		return (rc);
 	if ((rv->head.zone = zconf_dup(rv->bundle.zone)) == NULL)

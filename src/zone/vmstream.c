@@ -200,14 +200,20 @@ vmstream_write(struct vmstream *s, const struct vmstream_record *r, const void *
 	return (s->write(s->arg, s->chain, sizeof(s->chain)));
 }
 
+int
+vmstream_torn(int rc, struct err *e)
+{
+	if (rc == -EPIPE)
+		return (err_say(e, EPIPE, "the stream is torn: it ends before its end"));
+	return (err_set(e, -rc, "cannot read the stream"));
+}
+
 static int
 take(struct vmstream *s, void *buf, size_t len, struct err *e)
 {
 	int rc = s->read(s->arg, buf, len);
 
-	if (rc == -EPIPE)
-		return (err_say(e, EPIPE, "the stream is torn: it ends before its end"));
-	return (rc == 0 ? 0 : err_set(e, -rc, "cannot read the stream"));
+	return (rc == 0 ? 0 : vmstream_torn(rc, e));
 }
 
 int

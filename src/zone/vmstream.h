@@ -87,6 +87,8 @@ void vmstream_free(struct vmstream *s);
 
 /* Write a record; the first also writes the magic. 0 or -errno. */
 int vmstream_write(struct vmstream *s, const struct vmstream_record *r, const void *payload);
+/* Say why reading a stream failed, of which `rc` is the error: -EPIPE, it is torn. `rc`. */
+int vmstream_torn(int rc, struct err *e);
 /*
  * Look at the stream's first bytes, before its first record is read. *smartos: it is SmartOS's, and those were the
  * first VMSTREAM_MAGIC_LEN of a block (vmbundle.h). As vmstream_read, which does it when it has not been done.
