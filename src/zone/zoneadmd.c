@@ -126,7 +126,7 @@ zoneadmd_log_check(void)
 static void
 set_quota(const struct zconf *c)
 {
-	struct err e;
+	struct err e = { 0 };
 	int rc = quota_apply(c, &e);
 
 	if (rc != 0 && rc != -EOPNOTSUPP)

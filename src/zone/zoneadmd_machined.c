@@ -8,7 +8,7 @@
  * Nobody waits for machined, and nothing depends on it. Runs in zoneadmd.
  */
 #include <errno.h>
-#include <sys/syscall.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -44,10 +44,8 @@ on_end(int fd, enum mevent_type type, void *arg)
 		log_info("machined lists the zone");
 		if (!m->wanted)
 			leave(z);
-	} else if (m->wanted && m->tries < TRIES_MAX) {
-		if (mevent_timer_set(m->retry, TRY_NS, 0) != 0)
-			log_warn("machined does not list the zone: %s", e.text);
-	} else if (m->wanted) {
+	} else if (m->wanted &&
+	    (m->tries >= TRIES_MAX || mevent_timer_set(m->retry, TRY_NS, 0) != 0)) {
 		log_warn("machined does not list the zone: %s", e.text);
 	}
 }
@@ -72,7 +70,7 @@ ask(struct zoneadmd *z)
 		log_warn("machined does not list the zone: %s", e.text);
 		return;
 	}
-	if ((pidfd = (int)syscall(SYS_pidfd_open, m->call.pid, 0)) >= 0 &&
+	if ((pidfd = pidfd_open(m->call.pid, 0)) >= 0 &&
 	    (m->ev = mevent_add(z->loop, pidfd, EVF_READ, on_end, z)) != NULL)
 		return;
 	log_warn("machined does not list the zone: cannot look after busctl");
